@@ -1,0 +1,194 @@
+//! Assignments by shape: a name that speaks of a secret, an operator, a value. What the generic rules are made of.
+//!
+//! One pass finds the words that such names contain (`words`); around each, `parse` reads the name, the operator and the
+//! value as they stand in env files, YAML, JSON, XML, properties, URLs, command lines and the code of common languages.
+//! Whether the value is a secret is for the judge to say.
+
+mod parse;
+mod words;
+
+pub use words::class_of;
+
+use super::candidate::{ByteSpan, Candidate};
+use super::entropy::shannon;
+use crate::rule::{AssignmentClass, RuleIndex, RuleSet};
+use aho_corasick::packed;
+
+/// What binds a value to its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operator {
+    /// `=`, `:=`, `<-` and their kin.
+    Equals,
+    /// `:`
+    Colon,
+    /// `=>`
+    Arrow,
+    /// `==`, `!=` and their kin.
+    Comparison,
+    /// `("name", "value")`
+    Comma,
+    /// `name("value")`
+    Call,
+    /// `<name>value</name>`
+    Element,
+    /// `--name value`
+    Flag,
+    /// `NAME 'value'` in SQL, `name value` in configuration files.
+    Keyword,
+    /// `name="NAME" value="value"` and `{"name": "NAME", "value": "value"}`
+    Pair,
+}
+
+/// What a value is enclosed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Quote {
+    None,
+    Single,
+    Double,
+    Backtick,
+}
+
+/// How a value is bound to a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Assignment {
+    pub class: AssignmentClass,
+    /// The whole identifier.
+    pub name: ByteSpan,
+    pub operator: Operator,
+    pub quote: Quote,
+    /// The call around the value: `Secret::from("…")`.
+    pub wrapper: Option<ByteSpan>,
+    /// An unquoted value that runs to the end of its line: a configuration line rather than code.
+    pub whole_line: bool,
+}
+
+/// The longest value in bytes.
+pub const MAX_VALUE: usize = 1024;
+/// The shortest value in bytes.
+pub const MIN_VALUE: usize = 4;
+
+/// Finds assignments.
+pub struct Scanner {
+    searcher: packed::Searcher,
+    /// The generic rule of each class, in the order of [`AssignmentClass::NAMES`].
+    rules: [Option<RuleIndex>; AssignmentClass::NAMES.len()],
+}
+
+impl Scanner {
+    /// A scanner for the generic rules in `rules`; `None` where there are none.
+    #[must_use]
+    pub fn of(rules: &RuleSet) -> Option<Self> {
+        let mut of_class = [None; AssignmentClass::NAMES.len()];
+        for (index, rule) in rules.iter() {
+            if let Some(class) = rule.assignment {
+                of_class[place(class)] = Some(index);
+            }
+        }
+        if of_class.iter().all(Option::is_none) {
+            return None;
+        }
+        let searcher = packed::Config::new().builder().extend(words::FRAGMENTS).build()?;
+        Some(Self { searcher, rules: of_class })
+    }
+
+    /// Appends the assignments in `bytes`.
+    pub fn scan(&self, bytes: &[u8], out: &mut Vec<Candidate>) {
+        let mut done = 0;
+        let mut at = 0;
+        while let Some(hit) = self.searcher.find_in(bytes, aho_corasick::Span { start: at, end: bytes.len() }) {
+            at = hit.end();
+            if hit.start() < done {
+                continue;
+            }
+            let name = parse::name_around(bytes, hit.start(), hit.end());
+            done = name.end;
+            at = at.max(name.end);
+            let Some(class) = class_of(name.of(bytes)) else { continue };
+            let Some(rule) = self.rules[place(class)] else { continue };
+            let Some(parsed) = parse::binding(bytes, name) else { continue };
+            let secret = parsed.value;
+            if secret.len() < MIN_VALUE || secret.len() > MAX_VALUE {
+                continue;
+            }
+            out.push(Candidate {
+                rule,
+                span: ByteSpan::new(name.start, secret.end),
+                secret,
+                entropy: shannon(secret.of(bytes)),
+                checksum: None,
+                assignment: Some(Assignment {
+                    class,
+                    name,
+                    operator: parsed.operator,
+                    quote: parsed.quote,
+                    wrapper: parsed.wrapper,
+                    whole_line: parsed.whole_line,
+                }),
+            });
+        }
+    }
+}
+
+fn place(class: AssignmentClass) -> usize {
+    AssignmentClass::NAMES.iter().position(|(_, c)| *c == class).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::RuleSet;
+
+    fn values(text: &str) -> Vec<(String, String, Operator)> {
+        let scanner = Scanner::of(&RuleSet::built_in()).expect("the catalogue has generic rules");
+        let mut out = Vec::new();
+        scanner.scan(text.as_bytes(), &mut out);
+        out.iter()
+            .map(|c| {
+                let a = c.assignment.expect("an assignment");
+                let text_of = |s: ByteSpan| String::from_utf8_lossy(s.of(text.as_bytes())).into_owned();
+                (text_of(a.name), text_of(c.secret), a.operator)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn reads_the_shapes_of_common_languages() {
+        use Operator as O;
+        for (text, name, value, operator) in [
+            ("password = \"hunter22\"", "password", "hunter22", O::Equals),
+            ("DB_PASSWORD=hunter22\nX=1", "DB_PASSWORD", "hunter22", O::Equals),
+            ("export API_TOKEN='abc def'", "API_TOKEN", "abc def", O::Equals),
+            ("  db_password: hunter22 # comment", "db_password", "hunter22", O::Colon),
+            ("{\"apiKey\": \"k-123456\"}", "apiKey", "k-123456", O::Colon),
+            ("{\\\"apiKey\\\": \\\"k-123456\\\"}", "apiKey", "k-123456", O::Colon),
+            ("let password: &str = \"hunter22\";", "password", "hunter22", O::Equals),
+            ("password?: string = 'hunter22'", "password", "hunter22", O::Equals),
+            ("'secret' => 'hunter22',", "secret", "hunter22", O::Arrow),
+            ("config[\"token\"] = \"hunter22\"", "token", "hunter22", O::Equals),
+            ("map.put(\"password\", \"hunter22\")", "password", "hunter22", O::Comma),
+            ("ds.setPassword(\"hunter22\");", "ds.setPassword", "hunter22", O::Call),
+            ("<password>hunter22</password>", "password", "hunter22", O::Element),
+            ("<add key=\"Password\" value=\"hunter22\"/>", "Password", "hunter22", O::Pair),
+            ("- name: DB_PASSWORD\n  value: hunter22\n", "DB_PASSWORD", "hunter22", O::Pair),
+            ("mysql --password hunter22 -h x", "password", "hunter22", O::Flag),
+            ("mysql --password=hunter22 -h x", "password", "hunter22", O::Equals),
+            ("CREATE USER x IDENTIFIED BY 'hunter22';", "IDENTIFIED", "hunter22", O::Keyword),
+            ("ALTER USER x WITH PASSWORD 'hunter22';", "PASSWORD", "hunter22", O::Keyword),
+            ("https://x.org/?token=hunter22&x=1", "token", "hunter22", O::Equals),
+            ("if password == \"hunter22\" {", "password", "hunter22", O::Comparison),
+            ("secret := []byte(\"hunter22\")", "secret", "hunter22", O::Equals),
+            ("password =\n    \"hunter22\"", "password", "hunter22", O::Equals),
+            ("Client Secret: hunter22", "Client Secret", "hunter22", O::Colon),
+            ("requirepass hunter22\n", "requirepass", "hunter22", O::Keyword),
+        ] {
+            assert_eq!(values(text), [(name.to_owned(), value.to_owned(), operator)], "{text}");
+        }
+    }
+
+    #[test]
+    fn leaves_alone_what_binds_nothing() {
+        for text in ["the password of the user", "password:\n  other: x", "std::secret::thing", "<password/>", "password = "] {
+            assert_eq!(values(text), [], "{text}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The words that names of secrets are made of.
+
+use crate::rule::AssignmentClass;
+
+/// What the scanner looks for, in the three cases that people write. Each is a piece of a word.
+pub const FRAGMENTS: [&str; 46] = [
+    "pass", "Pass", "PASS", "pwd", "Pwd", "PWD", "_pw", "_PW", "secret", "Secret", "SECRET", "token", "Token", "TOKEN", "key",
+    "Key", "KEY", "auth", "Auth", "AUTH", "cred", "Cred", "CRED", "psk", "PSK", "identified", "IDENTIFIED", "Identified",
+    "contrase", "Contrase", "CONTRASE", "senha", "Senha", "SENHA", "kennwort", "Kennwort", "KENNWORT", "motdepasse",
+    "mot_de_passe", "wachtwoord", "haslo", "parol", "Parol", "PAROL", "salt", "SALT",
+];
+
+/// Words that contain a fragment and speak of something else.
+const INNOCENT: [&str; 34] = [
+    "passenger", "passive", "passion", "passage", "bypass", "compass", "passport", "passed", "passing", "passes", "author",
+    "keyboard", "keyword", "keynote", "keycode", "keypress", "keydown", "keyup", "keyframe", "keymap", "keypad", "keystroke",
+    "monkey", "turkey", "hockey", "donkey", "jockey", "whiskey", "tokeniz", "tokenis", "secretary", "credit", "parole",
+    "saltstack",
+];
+
+/// The class that a name belongs to; `None` where it speaks of something else altogether.
+#[must_use]
+pub fn class_of(name: &[u8]) -> Option<AssignmentClass> {
+    let mut lower: Vec<u8> = name.to_ascii_lowercase();
+    for word in INNOCENT {
+        blank(&mut lower, word.as_bytes());
+    }
+    let has = |word: &str| memchr::memmem::find(&lower, word.as_bytes());
+    let password = [
+        "pass", "pwd", "_pw", "psk", "identified", "contrase", "senha", "kennwort", "wachtwoord", "haslo", "parol",
+    ];
+    if password.iter().any(|w| has(w).is_some()) {
+        return Some(AssignmentClass::Password);
+    }
+    // The last word says what the thing is: a token secret is a secret, a secret key is a key.
+    [
+        ("secret", AssignmentClass::Secret),
+        ("token", AssignmentClass::Token),
+        ("key", AssignmentClass::Key),
+        ("auth", AssignmentClass::Credential),
+        ("cred", AssignmentClass::Credential),
+        ("salt", AssignmentClass::Secret),
+    ]
+    .into_iter()
+    .filter_map(|(word, class)| memchr::memmem::rfind(&lower, word.as_bytes()).map(|at| (at, class)))
+    .max_by_key(|(at, _)| *at)
+    .map(|(_, class)| class)
+}
+
+/// Overwrites every `word` in `text`.
+fn blank(text: &mut [u8], word: &[u8]) {
+    while let Some(at) = memchr::memmem::find(text, word) {
+        text[at..at + word.len()].fill(b' ');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_word_decides() {
+        for (name, class) in [
+            ("password", Some(AssignmentClass::Password)),
+            ("dbPwd", Some(AssignmentClass::Password)),
+            ("SECRET_KEY", Some(AssignmentClass::Key)),
+            ("oauth_token_secret", Some(AssignmentClass::Secret)),
+            ("accessToken", Some(AssignmentClass::Token)),
+            ("author", None),
+            ("keyboardLayout", None),
+            ("passenger_key", Some(AssignmentClass::Key)),
+        ] {
+            assert_eq!(class_of(name.as_bytes()), class, "{name}");
+        }
+    }
+}

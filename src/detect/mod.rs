@@ -1,0 +1,136 @@
+//! Bytes in, candidates out.
+//!
+//! A [`Candidate`] is a function of the bytes of its match and at most 256 bytes around it, and of nothing else: that is
+//! what lets candidates be cached by blob and inherited along deltas. Nothing here knows of files or git.
+//!
+//! - `prefilter`: which keywords occur, and where
+//! - `window`: the stretches around the hits that a rule's regex looks at
+//! - `search`: regexes in windows, under a step budget
+//! - `assignment`: names, operators and values, for the generic rules
+//! - `entropy`: Shannon's measure
+
+pub mod assignment;
+pub mod candidate;
+pub mod entropy;
+pub mod prefilter;
+mod search;
+
+pub use search::compile;
+pub mod window;
+
+pub use candidate::{ByteSpan, Candidate, Detected};
+
+use crate::rule::{RuleIndex, RuleSet, Scope};
+use prefilter::{AhoCorasickPrefilter, Hit, Prefilter};
+use std::sync::OnceLock;
+use window::{ForRule, Windows};
+
+/// Finds candidates. Built cheaply: automata and regexes come into being when they are first needed.
+pub struct Detector {
+    rules: RuleSet,
+    prefilter: OnceLock<Keywords>,
+    searchers: Vec<OnceLock<search::Searcher>>,
+    scanner: OnceLock<Option<assignment::Scanner>>,
+}
+
+/// The prefilter with what its hits mean.
+struct Keywords {
+    prefilter: Box<dyn Prefilter>,
+    /// The rules of each keyword.
+    rules: Vec<Vec<RuleIndex>>,
+}
+
+/// Buffers that a thread uses again for each blob.
+#[derive(Default)]
+pub struct Scratch {
+    hits: Vec<Hit>,
+    windows: Windows,
+}
+
+impl Detector {
+    /// A detector for `rules`.
+    ///
+    /// # Panics
+    /// On more than 65,535 rules.
+    #[must_use]
+    pub fn new(rules: RuleSet) -> Self {
+        assert!(rules.len() < usize::from(u16::MAX), "a rule set has fewer than 65,535 rules");
+        let searchers = (0..rules.len()).map(|_| OnceLock::new()).collect();
+        Self { rules, prefilter: OnceLock::new(), searchers, scanner: OnceLock::new() }
+    }
+
+    /// The rules it looks for.
+    #[must_use]
+    pub const fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
+    /// All candidates in `bytes`, by position, then by rule.
+    pub fn detect(&self, bytes: &[u8], scratch: &mut Scratch) -> Detected {
+        let keywords = self.prefilter.get_or_init(|| Keywords::of(&self.rules));
+        scratch.hits.clear();
+        keywords.prefilter.find(bytes, &mut scratch.hits);
+        scratch.windows.clear();
+        for hit in &scratch.hits {
+            for &index in &keywords.rules[hit.keyword as usize] {
+                let rule = self.rules.get(index);
+                scratch.windows.add(index, rule, hit.start, bytes.len());
+            }
+        }
+        let mut found = Detected::default();
+        for ForRule { rule, spans } in scratch.windows.merged() {
+            self.searcher(rule).search(rule, bytes, spans, &mut found);
+        }
+        if let Some(scanner) = self.scanner.get_or_init(|| assignment::Scanner::of(&self.rules)) {
+            scanner.scan(bytes, &mut found.candidates);
+        }
+        found.candidates.sort_by_key(|c| (c.span.start, c.span.end, c.rule));
+        found
+    }
+
+    /// What [`Self::detect`] must find, by searching every rule over the whole blob: slow, and the measure of the fast way.
+    #[must_use]
+    pub fn detect_whole(&self, bytes: &[u8]) -> Detected {
+        let mut found = Detected::default();
+        for (index, rule) in self.rules.iter().filter(|(_, r)| r.pattern.is_some()) {
+            let _ = rule;
+            self.searcher(index).search(index, bytes, &[ByteSpan::new(0, bytes.len())], &mut found);
+        }
+        if let Some(scanner) = self.scanner.get_or_init(|| assignment::Scanner::of(&self.rules)) {
+            scanner.scan(bytes, &mut found.candidates);
+        }
+        found.candidates.sort_by_key(|c| (c.span.start, c.span.end, c.rule));
+        found
+    }
+
+    fn searcher(&self, index: RuleIndex) -> &search::Searcher {
+        self.searchers[usize::from(index.0)].get_or_init(|| search::Searcher::of(self.rules.get(index)))
+    }
+}
+
+impl Keywords {
+    fn of(rules: &RuleSet) -> Self {
+        let mut pairs: Vec<(&'static str, RuleIndex)> = rules
+            .iter()
+            .filter(|(_, rule)| rule.pattern.is_some())
+            .flat_map(|(index, rule)| rule.keywords.iter().map(move |k| (*k, index)))
+            .collect();
+        pairs.sort_unstable();
+        let mut words: Vec<&'static str> = Vec::new();
+        let mut of_word: Vec<Vec<RuleIndex>> = Vec::new();
+        for (word, index) in pairs {
+            if words.last() == Some(&word) {
+                of_word.last_mut().expect("one list a word").push(index);
+            } else {
+                words.push(word);
+                of_word.push(vec![index]);
+            }
+        }
+        Self { prefilter: Box::new(AhoCorasickPrefilter::new(&words)), rules: of_word }
+    }
+}
+
+/// Whether a rule looks at the whole blob at once.
+const fn is_blob_scope(scope: Scope) -> bool {
+    matches!(scope, Scope::Blob)
+}

@@ -1,0 +1,130 @@
+//! A rule's regex in the windows of a blob.
+
+use super::candidate::{ByteSpan, Candidate, Detected};
+use super::entropy::shannon;
+use crate::rule::format::model::MAX_UNTIL;
+use crate::rule::{Rule, RuleIndex, checksum};
+use regex_automata::meta::Regex;
+use regex_automata::util::syntax;
+use regex_automata::{Anchored, Input};
+
+/// Steps (bytes searched) that a rule may spend on a blob: a constant and a multiple of the bytes in its windows.
+const STEPS: usize = 1 << 20;
+const STEPS_PER_BYTE: usize = 64;
+
+/// A rule ready to search: its regexes compiled for bytes, unicode off.
+pub struct Searcher {
+    rule: &'static Rule,
+    open: Regex,
+    until: Option<Regex>,
+    /// The capture group that holds the secret.
+    group: usize,
+}
+
+/// Compiles a pattern the way keysift reads it.
+///
+/// # Panics
+/// Where the pattern was not parsed and proven before, or is larger than 32 MB compiled.
+pub fn compile(pattern: &str) -> Regex {
+    Regex::builder()
+        .syntax(syntax::Config::new().unicode(false).utf8(false))
+        .configure(Regex::config().utf8_empty(false).nfa_size_limit(Some(32 << 20)))
+        .build(pattern)
+        .expect("rules are proven before they are searched")
+}
+
+impl Searcher {
+    pub fn of(rule: &'static Rule) -> Self {
+        let open = compile(rule.pattern.expect("only rules with a pattern are searched"));
+        let group = open
+            .group_info()
+            .to_index(regex_automata::PatternID::ZERO, "secret")
+            .unwrap_or_else(|| usize::from(open.group_info().group_len(regex_automata::PatternID::ZERO) > 1));
+        Self { rule, open, until: rule.until.map(compile), group }
+    }
+
+    /// Appends the candidates that lie in `windows`.
+    pub fn search(&self, index: RuleIndex, bytes: &[u8], windows: &[ByteSpan], found: &mut Detected) {
+        let total: usize = windows.iter().map(|w| w.len()).sum();
+        let mut steps = STEPS + total.saturating_mul(STEPS_PER_BYTE);
+        let mut captures = self.open.create_captures();
+        let mut closing = Closing::default();
+        for window in windows {
+            let mut at = window.start;
+            while at < window.end {
+                let input = Input::new(bytes).span(at..window.end);
+                self.open.search_captures(&input, &mut captures);
+                let Some(all) = captures.get_match() else { break };
+                let cost = all.end() - at + self.rule.bounds.max_len as usize;
+                if cost > steps {
+                    found.out_of_budget.push(index);
+                    return;
+                }
+                steps -= cost;
+                let open = ByteSpan::new(all.start(), all.end());
+                let secret = captures.get_group(self.group).map_or(open, |g| ByteSpan::new(g.start, g.end));
+                let mut next = secret.end.max(open.start + 1);
+                let spans = match &self.until {
+                    None => Some((open, secret)),
+                    Some(until) => closing.after(until, bytes, open).map(|end| {
+                        let whole = ByteSpan::new(open.start, end);
+                        next = end;
+                        (whole, if self.group == 0 { whole } else { ByteSpan::new(secret.start, end) })
+                    }),
+                };
+                if let Some((span, secret)) = spans.filter(|(_, secret)| !secret.is_empty()) {
+                    found.candidates.push(self.candidate(index, bytes, span, secret));
+                }
+                at = next;
+            }
+        }
+    }
+
+    fn candidate(&self, rule: RuleIndex, bytes: &[u8], span: ByteSpan, secret: ByteSpan) -> Candidate {
+        let text = secret.of(bytes);
+        Candidate {
+            rule,
+            span,
+            secret,
+            entropy: shannon(text),
+            checksum: self.rule.checksum.and_then(|c| checksum::verify(c.kind, text)),
+            assignment: None,
+        }
+    }
+}
+
+/// Finds closing markers, each stretch of the blob searched once however many openings stand in it.
+#[derive(Default)]
+struct Closing {
+    /// No marker begins in here before `found`.
+    searched: Option<ByteSpan>,
+    found: Option<ByteSpan>,
+}
+
+impl Closing {
+    /// The end of the first marker that begins after `open` and ends at most `MAX_UNTIL` bytes after its start.
+    fn after(&mut self, until: &Regex, bytes: &[u8], open: ByteSpan) -> Option<usize> {
+        let limit = bytes.len().min(open.start + MAX_UNTIL as usize);
+        let known = self.searched.filter(|s| s.start <= open.end && open.end <= s.end);
+        if let (Some(_), Some(marker)) = (known, self.found)
+            && marker.start >= open.end
+        {
+            return (marker.end <= limit).then_some(marker.end);
+        }
+        let begin = match (known, self.found) {
+            (Some(searched), None) => searched.end,
+            _ => open.end,
+        };
+        if begin < limit {
+            let input = Input::new(bytes).span(begin..limit).anchored(Anchored::No);
+            self.found = until.find(input).map(|m| ByteSpan::new(m.start(), m.end()));
+        } else {
+            self.found = None;
+        }
+        let start = known.map_or(open.end, |s| s.start);
+        // A marker may straddle the limit: the last bytes are searched again.
+        let end = self.found.map_or(limit.saturating_sub(256).max(begin.min(limit)), |m| m.end);
+        self.searched = Some(ByteSpan::new(start, end));
+        self.found.map(|m| m.end)
+    }
+}

@@ -1,0 +1,70 @@
+//! Windows: the stretches of a blob in which a rule's matches must lie, merged so that nothing is searched twice.
+
+use super::candidate::ByteSpan;
+use super::is_blob_scope;
+use crate::rule::{Rule, RuleIndex};
+
+/// The windows of all rules in one blob.
+#[derive(Default)]
+pub struct Windows {
+    raw: Vec<(RuleIndex, ByteSpan)>,
+    merged: Vec<ByteSpan>,
+    bounds: Vec<(RuleIndex, usize, usize)>,
+}
+
+/// The windows of one rule: ascending, apart from each other.
+pub struct ForRule<'a> {
+    pub rule: RuleIndex,
+    pub spans: &'a [ByteSpan],
+}
+
+impl Windows {
+    /// Forgets everything, keeps the memory.
+    pub fn clear(&mut self) {
+        self.raw.clear();
+        self.merged.clear();
+        self.bounds.clear();
+    }
+
+    /// Adds the window of a keyword hit at `start` in a blob of `len` bytes. One byte more on each side than the proof
+    /// says lets a pattern that ends with a class see the byte that delimits it.
+    pub fn add(&mut self, index: RuleIndex, rule: &Rule, start: usize, len: usize) {
+        let span = if is_blob_scope(rule.scope) {
+            ByteSpan::new(0, len)
+        } else {
+            let from = start.saturating_sub(rule.bounds.before as usize);
+            ByteSpan::new(from, len.min(start + rule.bounds.max_len as usize))
+        };
+        match self.raw.last_mut() {
+            // Hits come mostly in ascending order: the common case merges at once.
+            Some((last, window)) if *last == index && window.start <= span.start && span.start <= window.end => {
+                window.end = window.end.max(span.end);
+            }
+            _ => self.raw.push((index, span)),
+        }
+    }
+
+    /// The merged windows, rule by rule in the order of the rule set.
+    pub fn merged(&mut self) -> impl Iterator<Item = ForRule<'_>> {
+        self.raw.sort_unstable();
+        for &(rule, span) in &self.raw {
+            let begin = match self.bounds.last_mut() {
+                Some((last, _, _)) if *last == rule => {
+                    let window = self.merged.last_mut().expect("a rule that is there has a window");
+                    if span.start <= window.end {
+                        window.end = window.end.max(span.end);
+                        continue;
+                    }
+                    None
+                }
+                _ => Some(self.merged.len()),
+            };
+            if let Some(begin) = begin {
+                self.bounds.push((rule, begin, begin));
+            }
+            self.merged.push(span);
+            self.bounds.last_mut().expect("just pushed").2 = self.merged.len();
+        }
+        self.bounds.iter().map(|&(rule, from, to)| ForRule { rule, spans: &self.merged[from..to] })
+    }
+}

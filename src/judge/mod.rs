@@ -1,0 +1,193 @@
+//! Is this candidate a secret? Every signal gives its reason and its weight; the score is their sum, nothing is dropped
+//! in silence.
+//!
+//! Judgement is a function of the candidate, the 256 bytes around it, and the path.
+//!
+//! - `reference`: the value names a secret that is kept elsewhere
+//! - `placeholder`: the value stands in for a secret
+//! - `sample`: the value is published by its vendor as a sample
+//! - `expression`: the value is code that computes something
+//! - `name`: what the name says of the value
+//! - `shape`: what the value's text looks like
+//! - `weights`: how much each signal of a generic rule counts
+//! - `path`: what kind of file it stands in
+
+mod expression;
+mod generic;
+mod name;
+pub mod path;
+mod placeholder;
+mod reference;
+mod sample;
+mod shape;
+mod weights;
+
+pub use path::PathClass;
+
+use crate::detect::Candidate;
+use crate::rule::{Confidence, Kind, OnFail, Rule};
+
+/// A candidate with what a judge may look at.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    pub rule: &'static Rule,
+    pub candidate: &'a Candidate,
+    pub blob: &'a [u8],
+    /// `/`-separated, relative; empty where there is none.
+    pub path: &'a str,
+}
+
+impl<'a> Subject<'a> {
+    /// The secret's bytes.
+    #[must_use]
+    pub fn value(&self) -> &'a [u8] {
+        self.candidate.secret.of(self.blob)
+    }
+
+    /// The bytes before the match, at most 256.
+    #[must_use]
+    pub fn before(&self) -> &'a [u8] {
+        let end = self.candidate.span.start;
+        &self.blob[end.saturating_sub(crate::detect::candidate::CONTEXT)..end]
+    }
+
+    /// The bytes after the match, at most 256.
+    #[must_use]
+    pub fn after(&self) -> &'a [u8] {
+        let start = self.candidate.span.end;
+        &self.blob[start..self.blob.len().min(start + crate::detect::candidate::CONTEXT)]
+    }
+
+    /// What stands before the match on its line.
+    #[must_use]
+    pub fn line_before(&self) -> &'a [u8] {
+        let before = self.before();
+        &before[before.iter().rposition(|b| *b == b'\n').map_or(0, |n| n + 1)..]
+    }
+}
+
+/// One thing that spoke for or against a candidate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reason {
+    /// The signal's stable name.
+    pub signal: &'static str,
+    /// What it said, in words.
+    pub text: String,
+    /// Its weight: log-odds for generic rules, a change of the score for others.
+    pub weight: f32,
+}
+
+/// What the judge thinks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// From 0 to 1.
+    pub score: f32,
+    /// The format proves itself: never lowered.
+    pub proven: bool,
+    pub reasons: Vec<Reason>,
+}
+
+/// The least score of a low, medium and high finding.
+pub const LOW: f32 = 0.2;
+/// See [`LOW`].
+pub const MEDIUM: f32 = 0.5;
+/// See [`LOW`].
+pub const HIGH: f32 = 0.8;
+
+/// The level of a score; `None` is "judged not a secret".
+#[must_use]
+pub fn level(score: f32) -> Option<Confidence> {
+    match score {
+        s if s >= HIGH => Some(Confidence::High),
+        s if s >= MEDIUM => Some(Confidence::Medium),
+        s if s >= LOW => Some(Confidence::Low),
+        _ => None,
+    }
+}
+
+impl Verdict {
+    /// Not a secret, for one reason.
+    fn rejected(signal: &'static str, text: impl Into<String>) -> Self {
+        Self { score: 0.0, proven: false, reasons: vec![Reason { signal, text: text.into(), weight: -1.0 }] }
+    }
+
+    /// The level, `None` where rejected.
+    #[must_use]
+    pub fn level(&self) -> Option<Confidence> {
+        level(self.score)
+    }
+}
+
+/// Judges one candidate.
+#[must_use]
+pub fn judge(subject: Subject<'_>) -> Verdict {
+    let rule = subject.rule;
+    let value = subject.value();
+    if let Some(owner) = sample::published(value) {
+        return Verdict::rejected("published-sample", format!("a sample that {owner} publishes"));
+    }
+    if let (Some(false), Some(OnFail::Reject)) = (subject.candidate.checksum, rule.checksum.map(|c| c.on_fail)) {
+        return Verdict::rejected("checksum", "the checksum in it is wrong");
+    }
+    if subject.candidate.checksum == Some(true) {
+        return Verdict {
+            score: 1.0,
+            proven: true,
+            reasons: vec![Reason { signal: "checksum", text: "the checksum in it is right".into(), weight: 1.0 }],
+        };
+    }
+    if subject.candidate.entropy < rule.entropy {
+        let text = format!("entropy {:.2} is below the rule's {:.2}", subject.candidate.entropy, rule.entropy);
+        return Verdict::rejected("entropy", text);
+    }
+    if let Some(system) = reference::system(value, subject) {
+        return Verdict::rejected("reference", format!("a reference to {system}, not the secret itself"));
+    }
+    if let Some(why) = placeholder::stands_in(value) {
+        return Verdict::rejected("placeholder", why);
+    }
+    match rule.kind {
+        Kind::Generic => generic::judge(subject),
+        Kind::Connection => specific(subject, placeholder::word(value)),
+        Kind::Provider => specific(subject, None),
+    }
+}
+
+/// The judgement of a rule whose format says something by itself.
+fn specific(subject: Subject<'_>, certain_placeholder: Option<&'static str>) -> Verdict {
+    if let Some(word) = certain_placeholder {
+        return Verdict::rejected("placeholder", format!("`{word}` stands in for a password"));
+    }
+    let base: f32 = match subject.rule.format_confidence {
+        Confidence::High => 0.92,
+        Confidence::Medium => 0.65,
+        Confidence::Low => 0.35,
+    };
+    let mut verdict = Verdict {
+        score: base,
+        proven: false,
+        reasons: vec![Reason {
+            signal: "format",
+            text: format!("the format alone says {}", subject.rule.format_confidence.as_str()),
+            weight: base,
+        }],
+    };
+    let mut add = |signal, text: String, weight: f32| {
+        verdict.score = (verdict.score + weight).clamp(0.0, 1.0);
+        verdict.reasons.push(Reason { signal, text, weight });
+    };
+    let value = subject.value();
+    if subject.candidate.checksum == Some(false) {
+        add("checksum", "the checksum in it is wrong".into(), 0.3 - base.max(0.3));
+    }
+    if let Some(word) = placeholder::stop_word(value) {
+        add("stop-word", format!("contains `{word}`"), -0.45);
+    }
+    if let Some(run) = placeholder::sequence(value) {
+        add("sequence", format!("{run} characters of it count up or repeat"), -0.45);
+    }
+    verdict
+}
+
+#[cfg(test)]
+mod tests;

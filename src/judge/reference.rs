@@ -1,0 +1,195 @@
+//! Values that name a secret kept elsewhere, and ciphertext: what a careful person writes instead of the secret.
+
+use super::Subject;
+
+/// How a form is recognised.
+enum Form {
+    /// The value begins with it.
+    Begins(&'static str),
+    /// The value contains it.
+    Contains(&'static str),
+}
+
+use Form::{Begins, Contains};
+
+/// The forms, with the name of the system that `explain` gives.
+const FORMS: &[(Form, &str)] = &[
+    (Begins("op://"), "1Password"),
+    (Begins("vault:"), "HashiCorp Vault"),
+    (Begins("vault://"), "HashiCorp Vault"),
+    (Begins("ref+"), "vals"),
+    (Begins("arn:aws"), "an AWS resource"),
+    (Begins("arn:"), "an AWS resource"),
+    (Contains("{{resolve:"), "AWS CloudFormation"),
+    (Begins("aws-sm://"), "AWS Secrets Manager"),
+    (Begins("ssm:/"), "AWS Parameter Store"),
+    (Begins("AQICAH"), "AWS KMS (ciphertext)"),
+    (Begins("@Microsoft.KeyVault("), "Azure Key Vault"),
+    (Contains(".vault.azure.net"), "Azure Key Vault"),
+    (Begins("akv://"), "Azure Key Vault"),
+    (Begins("azurekeyvault://"), "Azure Key Vault"),
+    (Begins("keyvault://"), "Azure Key Vault"),
+    (Begins("sm://"), "Google Secret Manager"),
+    (Begins("gcp-sm:"), "Google Secret Manager"),
+    (Begins("berglas://"), "Berglas"),
+    (Contains("${{"), "a CI secret"),
+    (Contains("<< parameters."), "CircleCI parameters"),
+    (Contains("<<pipeline"), "CircleCI parameters"),
+    (Begins("(("), "Concourse"),
+    (Contains("credentials("), "Jenkins credentials"),
+    (Contains("process.env"), "the environment"),
+    (Contains("import.meta.env"), "the environment"),
+    (Contains("os.environ"), "the environment"),
+    (Contains("os.getenv"), "the environment"),
+    (Contains("Getenv("), "the environment"),
+    (Contains("getenv("), "the environment"),
+    (Contains("getEnv("), "the environment"),
+    (Contains("System.getProperty"), "a system property"),
+    (Contains("ENV["), "the environment"),
+    (Contains("ENV.fetch"), "the environment"),
+    (Contains("GetEnvironmentVariable"), "the environment"),
+    (Contains("env::var"), "the environment"),
+    (Contains("env!("), "the environment"),
+    (Contains("$_ENV"), "the environment"),
+    (Contains("$_SERVER"), "the environment"),
+    (Begins("env("), "the environment"),
+    (Begins("env."), "the environment"),
+    (Begins("env:"), "the environment"),
+    (Begins("ENV:"), "the environment"),
+    (Begins("environ["), "the environment"),
+    (Begins("$env:"), "the environment"),
+    (Contains("Deno.env"), "the environment"),
+    (Contains("viper.Get"), "a configuration"),
+    (Begins("config("), "a configuration"),
+    (Begins("config."), "a configuration"),
+    (Contains("{{"), "a template"),
+    (Contains("}}"), "a template"),
+    (Contains("<%"), "a template"),
+    (Contains("${"), "a variable"),
+    (Contains("#{"), "a variable"),
+    (Contains("$("), "a command or variable"),
+    (Contains("%("), "a format string"),
+    (Contains("@{"), "a variable"),
+    (Begins("var."), "Terraform"),
+    (Begins("local."), "Terraform"),
+    (Begins("data."), "Terraform"),
+    (Begins("module."), "Terraform"),
+    (Begins("secretKeyRef"), "a Kubernetes secret"),
+    (Begins("ENC["), "SOPS or hiera-eyaml (ciphertext)"),
+    (Begins("ENC("), "Jasypt (ciphertext)"),
+    (Begins("{cipher}"), "Spring Cloud Config (ciphertext)"),
+    (Begins("{AES}"), "WebLogic (ciphertext)"),
+    (Begins("-----BEGIN AGE ENCRYPTED"), "age (ciphertext)"),
+    (Begins("-----BEGIN PGP MESSAGE"), "PGP (ciphertext)"),
+    (Begins("age1"), "an age recipient (public)"),
+    (Begins("ssh-rsa "), "a public key"),
+    (Begins("ssh-ed25519 "), "a public key"),
+    (Begins("ecdsa-sha2-"), "a public key"),
+    (Begins("-----BEGIN PUBLIC KEY"), "a public key"),
+    (Begins("-----BEGIN CERTIFICATE"), "a certificate"),
+    (Begins("$ANSIBLE_VAULT"), "Ansible Vault (ciphertext)"),
+    (Begins("!vault"), "Ansible Vault (ciphertext)"),
+    (Begins("!var "), "Summon"),
+    (Begins("!Ref"), "AWS CloudFormation"),
+    (Begins("!Sub"), "AWS CloudFormation"),
+    (Begins("!GetAtt"), "AWS CloudFormation"),
+    (Begins("!ImportValue"), "AWS CloudFormation"),
+    (Begins("Fn::"), "AWS CloudFormation"),
+    (Begins("gAAAAA"), "Fernet (ciphertext)"),
+    (Begins("CfDJ8"), "ASP.NET data protection (ciphertext)"),
+    (Begins("U2FsdGVkX1"), "OpenSSL (ciphertext)"),
+    (Begins("encrypted:"), "dotenvx (ciphertext)"),
+    (Begins("doppler://"), "Doppler"),
+    (Begins("infisical://"), "Infisical"),
+    (Begins("bws://"), "Bitwarden"),
+    (Begins("akeyless:/"), "Akeyless"),
+    (Begins("keyring:"), "a key ring"),
+    (Begins("pass show "), "pass"),
+    (Begins("gopass "), "gopass"),
+    (Begins("rbw get"), "Bitwarden"),
+    (Begins("lpass://"), "LastPass"),
+    (Begins("secret://"), "a secret store"),
+    (Begins("secretsmanager:"), "AWS Secrets Manager"),
+    (Begins("/run/secrets/"), "a Docker secret"),
+    (Begins("file://"), "a file"),
+    (Begins("classpath:"), "a file"),
+    (Begins("sha512-"), "a digest"),
+    (Begins("sha256-"), "a digest"),
+    (Begins("sha384-"), "a digest"),
+    (Begins("sha256:"), "a digest"),
+    (Begins("sha1:"), "a digest"),
+    (Begins("h1:"), "a digest"),
+    (Begins("data:image/"), "an image"),
+];
+
+/// The system that keeps the secret which `value` refers to; `None` where the value may be a secret.
+#[must_use]
+pub fn system(value: &[u8], subject: Subject<'_>) -> Option<&'static str> {
+    let text = value.trim_ascii_start();
+    for (form, name) in FORMS {
+        let found = match form {
+            Begins(prefix) => text.starts_with(prefix.as_bytes()),
+            Contains(piece) => memchr::memmem::find(text, piece.as_bytes()).is_some(),
+        };
+        if found {
+            return Some(name);
+        }
+    }
+    if google_secret(text) {
+        return Some("Google Secret Manager");
+    }
+    if variable(text) {
+        return Some("a variable");
+    }
+    let secure_line = subject.line_before().trim_ascii_start();
+    if secure_line.ends_with(b"secure: ") || secure_line.ends_with(b"secure: \"") {
+        return Some("a CI service (public-key encrypted)");
+    }
+    None
+}
+
+fn google_secret(text: &[u8]) -> bool {
+    text.starts_with(b"projects/") && memchr::memmem::find(text, b"/secrets/").is_some()
+}
+
+/// `$NAME`, `$$NAME`, `%NAME%`, `@NAME@`, `__NAME__`, `:name`, `{name}`, `%s` and their like, alone.
+fn variable(text: &[u8]) -> bool {
+    let is_name = |s: &[u8]| {
+        s.len() >= 2
+            && s.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b'>' | b'[' | b']' | b'\'' | b':'))
+            && !s[0].is_ascii_digit()
+    };
+    let between = |open: &[u8], close: &[u8]| {
+        text.len() > open.len() + close.len()
+            && text.starts_with(open)
+            && text.ends_with(close)
+            && is_name(&text[open.len()..text.len() - close.len()])
+    };
+    if between(b"%", b"%") || between(b"@", b"@") || between(b"__", b"__") || between(b"{", b"}") || between(b"{%", b"%}") {
+        return true;
+    }
+    if let Some(name) = text.strip_prefix(b"$") {
+        let name = name.strip_prefix(b"$").unwrap_or(name);
+        // `$Passw0rd!` is a password, `$password`, `$DB_PASS` and `$this->x` are variables.
+        let one_case = name.iter().all(|b| !b.is_ascii_lowercase()) || name.iter().all(|b| !b.is_ascii_uppercase());
+        let digits = name.iter().filter(|b| b.is_ascii_digit()).count();
+        return is_name(name) && (one_case || digits == 0) && digits <= 2;
+    }
+    let short_format = text.len() <= 4 && text.first() == Some(&b'%');
+    short_format || matches!(text, b"{}" | b"{0}" | b"{1}" | b"{:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_told_from_passwords() {
+        for text in ["$PASSWORD", "$password", "%DB_PASS%", "@db.password@", "__TOKEN__", "{password}", "%s", "$this->token"] {
+            assert!(variable(text.as_bytes()), "{text}");
+        }
+        for text in ["$Passw0rd99", "hunter2", "__x!", "p@ss@word", "%7Hd9%x"] {
+            assert!(!variable(text.as_bytes()), "{text}");
+        }
+    }
+}

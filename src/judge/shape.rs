@@ -1,0 +1,162 @@
+//! What the text of a value looks like: words, an identifier, a path, or something random.
+
+/// -16·log2 P(next | previous) over letters, digits as one class, all else as another; trained by
+/// `benches/judge/train_ngrams.py` on identifiers and words of source trees.
+static BIGRAMS: [[u8; 28]; 28] = include!("bigrams.in");
+
+/// Counts and classes of a value's bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Shape {
+    pub len: usize,
+    pub lower: usize,
+    pub upper: usize,
+    pub digits: usize,
+    pub spaces: usize,
+    /// Printable ASCII that is none of the above.
+    pub symbols: usize,
+    /// Bytes above ASCII, and control bytes.
+    pub other: usize,
+    /// Bits a character under the bigram model: about 3 to 4 for words and identifiers, 5 and more for random text.
+    pub surprise: f32,
+}
+
+impl Shape {
+    /// Measures `value`.
+    #[must_use]
+    pub fn of(value: &[u8]) -> Self {
+        let mut shape = Self { len: value.len(), ..Self::default() };
+        for &b in value {
+            match b {
+                b'a'..=b'z' => shape.lower += 1,
+                b'A'..=b'Z' => shape.upper += 1,
+                b'0'..=b'9' => shape.digits += 1,
+                b' ' | b'\t' => shape.spaces += 1,
+                b if b.is_ascii_graphic() => shape.symbols += 1,
+                _ => shape.other += 1,
+            }
+        }
+        shape.surprise = surprise(value);
+        shape
+    }
+
+    /// How many of lower case, upper case, digits and symbols occur.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        [self.lower, self.upper, self.digits, self.symbols].iter().filter(|n| **n > 0).count()
+    }
+
+    /// Letters alone.
+    #[must_use]
+    pub const fn letters_only(&self) -> bool {
+        self.lower + self.upper == self.len
+    }
+}
+
+/// Mean bits a character under the bigram model.
+fn surprise(value: &[u8]) -> f32 {
+    const OTHER: usize = 27;
+    let class = |b: u8| match b {
+        b'a'..=b'z' => usize::from(b - b'a'),
+        b'A'..=b'Z' => usize::from(b - b'A'),
+        b'0'..=b'9' => 26,
+        _ => OTHER,
+    };
+    let mut previous = OTHER;
+    let mut total = 0u32;
+    for &b in value {
+        let next = class(b);
+        total += u32::from(BIGRAMS[previous][next]);
+        previous = next;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "values are at most a few kilobytes")]
+    if value.is_empty() { 0.0 } else { total as f32 / (16.0 * value.len() as f32) }
+}
+
+/// How often the kind of character changes between lower case, upper case, digits and symbols (Title case aside), a byte.
+#[must_use]
+pub fn changes(value: &[u8]) -> f32 {
+    let kind = |b: u8| match b {
+        b'a'..=b'z' => 0,
+        b'A'..=b'Z' => 1,
+        b'0'..=b'9' => 2,
+        _ => 3,
+    };
+    let mut n = 0usize;
+    for pair in value.windows(2) {
+        let (a, b) = (kind(pair[0]), kind(pair[1]));
+        if a != b && !(a == 1 && b == 0) {
+            n += 1;
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "values are at most a few kilobytes")]
+    if value.len() < 2 { 0.0 } else { n as f32 / (value.len() - 1) as f32 }
+}
+
+/// Hex digits alone.
+#[must_use]
+pub fn is_hex(value: &[u8]) -> bool {
+    value.len() >= 16 && value.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// 8-4-4-4-12 hex digits.
+#[must_use]
+pub fn is_uuid(value: &[u8]) -> bool {
+    value.len() == 36
+        && value.iter().enumerate().all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() })
+}
+
+/// Words of letters joined by one of `_ - . : /` or by camel case, with at most a short number: an identifier.
+#[must_use]
+pub fn is_identifier(value: &[u8], shape: &Shape) -> bool {
+    let joins = value.iter().filter(|b| matches!(b, b'_' | b'-' | b'.' | b':' | b'/' | b'$')).count();
+    shape.symbols == joins
+        && shape.spaces == 0
+        && shape.other == 0
+        && shape.digits <= 1 + shape.len / 16
+        && value[0].is_ascii_alphabetic()
+        && shape.surprise < 4.6
+}
+
+/// A file or URL path.
+#[must_use]
+pub fn is_path(value: &[u8]) -> bool {
+    let slashes = value.iter().filter(|b| matches!(b, b'/' | b'\\')).count();
+    let scheme = memchr::memmem::find(value, b"://").is_some();
+    let begins = value.starts_with(b"/") || value.starts_with(b"./") || value.starts_with(b"../") || value.starts_with(b"~/");
+    let drive = value.len() > 3 && value[0].is_ascii_alphabetic() && value[1] == b':' && matches!(value[2], b'\\' | b'/');
+    let ending = [&b".pem"[..], b".key", b".crt", b".json", b".yml", b".yaml", b".txt", b".xml", b".jks", b".p12", b".pfx", b".html", b".js", b".py", b".php", b".cert", b".cer", b".properties", b".pub", b".der"]
+        .iter()
+        .any(|e| value.to_ascii_lowercase().ends_with(e));
+    scheme || drive || ending || begins && (slashes >= 2 || Shape::of(value).surprise < 4.4)
+}
+
+/// `1.2.3`, `2024-01-31`, `10.0.0.1:8080`, times: digits and separators.
+#[must_use]
+pub fn is_number_like(shape: &Shape, value: &[u8]) -> bool {
+    shape.lower + shape.upper <= 1 && shape.digits > 0 && value.iter().all(|b| b.is_ascii_alphanumeric() || b"+-.:/, _%".contains(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_text_surprises_more_than_words() {
+        let words = ["password", "userAuthenticationToken", "application_secret_key", "localhost", "Enter your password"];
+        let random = ["k3Xv9Qm1Zr7Tb5Wp", "xq7vzkjw9fhq", "9f86d081884c7d659a2feaa0c55ad015", "Zx8QwK2vLpJ7"];
+        for w in words {
+            for r in random {
+                assert!(surprise(w.as_bytes()) + 0.5 < surprise(r.as_bytes()), "{w} {r}");
+            }
+        }
+    }
+
+    #[test]
+    fn kinds_of_text() {
+        for (text, id, path) in [("user.password", true, false), ("/etc/ssl/key.pem", false, true), ("Summer2024!", false, false), ("com.example.AuthToken", true, false)] {
+            let shape = Shape::of(text.as_bytes());
+            assert_eq!(is_identifier(text.as_bytes(), &shape), id, "{text}");
+            assert_eq!(is_path(text.as_bytes()), path, "{text}");
+        }
+    }
+}

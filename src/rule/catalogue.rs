@@ -1,0 +1,84 @@
+//! The rules of a run: the built-in catalogue, a selection of it, and rules that users add.
+
+use super::format::{
+    AssignmentClass, Bounds, Checksum, ChecksumKind, Confidence, Counterexample, Example, Kind, Near, OnFail, Remedy, Rule,
+    Scope, Severity,
+};
+
+/// The version of the built-in catalogue.
+pub const CATALOGUE_VERSION: &str = "0.1";
+
+static BUILT_IN: &[Rule] = include!(concat!(env!("OUT_DIR"), "/catalogue.rs"));
+
+/// A rule's place in its [`RuleSet`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleIndex(pub u16);
+
+/// The rules of a run, in the order of their ids.
+#[derive(Debug, Clone)]
+pub struct RuleSet {
+    rules: Vec<&'static Rule>,
+}
+
+impl RuleSet {
+    /// The built-in catalogue.
+    #[must_use]
+    pub fn built_in() -> Self {
+        Self { rules: BUILT_IN.iter().collect() }
+    }
+
+    /// A set without rules.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self { rules: Vec::new() }
+    }
+
+    /// Adds rules; one with the id of a rule that is there replaces it.
+    pub fn add(&mut self, rules: Vec<Rule>) {
+        for rule in &*rules.leak() {
+            self.rules.retain(|r| r.id != rule.id);
+            self.rules.push(rule);
+        }
+        self.rules.sort_by_key(|r| r.id);
+    }
+
+    /// Keeps the rules that `keep` says yes to.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Rule) -> bool) {
+        self.rules.retain(|r| keep(r));
+    }
+
+    /// The rule at `index`.
+    #[must_use]
+    pub fn get(&self, index: RuleIndex) -> &'static Rule {
+        self.rules[usize::from(index.0)]
+    }
+
+    /// The rule with this id, or that once had it.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<&'static Rule> {
+        self.rules
+            .iter()
+            .find(|r| r.id == id)
+            .or_else(|| self.rules.iter().find(|r| r.formerly.contains(&id)))
+            .copied()
+    }
+
+    /// All rules with their places, in the order of their ids.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (RuleIndex, &'static Rule)> + '_ {
+        // A set holds fewer than 65,536 rules: `detect` refuses larger ones.
+        #[expect(clippy::cast_possible_truncation, reason = "see above")]
+        self.rules.iter().enumerate().map(|(i, r)| (RuleIndex(i as u16), *r))
+    }
+
+    /// How many rules there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+}

@@ -1,0 +1,261 @@
+//! What a rule is: plain data, all of it `'static` so that the built-in catalogue costs nothing to load.
+//!
+//! Rules that users write are leaked on purpose: a rule set lives as long as the process.
+
+/// What the holder of a credential can do with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl Severity {
+    /// All severities, least first.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// The word used in rule files, reports and flags.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// The severity that `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.as_str() == word)
+    }
+}
+
+/// How sure something is: of a rule, how much its format alone proves; of a finding, the judge's score in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    Low,
+    Medium,
+    High,
+}
+
+impl Confidence {
+    /// All levels, least first.
+    pub const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
+
+    /// The word used in rule files, reports and flags.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+
+    /// The level that `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.as_str() == word)
+    }
+}
+
+/// What sort of rule it is. Where findings overlap the more specific kind wins, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    Generic,
+    Connection,
+    Provider,
+}
+
+impl Kind {
+    /// All kinds, least specific first.
+    pub const ALL: [Self; 3] = [Self::Generic, Self::Connection, Self::Provider];
+
+    /// The word used in rule files.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Generic => "generic",
+            Self::Connection => "connection",
+            Self::Provider => "provider",
+        }
+    }
+
+    /// The kind that `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.as_str() == word)
+    }
+}
+
+/// Where a rule's pattern is searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Around the hits of its keywords, as wide as its proven bounds.
+    Window,
+    /// Over the whole blob, once.
+    Blob,
+}
+
+/// What a failed checksum does to a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OnFail {
+    /// Takes the confidence down to low.
+    Lower,
+    /// It is not this credential.
+    Reject,
+}
+
+/// A checksum that the format carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Checksum {
+    pub kind: ChecksumKind,
+    pub on_fail: OnFail,
+}
+
+/// The checksum families, see `docs/rules.md` for what each computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChecksumKind {
+    Github,
+    Vercel,
+    Cloudflare,
+    Grafana,
+    Atlassian,
+    Zuplo,
+    Confluent,
+    Gitlab,
+    AgeBech32,
+    Base58Check,
+}
+
+impl ChecksumKind {
+    /// All families with their names in rule files.
+    pub const NAMES: [(&'static str, Self); 10] = [
+        ("github-crc32", Self::Github),
+        ("vercel-crc32", Self::Vercel),
+        ("cloudflare-crc32", Self::Cloudflare),
+        ("grafana-crc32", Self::Grafana),
+        ("atlassian-crc32", Self::Atlassian),
+        ("zuplo-crc32", Self::Zuplo),
+        ("confluent-crc32", Self::Confluent),
+        ("gitlab-crc32", Self::Gitlab),
+        ("age-bech32", Self::AgeBech32),
+        ("base58check", Self::Base58Check),
+    ];
+}
+
+/// A class of the assignment scanner that a generic rule reports (`detect/assignment`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AssignmentClass {
+    Password,
+    Secret,
+    Token,
+    Key,
+    Credential,
+}
+
+impl AssignmentClass {
+    /// All classes with their names in rule files.
+    pub const NAMES: [(&'static str, Self); 5] = [
+        ("password", Self::Password),
+        ("secret", Self::Secret),
+        ("token", Self::Token),
+        ("key", Self::Key),
+        ("credential", Self::Credential),
+    ];
+}
+
+/// A companion: another credential that belongs to this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Near {
+    /// The name under which it stands in the finding.
+    pub name: &'static str,
+    /// The rule that finds it.
+    pub rule: &'static str,
+    /// How many lines it may be away.
+    pub within_lines: u32,
+    /// Without it there is no finding.
+    pub required: bool,
+}
+
+/// What to do about a leaked credential of this kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remedy {
+    /// Where it is revoked: a URL or a place in a console. May be empty.
+    pub rotate: &'static str,
+    /// Two or three plain sentences.
+    pub steps: &'static str,
+}
+
+/// A text on which the rule must fire; see `rule::template` for the template of its secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Example {
+    pub secret: &'static str,
+    pub text: &'static str,
+}
+
+/// A text on which no rule may fire, but for those named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counterexample {
+    pub text: &'static str,
+    pub but: &'static [&'static str],
+}
+
+/// How far a match reaches around the start of a keyword hit, proven from the syntax tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// The most bytes of a match that stand before the start of the keyword hit.
+    pub before: u32,
+    /// The greatest length of a match of `pattern` in bytes; `until` extends it.
+    pub max_len: u32,
+}
+
+/// One kind of credential and how it is recognised.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rule {
+    pub id: &'static str,
+    pub formerly: &'static [&'static str],
+    pub since: &'static str,
+    pub provider: &'static str,
+    pub url: &'static str,
+    pub name: &'static str,
+    pub severity: Severity,
+    pub format_confidence: Confidence,
+    pub kind: Kind,
+    /// Lower-case ASCII. Every match of `pattern` contains one of them.
+    pub keywords: &'static [&'static str],
+    /// The whole pattern, `assigned` expanded. `None` for path rules and for generic rules.
+    pub pattern: Option<&'static str>,
+    pub until: Option<&'static str>,
+    pub scope: Scope,
+    /// Bits a byte; 0 asks for nothing.
+    pub entropy: f32,
+    pub checksum: Option<Checksum>,
+    pub path: Option<&'static str>,
+    pub near: &'static [Near],
+    pub assignment: Option<AssignmentClass>,
+    pub remedy: Remedy,
+    pub examples: &'static [Example],
+    pub counterexamples: &'static [Counterexample],
+    pub bounds: Bounds,
+}
+
+/// The catalogue version that rules without `since` belong to.
+pub const FIRST_CATALOGUE: &str = "0.1";
+
+/// The longest match of a rule without `until`, in bytes.
+pub const MAX_MATCH: u32 = 4096;
+
+/// The longest match of a rule with `until`, in bytes.
+pub const MAX_UNTIL: u32 = 64 * 1024;
+
+impl Rule {
+    /// The name under which its fingerprints are made: the oldest id, so that a rename keeps every finding's identity.
+    #[must_use]
+    pub fn family(&self) -> &'static str {
+        self.formerly.first().copied().unwrap_or(self.id)
+    }
+}

@@ -1,0 +1,19 @@
+//! What credentials look like: the rules, where they come from, and what can be proven and computed about them.
+//!
+//! - `format`: the rule file format, its model and proofs
+//! - `catalogue`: the built-in rules and those that users add, as one [`RuleSet`]
+//! - `checksum`: checksums inside tokens
+//! - `template`: made-up secrets for examples
+//! - `draft`: a first rule from sample tokens
+
+pub mod catalogue;
+pub mod checksum;
+pub mod draft;
+pub mod format;
+pub mod template;
+
+pub use catalogue::{RuleIndex, RuleSet};
+pub use format::{
+    AssignmentClass, Bounds, Checksum, ChecksumKind, Confidence, Counterexample, Example, Kind, Near, OnFail, Remedy, Rule,
+    RuleError, RuleErrors, Scope, Severity,
+};
