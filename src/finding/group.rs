@@ -1,0 +1,110 @@
+//! Grouping: one secret under one rule family in one path is one finding, however often it stands there.
+
+use super::identity::{Fingerprint, IdentityKey, SecretId};
+use super::location::Location;
+use super::snippet::Snippet;
+use super::Secret;
+use crate::judge::{PathClass, Reason};
+use crate::rule::{Confidence, Rule};
+use std::collections::BTreeMap;
+
+/// One place where a secret was seen.
+#[derive(Clone)]
+pub struct Occurrence {
+    pub rule: &'static Rule,
+    pub secret: Secret,
+    /// As reports show it.
+    pub shown: String,
+    pub snippet: Snippet,
+    pub location: Location,
+    pub score: f32,
+    pub reasons: Vec<Reason>,
+    pub also: Vec<&'static Rule>,
+    pub companions: Vec<(&'static str, String)>,
+    /// Which of the scanned targets it stands in.
+    pub target: usize,
+}
+
+/// One secret under one rule family in one path.
+#[derive(Clone)]
+pub struct Finding {
+    pub rule: &'static Rule,
+    pub secret: Secret,
+    pub shown: String,
+    pub secret_id: SecretId,
+    pub fingerprint: Fingerprint,
+    pub score: f32,
+    pub reasons: Vec<Reason>,
+    pub path_class: PathClass,
+    pub snippet: Snippet,
+    /// Where it stands first.
+    pub location: Location,
+    /// Where it stands, the first place included, at most [`MOST_OCCURRENCES`].
+    pub occurrences: Vec<Location>,
+    pub occurrences_total: usize,
+    pub also: Vec<&'static str>,
+    pub companions: Vec<(&'static str, String)>,
+    pub target: usize,
+}
+
+/// How many occurrences a finding lists.
+pub const MOST_OCCURRENCES: usize = 100;
+
+impl Finding {
+    /// Its level.
+    #[must_use]
+    pub fn confidence(&self) -> Option<Confidence> {
+        crate::judge::level(self.score)
+    }
+}
+
+/// Groups occurrences into findings, by path, position, rule.
+#[must_use]
+pub fn group(mut occurrences: Vec<Occurrence>, key: &IdentityKey) -> Vec<Finding> {
+    occurrences.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.secret.cmp(&b.secret)));
+    let mut places: BTreeMap<Fingerprint, usize> = BTreeMap::new();
+    let mut findings: Vec<Finding> = Vec::new();
+    for o in occurrences {
+        let fingerprint = key.fingerprint(o.rule.family(), o.secret.expose(), &o.location.path);
+        if let Some(&at) = places.get(&fingerprint) {
+            let finding = &mut findings[at];
+            finding.occurrences_total += 1;
+            if o.score > finding.score {
+                finding.score = o.score;
+                finding.reasons = o.reasons;
+            }
+            for rule in o.also {
+                if !finding.also.contains(&rule.id) {
+                    finding.also.push(rule.id);
+                }
+            }
+            if finding.occurrences.len() < MOST_OCCURRENCES {
+                finding.occurrences.push(o.location);
+            }
+            continue;
+        }
+        places.insert(fingerprint.clone(), findings.len());
+        findings.push(Finding {
+            rule: o.rule,
+            secret_id: key.secret_id(o.secret.expose()),
+            secret: o.secret,
+            shown: o.shown,
+            fingerprint,
+            score: o.score,
+            reasons: o.reasons,
+            path_class: PathClass::of(&o.location.path),
+            snippet: o.snippet,
+            occurrences: vec![o.location.clone()],
+            location: o.location,
+            occurrences_total: 1,
+            also: o.also.iter().map(|r| r.id).collect(),
+            companions: o.companions,
+            target: o.target,
+        });
+    }
+    findings
+}
+
+fn order(o: &Occurrence) -> (&str, u64, u64, &str, usize) {
+    (&o.location.path, o.location.byte_start, o.location.byte_end, o.rule.id, o.target)
+}

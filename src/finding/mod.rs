@@ -1,0 +1,21 @@
+//! What was found: identity, location, redaction, grouping of occurrences.
+//!
+//! - `secret`: a secret in memory: no `Debug`, no `Display`, zeroed on drop
+//! - `identity`: `secret_id` and fingerprint
+//! - `location`: offsets, lines and columns
+//! - `redact`: what may be shown of a secret, and the redactor that covers every string of a report
+//! - `snippet`: the line a finding stands in, redacted
+//! - `group`: one secret under one rule family in one path is one finding
+
+pub mod group;
+pub mod identity;
+pub mod location;
+pub mod redact;
+pub mod secret;
+pub mod snippet;
+
+pub use group::{Finding, Occurrence};
+pub use identity::{Fingerprint, IdentityKey, SecretId};
+pub use location::{Location, Place};
+pub use redact::Redactor;
+pub use secret::Secret;

@@ -1,0 +1,129 @@
+//! What git leaves untracked: `.gitignore` files of a work tree, and its index, because tracked files are always looked at.
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// A git work tree.
+pub struct WorkTree {
+    /// The folder that holds `.git`.
+    pub root: PathBuf,
+    /// The repository's own folder: `.git`, or where the file of that name points.
+    git_dir: PathBuf,
+    tracked: OnceLock<Option<Tracked>>,
+}
+
+/// The paths of the index, relative and `/`-separated, and all folders that hold one.
+struct Tracked {
+    files: HashSet<Vec<u8>>,
+    folders: HashSet<Vec<u8>>,
+}
+
+impl WorkTree {
+    /// The work tree that `path` (absolute) is in.
+    #[must_use]
+    pub fn around(path: &Path) -> Option<Self> {
+        path.ancestors().find_map(Self::at)
+    }
+
+    /// The work tree whose top is `folder`.
+    #[must_use]
+    pub fn at(folder: &Path) -> Option<Self> {
+        let dot_git = folder.join(".git");
+        let meta = std::fs::symlink_metadata(&dot_git).ok()?;
+        let git_dir = if meta.is_dir() {
+            dot_git
+        } else if meta.is_file() && meta.len() < 4096 {
+            let text = std::fs::read_to_string(&dot_git).ok()?;
+            folder.join(text.strip_prefix("gitdir:")?.trim())
+        } else {
+            return None;
+        };
+        git_dir.join("HEAD").exists().then(|| Self { root: folder.to_owned(), git_dir, tracked: OnceLock::new() })
+    }
+
+    /// Whether the index holds the file, or a file in the folder, at `path` (relative, `/`-separated). Where the index cannot
+    /// be read everything counts as tracked: better looked at than left out.
+    pub fn is_tracked(&self, path: &[u8], folder: bool) -> bool {
+        let tracked = self.tracked.get_or_init(|| Tracked::read(&self.git_dir));
+        match tracked {
+            Some(t) if folder => t.folders.contains(path),
+            Some(t) => t.files.contains(path),
+            None => true,
+        }
+    }
+}
+
+impl Tracked {
+    fn read(git_dir: &Path) -> Option<Self> {
+        let path = git_dir.join("index");
+        if !path.exists() {
+            return Some(Self { files: HashSet::new(), folders: HashSet::new() });
+        }
+        let index = [gix_hash::Kind::Sha1, gix_hash::Kind::Sha256].into_iter().find_map(|kind| {
+            gix_index::File::at(&path, kind, true, gix_index::decode::Options::default()).ok()
+        })?;
+        let mut files = HashSet::new();
+        let mut folders = HashSet::new();
+        for entry in index.entries() {
+            let path: &[u8] = entry.path(&index);
+            files.insert(path.to_vec());
+            let mut at = path;
+            while let Some(slash) = memchr::memrchr(b'/', at) {
+                at = &at[..slash];
+                if !folders.insert(at.to_vec()) {
+                    break;
+                }
+            }
+        }
+        Some(Self { files, folders })
+    }
+}
+
+/// The `.gitignore` files from the top of a work tree down to a folder; later ones decide.
+#[derive(Clone, Default)]
+pub struct Rules(Option<Arc<Node>>);
+
+struct Node {
+    parent: Rules,
+    matcher: Gitignore,
+}
+
+impl Rules {
+    /// These rules and those of the `.gitignore` in `folder`, if there is one.
+    #[must_use]
+    pub fn with(&self, folder: &Path) -> Self {
+        let file = folder.join(".gitignore");
+        // A link could point to a file elsewhere; git reads none either.
+        if !std::fs::symlink_metadata(&file).is_ok_and(|m| m.is_file() && m.len() < 1 << 20) {
+            return self.clone();
+        }
+        let mut builder = GitignoreBuilder::new(folder);
+        let _ = builder.add(&file);
+        match builder.build() {
+            Ok(matcher) if !matcher.is_empty() => Self(Some(Arc::new(Node { parent: self.clone(), matcher }))),
+            _ => self.clone(),
+        }
+    }
+
+    /// Whether `path` (absolute) is ignored.
+    #[must_use]
+    pub fn ignores(&self, path: &Path, folder: bool) -> bool {
+        let mut node = self.0.as_deref();
+        while let Some(n) = node {
+            match n.matcher.matched(path, folder) {
+                ignore::Match::None => node = n.parent.0.as_deref(),
+                ignore::Match::Ignore(_) => return true,
+                ignore::Match::Whitelist(_) => return false,
+            }
+        }
+        false
+    }
+
+    /// Whether there are no rules.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}

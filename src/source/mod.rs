@@ -1,0 +1,162 @@
+//! Where bytes come from. Each source yields blobs, and tells what it left out and what it could not read.
+//!
+//! - `text`: encodings; UTF-16 and UTF-32 become UTF-8, positions mapped back
+//! - `read`: files of any size, in chunks of bounded memory
+//! - `tree`: files and folders
+//! - `ignored`: what git would leave untracked
+//! - `stdin`: one text, or blobs that another program feeds as JSON lines
+
+mod ignored;
+mod read;
+pub mod stdin;
+pub mod text;
+pub mod tree;
+
+use crate::detect::ByteSpan;
+use crate::finding::location::Base;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub use text::Encoding;
+
+/// Text to look at: a whole file, or a part of a large one with some text around it.
+pub struct Blob<'a> {
+    /// UTF-8, Latin-1 or anything else; UTF-16 and UTF-32 are transcoded before.
+    pub bytes: &'a [u8],
+    /// Matches that begin elsewhere belong to the neighbouring part.
+    pub core: ByteSpan,
+    /// Where `bytes` begins in the whole.
+    pub base: Base,
+    /// What precedes `bytes` in the file as it is stored, in bytes of the file.
+    pub stored_before: u64,
+    /// How the file stores its text.
+    pub encoding: Encoding,
+    pub origin: &'a Origin,
+}
+
+/// Where a blob comes from.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Origin {
+    /// Relative to the repository, else to the scan root; `/`-separated.
+    pub path: String,
+    /// The path's bytes, where it is not UTF-8.
+    pub path_bytes: Option<Vec<u8>>,
+    /// Which of the scanned targets it is in.
+    pub target: usize,
+    /// What the feeding program says of it.
+    pub note: Option<serde_json::Value>,
+}
+
+/// Why something that was there was not looked at. It makes the run incomplete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SkipReason {
+    Unreadable,
+    NotRegular,
+    TooLarge,
+    StepBudget,
+    BadInput,
+    Interrupted,
+}
+
+impl SkipReason {
+    /// All reasons.
+    pub const ALL: [Self; 6] =
+        [Self::Unreadable, Self::NotRegular, Self::TooLarge, Self::StepBudget, Self::BadInput, Self::Interrupted];
+
+    /// The stable name used in reports and config.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::NotRegular => "not_regular",
+            Self::TooLarge => "too_large",
+            Self::StepBudget => "step_budget",
+            Self::BadInput => "bad_input",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// What it means and what helps.
+    #[must_use]
+    pub const fn help(self) -> &'static str {
+        match self {
+            Self::Unreadable => "could not be read; give the scan the rights it needs, or exclude it",
+            Self::NotRegular => "is no regular file (a pipe, socket or device)",
+            Self::TooLarge => "is larger than --max-file-size",
+            Self::StepBudget => "used up a rule's step budget; matches behind that point may be missing",
+            Self::BadInput => "is no valid input line",
+            Self::Interrupted => "was not reached before the scan was interrupted",
+        }
+    }
+}
+
+/// Why something was left out on request. The run is complete all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ExcludeReason {
+    Gitignore,
+    Excluded,
+    GitFolder,
+    NestedRepository,
+    Special,
+}
+
+impl ExcludeReason {
+    /// The stable name used in reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gitignore => "gitignore",
+            Self::Excluded => "excluded",
+            Self::GitFolder => "git_folder",
+            Self::NestedRepository => "nested_repository",
+            Self::Special => "special_file",
+        }
+    }
+
+    /// What it means.
+    #[must_use]
+    pub const fn help(self) -> &'static str {
+        match self {
+            Self::Gitignore => "untracked and ignored by .gitignore",
+            Self::Excluded => "excluded by --exclude or config",
+            Self::GitFolder => "git's own folder; `keysift git` looks into it",
+            Self::NestedRepository => "another repository's folder",
+            Self::Special => "pipes, sockets and devices, which hold no text",
+        }
+    }
+}
+
+/// Takes what sources yield. Called from many threads.
+pub trait Sink: Sync {
+    /// Looks at a blob.
+    fn blob(&self, blob: &Blob<'_>);
+    /// Notes a file that was read to its end: `bytes` as it is stored.
+    fn file(&self, bytes: u64);
+    /// Notes what was not looked at.
+    fn skip(&self, reason: SkipReason, path: &str, bytes: u64);
+    /// Notes what was left out on request.
+    fn exclude(&self, reason: ExcludeReason, path: &str);
+    /// Whether to stop.
+    fn stop(&self) -> &Stop;
+}
+
+/// A wish to stop, set by Ctrl-C.
+#[derive(Debug, Default)]
+pub struct Stop(AtomicBool);
+
+impl Stop {
+    /// Not wished.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(AtomicBool::new(false))
+    }
+
+    /// Asks to stop.
+    pub fn ask(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether someone asked.
+    pub fn is_asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
