@@ -1,7 +1,17 @@
 //! What a person types: one file a command.
+//!
+//! - `scan`: files, folders, standard input
+//! - `explain`: why a line is or is not a finding
+//! - `rules`, `rules_test`: the catalogue and own rules
+//! - `common`: flags that commands share
+//! - `progress`: how far a scan is
 
+mod common;
+mod explain;
+mod progress;
 mod rules;
 mod rules_test;
+mod scan;
 
 use crate::rule::{Rule, RuleError, RuleErrors};
 use clap::{Parser, Subcommand};
@@ -9,14 +19,28 @@ use std::process::ExitCode;
 
 /// Finds leaked credentials in folders, files and text.
 #[derive(Debug, Parser)]
-#[command(name = "keysift", version, about, max_term_width = 100)]
+#[command(
+    name = "keysift",
+    version,
+    about,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 nothing found and everything looked at · 1 secrets found · 2 wrong usage, config or a path that is \
+                  not there · 3 nothing found, but not everything could be looked at · 130 interrupted\n\n\
+                  Examples:\n  keysift                          scan the current folder\n  keysift scan src config.yml      scan a \
+                  folder and a file\n  git diff | keysift scan -        scan what a command prints\n  keysift scan . -f human -f \
+                  sarif -o - -o report.sarif"
+)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Scan files, folders or stdin
+    Scan(Box<scan::ScanArguments>),
+    /// Tell why a line is or is not a finding
+    Explain(explain::ExplainArguments),
     /// Look at rules, check and test them, draft new ones
     Rules(rules::RulesArguments),
 }
@@ -24,9 +48,20 @@ enum Command {
 /// The whole program.
 #[must_use]
 pub fn main() -> ExitCode {
+    // A panic must not print what it was working on.
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map_or(String::new(), |l| format!(" at {}:{}", l.file(), l.line()));
+        eprintln!("keysift: internal error{place}; please report it with what you scanned, without its secrets");
+    }));
     let arguments = Arguments::parse();
     match arguments.command {
-        Command::Rules(arguments) => rules::run(arguments),
+        Some(Command::Scan(arguments)) => scan::run(&arguments),
+        Some(Command::Explain(arguments)) => explain::run(&arguments),
+        Some(Command::Rules(arguments)) => rules::run(arguments),
+        None => match Arguments::parse_from(["keysift", "scan"]).command {
+            Some(Command::Scan(arguments)) => scan::run(&arguments),
+            _ => usage_error("say what to do: `keysift --help` lists the commands"),
+        },
     }
 }
 

@@ -1,0 +1,285 @@
+//! Flags that several commands share, and what they are turned into.
+
+use super::usage_error;
+use crate::config::{AcceptedGap, Config, parse_day, parse_size};
+use crate::detect::Detector;
+use crate::finding::IdentityKey;
+use crate::report::Format;
+use crate::rule::{Confidence, Rule, RuleSet, Severity};
+use crate::triage::gate::{FailOn, Incomplete};
+use clap::{Args, ValueEnum};
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// When to use colour or to show progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+/// Which rules, and what else config says.
+#[derive(Debug, Args)]
+pub struct RuleFlags {
+    /// A config file (keysift.toml)
+    #[arg(short, long, value_name = "FILE", help_heading = "What to look for")]
+    pub config: Option<PathBuf>,
+    /// A file of own rules; may be given several times
+    #[arg(long = "rules", value_name = "FILE", help_heading = "What to look for")]
+    pub rule_files: Vec<PathBuf>,
+    /// Only these rules; `*` stands for anything
+    #[arg(long = "rule", value_name = "ID", help_heading = "What to look for")]
+    pub only: Vec<String>,
+    /// All rules but these; `*` stands for anything
+    #[arg(long = "exclude-rule", value_name = "ID", help_heading = "What to look for")]
+    pub without: Vec<String>,
+}
+
+/// What is told, and how.
+#[derive(Debug, Args)]
+pub struct ReportFlags {
+    /// The form of the report: human, json, jsonl, sarif, github; several, each with its own --output
+    #[arg(short, long, value_name = "FORMAT", help_heading = "Report")]
+    pub format: Vec<String>,
+    /// Where it goes; `-` is stdout
+    #[arg(short, long, value_name = "FILE", help_heading = "Report")]
+    pub output: Vec<PathBuf>,
+    /// The least confidence that is reported: low, medium, high
+    #[arg(long, value_name = "LEVEL", default_value = "medium", value_parser = confidence, help_heading = "Report")]
+    pub min_confidence: Confidence,
+    /// The least severity that is reported: low, medium, high, critical
+    #[arg(long, value_name = "LEVEL", default_value = "low", value_parser = severity, help_heading = "Report")]
+    pub min_severity: Severity,
+    /// What fails the run: any, low, medium, high, critical, none
+    #[arg(long, value_name = "WHAT", default_value = "any", value_parser = FailOn::parse, help_heading = "Report")]
+    pub fail_on: FailOn,
+    /// The exit code of a run that fails on findings
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Report")]
+    pub exit_code: u8,
+    /// What an incomplete scan without failing findings does: fail (exit code 3) or warn (0)
+    #[arg(long, value_name = "WHAT", default_value = "fail", value_parser = incomplete, help_heading = "Report")]
+    pub incomplete: Incomplete,
+    /// Show secrets in full, in every format
+    #[arg(long, help_heading = "Report")]
+    pub show_secrets: bool,
+    /// Show candidates that were judged not to be secrets, and why
+    #[arg(long, help_heading = "Report")]
+    pub show_rejected: bool,
+    /// Only findings and what makes the scan incomplete
+    #[arg(short, long, help_heading = "Report")]
+    pub quiet: bool,
+    /// With the reasons of each finding
+    #[arg(short, long, conflicts_with = "quiet", help_heading = "Report")]
+    pub verbose: bool,
+    /// Use colour
+    #[arg(long, value_enum, default_value = "auto", help_heading = "Report")]
+    pub color: When,
+    /// Show progress on stderr
+    #[arg(long, value_enum, default_value = "auto", help_heading = "Report")]
+    pub progress: When,
+    /// Today, for anything that expires: 2026-12-31
+    #[arg(long, value_name = "DAY", value_parser = day, help_heading = "Report")]
+    pub now: Option<i64>,
+}
+
+/// What is left out.
+#[derive(Debug, Args)]
+pub struct LimitFlags {
+    /// Leave out paths that match this glob; may be given several times
+    #[arg(long, value_name = "GLOB", help_heading = "What to look at")]
+    pub exclude: Vec<String>,
+    /// Files larger than this are not looked at, which makes the scan incomplete [default: 8GB]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "What to look at")]
+    pub max_file_size: Option<u64>,
+    /// Look at untracked files that .gitignore names as well
+    #[arg(long, help_heading = "What to look at")]
+    pub no_gitignore: bool,
+    /// Threads to use [default: one a core]
+    #[arg(short = 'j', long, value_name = "N", help_heading = "What to look at")]
+    pub threads: Option<usize>,
+}
+
+/// The size above which a file is not looked at, where nobody says otherwise.
+pub const MAX_FILE_SIZE: u64 = 8_000_000_000;
+
+fn confidence(word: &str) -> Result<Confidence, String> {
+    Confidence::parse(word).ok_or_else(|| "one of low, medium, high".to_owned())
+}
+
+fn severity(word: &str) -> Result<Severity, String> {
+    Severity::parse(word).ok_or_else(|| "one of low, medium, high, critical".to_owned())
+}
+
+fn incomplete(word: &str) -> Result<Incomplete, String> {
+    match word {
+        "fail" => Ok(Incomplete::Fail),
+        "warn" => Ok(Incomplete::Warn),
+        _ => Err("one of fail, warn".to_owned()),
+    }
+}
+
+fn day(word: &str) -> Result<i64, String> {
+    parse_day(word).ok_or_else(|| "a day such as 2026-12-31".to_owned())
+}
+
+fn size(word: &str) -> Result<u64, String> {
+    parse_size(word).ok_or_else(|| "a size such as 500MB or 4GB".to_owned())
+}
+
+/// What the flags and the config file come to.
+pub struct Settings {
+    pub detector: Detector,
+    pub exclude: GlobSet,
+    pub max_file_size: Option<u64>,
+    gaps: Vec<(AcceptedGap, GlobSet)>,
+    pub key: IdentityKey,
+}
+
+impl Settings {
+    /// Reads config and rules.
+    ///
+    /// # Errors
+    /// The exit code, after the message.
+    pub fn of(flags: &RuleFlags, exclude: &[String], now: Option<i64>) -> Result<Self, ExitCode> {
+        let config = match &flags.config {
+            None => Config::default(),
+            Some(path) => {
+                let name = path.display().to_string();
+                let text = std::fs::read_to_string(path).map_err(|e| usage_error(&format!("{name}: cannot be read: {e}")))?;
+                Config::parse(&name, &text).map_err(|e| usage_error(&e.to_string()))?
+            }
+        };
+        for warning in &config.warnings {
+            eprintln!("{warning}");
+        }
+        let mut own = config.rules;
+        for file in &flags.rule_files {
+            let (rules, warnings) = super::read_rule_file(file).map_err(|e| usage_error(&e.to_string()))?;
+            for warning in warnings {
+                eprintln!("{warning}");
+            }
+            own.extend(rules);
+        }
+        let rules = select(own, &flags.only, &flags.without, &config.disable)?;
+        let globs: Vec<&String> = exclude.iter().chain(&config.exclude).collect();
+        let today = now.unwrap_or_else(today);
+        let mut gaps = Vec::new();
+        for gap in config.accept_gap {
+            if gap.until.as_deref().and_then(parse_day).is_some_and(|until| until < today) {
+                eprintln!("keysift: an accepted gap ({}) has expired: {}", gap.reason, gap.note);
+                continue;
+            }
+            let paths = glob_set(&gap.path.iter().collect::<Vec<_>>())?;
+            gaps.push((gap, paths));
+        }
+        let key = match std::env::var_os("KEYSIFT_FINGERPRINT_KEY") {
+            Some(text) if !text.is_empty() => IdentityKey::private(text.as_encoded_bytes()),
+            _ => IdentityKey::public(),
+        };
+        Ok(Self {
+            detector: Detector::new(rules),
+            exclude: glob_set(&globs)?,
+            max_file_size: config.max_file_size,
+            gaps,
+            key,
+        })
+    }
+
+    /// Whether config accepts that `path` is not looked at for `reason`.
+    #[must_use]
+    pub fn accepts(&self, reason: &str, path: &str) -> bool {
+        self.gaps.iter().any(|(gap, paths)| gap.reason == reason && (gap.path.is_none() || paths.is_match(path)))
+    }
+}
+
+/// Days since 1970.
+fn today() -> i64 {
+    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    i64::try_from(seconds / 86_400).unwrap_or(0)
+}
+
+fn glob_set(globs: &[&String]) -> Result<GlobSet, ExitCode> {
+    let mut builder = GlobSetBuilder::new();
+    for glob in globs {
+        builder.add(Glob::new(glob).map_err(|e| usage_error(&format!("`{glob}` is no glob: {e}")))?);
+    }
+    builder.build().map_err(|e| usage_error(&e.to_string()))
+}
+
+/// The rules of the run.
+fn select(own: Vec<Rule>, only: &[String], without: &[String], disabled: &[String]) -> Result<RuleSet, ExitCode> {
+    let mut rules = RuleSet::built_in();
+    rules.add(own);
+    for name in only.iter().chain(without).chain(disabled) {
+        if !rules.iter().any(|(_, r)| names(name, r)) {
+            let ids: Vec<&str> = rules.iter().map(|(_, r)| r.id).collect();
+            let hint = crate::rule::format::file::nearest(name, &ids)
+                .map_or_else(|| ": `keysift rules list` lists them".to_owned(), |near| format!(": did you mean `{near}`?"));
+            return Err(usage_error(&format!("there is no rule `{name}`{hint}")));
+        }
+    }
+    rules.retain(|r| {
+        (only.is_empty() || only.iter().any(|n| names(n, r))) && !without.iter().chain(disabled).any(|n| names(n, r))
+    });
+    Ok(rules)
+}
+
+/// Whether `name`, which may end or begin with `*`, names the rule.
+fn names(name: &str, rule: &Rule) -> bool {
+    let matches = |id: &str| match (name.strip_prefix('*'), name.strip_suffix('*')) {
+        (Some(rest), Some(_)) => id.contains(rest.trim_end_matches('*')),
+        (Some(end), None) => id.ends_with(end),
+        (None, Some(start)) => id.starts_with(start),
+        (None, None) => id == name,
+    };
+    matches(rule.id) || rule.formerly.iter().any(|f| matches(f))
+}
+
+impl ReportFlags {
+    /// Each report with where it goes.
+    ///
+    /// # Errors
+    /// The exit code, after the message.
+    pub fn destinations(&self) -> Result<Vec<(Format, PathBuf)>, ExitCode> {
+        let mut formats = Vec::new();
+        for name in self.format.iter().flat_map(|f| f.split(',')) {
+            let names: Vec<&str> = Format::NAMES.iter().map(|(n, _)| *n).collect();
+            let format = Format::parse(name).ok_or_else(|| {
+                let hint = crate::rule::format::file::nearest(name, &names).map_or(String::new(), |n| format!(" (did you mean {n}?)"));
+                usage_error(&format!("`{name}` is no report format{hint}: one of {}", names.join(", ")))
+            })?;
+            formats.push(format);
+        }
+        if formats.is_empty() {
+            // The ending of a file says what should be in it.
+            formats = self.output.iter().map(|path| format_of(path)).collect();
+            if formats.is_empty() {
+                formats.push(Format::Human);
+            }
+        }
+        if self.output.len() > formats.len() {
+            return Err(usage_error("there are more --output than --format"));
+        }
+        let stdout = PathBuf::from("-");
+        let pairs: Vec<(Format, PathBuf)> = formats
+            .iter()
+            .enumerate()
+            .map(|(i, format)| (*format, self.output.get(i).cloned().unwrap_or_else(|| stdout.clone())))
+            .collect();
+        if pairs.iter().filter(|(_, path)| *path == stdout).count() > 1 {
+            return Err(usage_error("two reports cannot both go to stdout: give one of them an --output FILE"));
+        }
+        Ok(pairs)
+    }
+}
+
+fn format_of(path: &std::path::Path) -> Format {
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("json") => Format::Json,
+        Some("jsonl" | "ndjson") => Format::Jsonl,
+        Some("sarif") => Format::Sarif,
+        _ => Format::Human,
+    }
+}

@@ -1,0 +1,150 @@
+//! `keysift.toml`: own rules, what to leave out, limits and accepted gaps.
+
+use crate::rule::format::file::{Author, RawRule, build_rules, toml_error};
+use crate::rule::{Rule, RuleError, RuleErrors};
+use serde::Deserialize;
+use toml::Spanned;
+
+/// A config file as it stands.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    /// Globs of paths to leave out.
+    #[serde(default)]
+    exclude: Vec<String>,
+    /// Ids of rules to switch off.
+    #[serde(default)]
+    disable: Vec<String>,
+    max_file_size: Option<Spanned<String>>,
+    #[serde(default)]
+    accept_gap: Vec<Spanned<AcceptedGap>>,
+    #[serde(default)]
+    rule: Vec<Spanned<RawRule>>,
+}
+
+/// A gap in coverage that someone decided to live with.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptedGap {
+    /// The reason of the skip, as the report names it.
+    pub reason: String,
+    /// A glob of the paths it covers; all where left out.
+    pub path: Option<String>,
+    /// Why.
+    pub note: String,
+    /// The last day it counts, `2026-12-31`.
+    pub until: Option<String>,
+}
+
+/// What a config file says.
+#[derive(Debug, Default)]
+pub struct Config {
+    pub exclude: Vec<String>,
+    pub disable: Vec<String>,
+    pub max_file_size: Option<u64>,
+    pub accept_gap: Vec<AcceptedGap>,
+    pub rules: Vec<Rule>,
+    pub warnings: Vec<RuleError>,
+}
+
+impl Config {
+    /// Reads a config file's text; `file` is its name in messages.
+    ///
+    /// # Errors
+    /// Everything wrong with it, each with its line.
+    pub fn parse(file: &str, text: &str) -> Result<Self, RuleErrors> {
+        let raw: Raw = toml::from_str(text).map_err(|e| RuleErrors(vec![toml_error(file, text, &e)]))?;
+        let line = |offset: usize| 1 + text.as_bytes()[..offset].iter().filter(|b| **b == b'\n').count();
+        let problem = |offset: usize, message: String| {
+            RuleErrors(vec![RuleError { file: file.to_owned(), line: line(offset), rule: None, message, warning: false }])
+        };
+        let mut config = Self { exclude: raw.exclude, disable: raw.disable, ..Self::default() };
+        for glob in &config.exclude {
+            globset::Glob::new(glob).map_err(|e| problem(0, format!("`exclude`: {e}")))?;
+        }
+        if let Some(size) = raw.max_file_size {
+            let bytes = parse_size(size.get_ref()).ok_or_else(|| {
+                problem(size.span().start, format!("`{}` is no size: write for example \"500MB\" or \"4GB\"", size.get_ref()))
+            })?;
+            config.max_file_size = Some(bytes);
+        }
+        for gap in raw.accept_gap {
+            let start = gap.span().start;
+            let gap = gap.into_inner();
+            let reasons: Vec<&str> = crate::source::SkipReason::ALL.iter().map(|r| r.as_str()).collect();
+            if !reasons.contains(&gap.reason.as_str()) {
+                return Err(problem(start, format!("`{}` is no reason of a skip: one of {}", gap.reason, reasons.join(", "))));
+            }
+            if gap.until.as_ref().is_some_and(|u| parse_day(u).is_none()) {
+                return Err(problem(start, "`until` is a day such as 2026-12-31".into()));
+            }
+            config.accept_gap.push(gap);
+        }
+        (config.rules, config.warnings) = build_rules(file, text, Author::User, ("", ""), raw.rule)?;
+        Ok(config)
+    }
+}
+
+/// Reads `500`, `20kB`, `8MB`, `4GB`, `1GiB`: bytes.
+#[must_use]
+pub fn parse_size(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().ok()?;
+    let unit: u64 = match text[digits..].trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "t" | "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        _ => return None,
+    };
+    number.checked_mul(unit)
+}
+
+/// Days since 1970 of `2026-12-31`.
+#[must_use]
+pub fn parse_day(text: &str) -> Option<i64> {
+    let mut parts = text.split('-');
+    let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
+    if year.len() != 4 || month.len() != 2 || day.len() != 2 || parts.next().is_some() {
+        return None;
+    }
+    let (year, month, day): (i64, i64, i64) = (year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    // Days from civil, Howard Hinnant's algorithm: http://howardhinnant.github.io/date_algorithms.html
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let of_era = year - era * 400;
+    let of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
+    let days = of_era * 365 + of_era / 4 - of_era / 100 + of_year;
+    Some(era * 146_097 + days - 719_468)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_days() {
+        assert_eq!(parse_size("8MB"), Some(8_000_000));
+        assert_eq!(parse_size("1 GiB"), Some(1 << 30));
+        assert_eq!(parse_size("many"), None);
+        assert_eq!(parse_day("1970-01-01"), Some(0));
+        assert_eq!(parse_day("2026-11-20"), Some(20_777));
+        assert_eq!(parse_day("2026-13-01"), None);
+    }
+
+    #[test]
+    fn errors_name_file_line_and_nearest_key() {
+        let error = Config::parse("keysift.toml", "exclude = []\nmax_file_sise = \"1MB\"\n").unwrap_err();
+        assert_eq!(error.to_string(), "keysift.toml:2: unknown key `max_file_sise`: did you mean `max_file_size`?");
+        let error = Config::parse("k.toml", "[[accept_gap]]\nreason = \"boredom\"\nnote = \"x\"\n").unwrap_err();
+        assert!(error.to_string().starts_with("k.toml:1: `boredom` is no reason"), "{error}");
+    }
+}

@@ -1,0 +1,233 @@
+//! The pipeline: takes blobs from any source, examines them, and collects what a report needs.
+
+use crate::detect::{ByteSpan, Detector, Scratch};
+use crate::examine::{Examined, Judged, examine};
+use crate::finding::location::Places;
+use crate::finding::{Finding, IdentityKey, Location, Occurrence, Redactor, Secret, group, redact, snippet};
+use crate::source::{Blob, ExcludeReason, Sink, SkipReason, Stop};
+use base64::Engine as _;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How many paths a report names for each reason.
+const EXAMPLES: usize = 10;
+
+/// What was left out or not looked at, for one reason.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub count: u64,
+    pub bytes: u64,
+    /// The first paths in order, at most ten.
+    pub examples: BTreeSet<String>,
+}
+
+impl Tally {
+    fn add(&mut self, path: &str, bytes: u64) {
+        self.count += 1;
+        self.bytes += bytes;
+        self.examples.insert(path.to_owned());
+        if self.examples.len() > EXAMPLES {
+            self.examples.pop_last();
+        }
+    }
+}
+
+/// Whether config accepts that something is not looked at.
+pub type Accepts<'a> = &'a (dyn Fn(SkipReason, &str) -> bool + Sync);
+
+/// Examines blobs from many threads and collects what they give.
+pub struct Collector<'a> {
+    detector: &'a Detector,
+    stop: &'a Stop,
+    keep_rejected: bool,
+    accepts: Accepts<'a>,
+    /// Blobs, bytes and rejected candidates so far; progress reads them.
+    pub files: AtomicU64,
+    pub bytes: AtomicU64,
+    rejected: AtomicU64,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    found: Vec<Occurrence>,
+    rejected: Vec<Occurrence>,
+    secrets: BTreeSet<Secret>,
+    skipped: BTreeMap<(SkipReason, bool), Tally>,
+    excluded: BTreeMap<ExcludeReason, Tally>,
+}
+
+/// All that a scan found.
+pub struct Outcome {
+    pub findings: Vec<Finding>,
+    /// Candidates judged not a secret, if asked for.
+    pub rejected: Vec<Finding>,
+    pub rejected_total: u64,
+    pub files: u64,
+    pub bytes: u64,
+    /// By reason, and whether config accepts it.
+    pub skipped: BTreeMap<(SkipReason, bool), Tally>,
+    pub excluded: BTreeMap<ExcludeReason, Tally>,
+    pub redactor: Redactor,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+impl<'a> Collector<'a> {
+    /// A collector for a scan with `detector`.
+    #[must_use]
+    pub fn new(detector: &'a Detector, stop: &'a Stop, keep_rejected: bool, accepts: Accepts<'a>) -> Self {
+        Self {
+            detector,
+            stop,
+            keep_rejected,
+            accepts,
+            files: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
+            inner: Mutex::default(),
+        }
+    }
+
+    /// What was found, grouped and in order.
+    #[must_use]
+    pub fn finish(self, key: &IdentityKey) -> Outcome {
+        let inner = self.inner.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Outcome {
+            findings: group::group(inner.found, key),
+            rejected: group::group(inner.rejected, key),
+            rejected_total: self.rejected.into_inner(),
+            files: self.files.into_inner(),
+            bytes: self.bytes.into_inner(),
+            skipped: inner.skipped,
+            excluded: inner.excluded,
+            redactor: Redactor::new(inner.secrets),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn occurrences(&self, blob: &Blob<'_>, examined: &Examined) -> (Vec<Occurrence>, Vec<Occurrence>) {
+        let hidden: Vec<(ByteSpan, String)> = examined
+            .found
+            .iter()
+            .chain(examined.rejected.iter().filter(|j| is_hidden(j)))
+            .map(|j| (j.candidate.secret, redact::shown(j.rule, j.candidate.secret.of(blob.bytes))))
+            .collect();
+        let mut places = Places::new(blob.bytes, blob.base);
+        let in_core = |j: &&Judged| blob.core.start <= j.candidate.secret.start && j.candidate.secret.start < blob.core.end;
+        let found = examined.found.iter().filter(in_core).map(|j| occurrence(blob, j, &hidden, &mut places)).collect();
+        let rejected = if self.keep_rejected {
+            let mut places = Places::new(blob.bytes, blob.base);
+            examined.rejected.iter().filter(in_core).map(|j| occurrence(blob, j, &hidden, &mut places)).collect()
+        } else {
+            Vec::new()
+        };
+        (found, rejected)
+    }
+}
+
+impl Sink for Collector<'_> {
+    fn blob(&self, blob: &Blob<'_>) {
+        let examined =
+            SCRATCH.with_borrow_mut(|scratch| examine(self.detector, blob.bytes, &blob.origin.path, scratch));
+        let in_core = |j: &&Judged| blob.core.start <= j.candidate.secret.start && j.candidate.secret.start < blob.core.end;
+        let rejected = examined.rejected.iter().filter(in_core).count() as u64;
+        self.rejected.fetch_add(rejected, Ordering::Relaxed);
+        if examined.found.is_empty() && examined.out_of_budget.is_empty() && !(self.keep_rejected && rejected > 0) {
+            return;
+        }
+        let (found, rejected) = self.occurrences(blob, &examined);
+        let secrets: Vec<Secret> = examined
+            .found
+            .iter()
+            .chain(examined.rejected.iter().filter(|j| is_hidden(j)))
+            .map(|j| Secret::new(j.candidate.secret.of(blob.bytes)))
+            .collect();
+        let mut inner = self.lock();
+        inner.found.extend(found);
+        inner.rejected.extend(rejected);
+        inner.secrets.extend(secrets);
+        for rule in examined.out_of_budget {
+            let path = format!("{} ({})", blob.origin.path, self.detector.rules().get(rule).id);
+            inner.skipped.entry((SkipReason::StepBudget, (self.accepts)(SkipReason::StepBudget, &blob.origin.path))).or_default().add(&path, 0);
+        }
+    }
+
+    fn file(&self, bytes: u64) {
+        self.files.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn skip(&self, reason: SkipReason, path: &str, bytes: u64) {
+        let accepted = (self.accepts)(reason, path);
+        self.lock().skipped.entry((reason, accepted)).or_default().add(path, bytes);
+    }
+
+    fn exclude(&self, reason: ExcludeReason, path: &str) {
+        self.lock().excluded.entry(reason).or_default().add(path, 0);
+    }
+
+    fn stop(&self) -> &Stop {
+        self.stop
+    }
+}
+
+/// Whether a rejected candidate is hidden all the same: all that might be a secret; not references and placeholders, which
+/// are there to be read.
+fn is_hidden(judged: &Judged) -> bool {
+    const READABLE: [&str; 8] = [
+        "reference", "placeholder", "published-sample", "value-code", "value-type", "value-identifier", "value-sentence",
+        "value-word",
+    ];
+    judged.verdict.level().is_some() || !judged.verdict.reasons.iter().any(|r| READABLE.contains(&r.signal))
+}
+
+fn occurrence(blob: &Blob<'_>, judged: &Judged, hidden: &[(ByteSpan, String)], places: &mut Places<'_>) -> Occurrence {
+    let secret = judged.candidate.secret;
+    let text = secret.of(blob.bytes);
+    let place = places.of(secret);
+    let shown = redact::shown(judged.rule, text);
+    // A rejected candidate that stays readable is not in `hidden`: its own place must be.
+    let snippet = if hidden.iter().any(|(span, _)| *span == secret) {
+        snippet::snippet(blob.bytes, secret, hidden)
+    } else {
+        let mut hidden = hidden.to_vec();
+        hidden.push((secret, String::from_utf8_lossy(&text[..text.len().min(80)]).into_owned()));
+        snippet::snippet(blob.bytes, secret, &hidden)
+    };
+    let byte_start = blob.stored_before + blob.encoding.stored_len(&blob.bytes[..secret.start]);
+    let byte_end = byte_start + blob.encoding.stored_len(text);
+    Occurrence {
+        rule: judged.rule,
+        secret: Secret::new(text),
+        shown,
+        snippet,
+        location: Location {
+            path: blob.origin.path.clone(),
+            path_bytes: blob.origin.path_bytes.as_ref().map(|b| base64::engine::general_purpose::STANDARD.encode(b)),
+            start_line: place.start_line,
+            start_column: place.start_column,
+            end_line: place.end_line,
+            end_column: place.end_column,
+            byte_start,
+            byte_end,
+            origin: blob.origin.note.clone(),
+        },
+        score: judged.verdict.score,
+        reasons: judged.verdict.reasons.clone(),
+        also: judged.also.clone(),
+        companions: judged
+            .companions
+            .iter()
+            .map(|(name, span)| (*name, redact::shown(judged.rule, span.of(blob.bytes))))
+            .collect(),
+        target: blob.origin.target,
+    }
+}

@@ -1,0 +1,43 @@
+//! GitHub Actions annotations: workflow commands on stdout.
+
+use super::Report;
+use std::io::{self, Write};
+
+/// GitHub shows at most ten annotations of a kind for a step; the rest stands in the log.
+pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    for finding in &report.findings {
+        let command = if finding.severity == "low" { "warning" } else { "error" };
+        let l = &finding.location;
+        let mut place = format!("file={},line={}", property(&l.path), l.start_line);
+        if l.end_line == l.start_line {
+            place.push_str(&format!(",col={},endColumn={}", l.start_column, l.end_column));
+        } else {
+            place.push_str(&format!(",endLine={}", l.end_line));
+        }
+        let message = format!(
+            "{}: {}\n{}\n{}",
+            finding.rule_name, finding.secret, finding.remedy.steps, finding.fingerprint
+        );
+        writeln!(out, "::{command} {place},title={}::{}", property(&format!("keysift: {}", finding.rule_id)), data(&message))?;
+    }
+    if !report.scan.complete {
+        let reasons: Vec<String> = report
+            .scan
+            .skipped
+            .iter()
+            .filter(|g| !g.accepted)
+            .map(|g| format!("{} {}", g.count, g.reason))
+            .chain(report.scan.missing.iter().map(|p| format!("missing: {p}")))
+            .collect();
+        writeln!(out, "::warning title=keysift%3A incomplete::{}", data(&format!("not everything was looked at: {}", reasons.join(", "))))?;
+    }
+    Ok(())
+}
+
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

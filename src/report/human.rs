@@ -1,0 +1,275 @@
+//! The report that a person reads in a terminal.
+
+use super::Report;
+use super::model::{Gap, ReportedFinding};
+use crate::source::{ExcludeReason, SkipReason};
+use anstyle::{AnsiColor, Style as Ansi};
+use std::io::{self, Write};
+
+/// How the report looks.
+#[derive(Debug, Clone)]
+pub struct Style {
+    pub color: bool,
+    /// Columns of the terminal.
+    pub width: usize,
+    /// The folder that shown paths are relative to, with links resolved.
+    pub here: Option<std::path::PathBuf>,
+    /// Only the findings and what makes the scan incomplete.
+    pub quiet: bool,
+    /// With the reasons of each finding.
+    pub verbose: bool,
+}
+
+const BOLD: Ansi = Ansi::new().bold();
+const DIM: Ansi = Ansi::new().dimmed();
+const RED: Ansi = AnsiColor::Red.on_default().bold();
+const YELLOW: Ansi = AnsiColor::Yellow.on_default().bold();
+const CYAN: Ansi = AnsiColor::Cyan.on_default();
+const GREEN: Ansi = AnsiColor::Green.on_default().bold();
+
+struct Pen<'a> {
+    out: &'a mut dyn Write,
+    style: &'a Style,
+}
+
+impl Pen<'_> {
+    fn paint(&self, ansi: Ansi, text: &str) -> String {
+        if self.style.color { format!("{ansi}{text}{ansi:#}") } else { text.to_owned() }
+    }
+
+    fn line(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "{text}")
+    }
+
+    /// Text in lines of the terminal's width, each indented.
+    fn wrapped(&mut self, label: &str, text: &str) -> io::Result<()> {
+        let room = self.style.width.clamp(40, 110).saturating_sub(13);
+        let mut line = String::new();
+        let mut first = true;
+        for word in text.split_whitespace() {
+            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
+                self.labelled(label, &line, first)?;
+                first = false;
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        if line.is_empty() { Ok(()) } else { self.labelled(label, &line, first) }
+    }
+
+    fn labelled(&mut self, label: &str, line: &str, first: bool) -> io::Result<()> {
+        let label = if first { label } else { "" };
+        let label = self.paint(DIM, &format!("{label:>10}"));
+        self.line(&format!("{label}  {line}"))
+    }
+}
+
+/// Writes the report.
+pub fn write(report: &Report, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    let mut pen = Pen { out, style };
+    for finding in &report.findings {
+        write_finding(&mut pen, report, finding)?;
+    }
+    if let Some(rejected) = &report.rejected_findings {
+        for finding in rejected {
+            let why: Vec<&str> = finding.reasons.iter().filter(|r| r.weight < 0.0).map(|r| r.text.as_str()).collect();
+            let head = format!("not a secret  {}  {}", place(report, style, finding), finding.rule_id);
+            let line = pen.paint(DIM, &head);
+            pen.line(&line)?;
+            pen.line(&format!("            {}", finding.snippet.text))?;
+            let line = pen.paint(DIM, &format!("            {:.2}: {}", finding.score, why.join("; ")));
+            pen.line(&line)?;
+        }
+        if !rejected.is_empty() {
+            pen.line("")?;
+        }
+    }
+    write_summary(&mut pen, report)
+}
+
+fn write_finding(pen: &mut Pen<'_>, report: &Report, finding: &ReportedFinding) -> io::Result<()> {
+    let color = match finding.severity.as_str() {
+        "critical" | "high" => RED,
+        "medium" => YELLOW,
+        _ => CYAN,
+    };
+    let severity = pen.paint(color, &finding.severity);
+    let name = pen.paint(BOLD, &finding.rule_name);
+    pen.line(&format!("{severity}: {name}"))?;
+    let place = pen.paint(CYAN, &place(report, pen.style, finding));
+    let mut facts = vec![format!("confidence {}", finding.confidence)];
+    if finding.path_class != "source" {
+        facts.push(format!("{} file", finding.path_class));
+    }
+    if finding.occurrences_total > 1 {
+        let lines: Vec<String> = finding.occurrences.iter().skip(1).take(5).map(|l| l.start_line.to_string()).collect();
+        let more = finding.occurrences_total - 1 - lines.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        facts.push(format!("also in line {}{more}", lines.join(", ")));
+    }
+    let facts = pen.paint(DIM, &facts.join(" · "));
+    pen.line(&format!("  {place}  {facts}"))?;
+    let chars: Vec<char> = finding.snippet.text.chars().collect();
+    let (from, to) = (finding.snippet.mark_start.min(chars.len()), finding.snippet.mark_end.min(chars.len()));
+    let before: String = chars[..from].iter().collect::<String>().trim_start().to_owned();
+    let marked: String = chars[from..to].iter().collect();
+    let after: String = chars[to..].iter().collect();
+    let bar = pen.paint(DIM, "|");
+    let shown = pen.paint(RED, &marked);
+    pen.line(&format!("    {bar} {before}{shown}{}", after.trim_end()))?;
+    let carets = pen.paint(RED, &"^".repeat(marked.chars().count().max(1)));
+    pen.line(&format!("    {bar} {}{carets}", " ".repeat(before.chars().count())))?;
+    for companion in &finding.companions {
+        pen.wrapped("with", &format!("{} {}", companion.name, companion.secret))?;
+    }
+    if !finding.also.is_empty() {
+        pen.wrapped("also", &format!("seen by {}", finding.also.join(", ")))?;
+    }
+    if pen.style.verbose {
+        for reason in &finding.reasons {
+            pen.wrapped("because", &format!("{} ({} {:+.2})", reason.text, reason.signal, reason.weight))?;
+        }
+    }
+    pen.wrapped("do now", &finding.remedy.steps)?;
+    if !finding.remedy.rotate.is_empty() {
+        pen.wrapped("revoke at", &finding.remedy.rotate)?;
+    }
+    pen.wrapped("id", &format!("{} ({})", finding.fingerprint, finding.rule_id))?;
+    pen.line("")
+}
+
+/// `path:line:column`, as the person would open it from where they are.
+fn place(report: &Report, style: &Style, finding: &ReportedFinding) -> String {
+    let l = &finding.location;
+    let path = style
+        .here
+        .as_ref()
+        .zip(report.scan.run.roots.get(finding.target))
+        .filter(|(_, root)| !root.is_empty())
+        .and_then(|(here, root)| {
+            let whole = std::path::Path::new(root).join(&l.path);
+            whole.strip_prefix(here).ok().map(|p| p.display().to_string())
+        })
+        .unwrap_or_else(|| l.path.clone());
+    format!("{path}:{}:{}", l.start_line, l.start_column)
+}
+
+fn write_summary(pen: &mut Pen<'_>, report: &Report) -> io::Result<()> {
+    let scan = &report.scan;
+    if report.findings.is_empty() {
+        let text = if scan.complete { pen.paint(GREEN, "no secrets found") } else { pen.paint(YELLOW, "no secrets found in what was looked at") };
+        pen.line(&text)?;
+    } else {
+        let mut counts = Vec::new();
+        for severity in ["critical", "high", "medium", "low"] {
+            let n = report.findings.iter().filter(|f| f.severity == severity).count();
+            if n > 0 {
+                counts.push(format!("{n} {severity}"));
+            }
+        }
+        let mut files: Vec<(usize, &str)> = report.findings.iter().map(|f| (f.target, f.location.path.as_str())).collect();
+        files.sort_unstable();
+        files.dedup();
+        let text = format!(
+            "{} in {}: {}",
+            counted(report.findings.len() as u64, "secret"),
+            counted(files.len() as u64, "file"),
+            counts.join(", ")
+        );
+        let text = pen.paint(RED, &text);
+        pen.line(&text)?;
+    }
+    if !pen.style.quiet {
+        if scan.blobs == 0 && scan.skipped.is_empty() && scan.missing.is_empty() {
+            pen.line("there was nothing to look at")?;
+        } else {
+            #[expect(clippy::cast_precision_loss, reason = "shown with two decimals")]
+            let seconds = scan.run.milliseconds as f64 / 1000.0;
+            pen.line(&format!(
+                "looked at {}, {} in {seconds:.2} s with {} rules",
+                counted(scan.blobs, "file"),
+                size(scan.bytes),
+                report.tool.rules
+            ))?;
+        }
+        for gap in &scan.excluded {
+            pen.line(&format!("left out: {}", gap_text(gap, exclude_help(&gap.reason))))?;
+        }
+        let mut hints = Vec::new();
+        if scan.rejected > 0 {
+            hints.push(format!("{} judged not a secret (--show-rejected)", scan.rejected));
+        }
+        if scan.below_threshold > 0 {
+            hints.push(format!("{} below the asked confidence or severity (--min-confidence low)", scan.below_threshold));
+        }
+        if !hints.is_empty() {
+            let text = pen.paint(DIM, &hints.join(", "));
+            pen.line(&text)?;
+        }
+    }
+    for path in &scan.missing {
+        let text = pen.paint(RED, &format!("not found: {path}"));
+        pen.line(&text)?;
+    }
+    for gap in &scan.skipped {
+        let text = format!("not looked at: {}", gap_text(gap, skip_help(&gap.reason)));
+        let text = if gap.accepted { format!("{text} (accepted by config)") } else { pen.paint(YELLOW, &text) };
+        pen.line(&text)?;
+    }
+    if scan.run.interrupted {
+        let text = pen.paint(YELLOW, "interrupted: this report tells what was done until then");
+        pen.line(&text)?;
+    } else if !scan.complete {
+        let text = pen.paint(YELLOW, "the scan is incomplete");
+        pen.line(&text)?;
+    }
+    Ok(())
+}
+
+fn gap_text(gap: &Gap, help: &str) -> String {
+    let mut text = format!("{} {}", gap.count, help);
+    let shown: Vec<&str> = gap.examples.iter().take(3).map(String::as_str).collect();
+    if !shown.is_empty() {
+        let more = if gap.count as usize > shown.len() { ", …" } else { "" };
+        text.push_str(&format!(": {}{more}", shown.join(", ")));
+    }
+    text
+}
+
+fn exclude_help(reason: &str) -> &'static str {
+    use ExcludeReason as R;
+    [R::Gitignore, R::Excluded, R::GitFolder, R::NestedRepository, R::Special]
+        .iter()
+        .find(|r| r.as_str() == reason)
+        .map_or("", |r| r.help())
+}
+
+fn skip_help(reason: &str) -> &'static str {
+    SkipReason::ALL.iter().find(|r| r.as_str() == reason).map_or("", |r| r.help())
+}
+
+fn counted(n: u64, what: &str) -> String {
+    let digits = n.to_string();
+    let mut grouped = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(c);
+    }
+    format!("{grouped} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+fn size(bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+    let value = bytes as f64;
+    match bytes {
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{:.1} kB", value / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", value / 1e6),
+        _ => format!("{:.1} GB", value / 1e9),
+    }
+}

@@ -1,0 +1,250 @@
+//! The report as data. `docs/report.schema.json` is generated from it.
+
+use crate::finding::{Finding, Location, Redactor, snippet::Snippet};
+use crate::judge::Reason;
+use crate::pipeline::Tally;
+use serde::Serialize;
+
+/// The version of the report's keys.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A whole report.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Report {
+    pub schema_version: u32,
+    pub tool: Tool,
+    pub scan: Scan,
+    pub findings: Vec<ReportedFinding>,
+    /// Candidates judged not a secret, where `--show-rejected` asked for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejected_findings: Option<Vec<ReportedFinding>>,
+}
+
+/// Who made the report.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Tool {
+    pub name: String,
+    pub version: String,
+    pub catalogue: String,
+    pub rules: usize,
+}
+
+/// What was looked at, and what was not.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Scan {
+    /// Everything was looked at, but for what was asked to be left out and gaps that config accepts.
+    pub complete: bool,
+    /// Files, texts and link targets looked at.
+    pub blobs: u64,
+    pub bytes: u64,
+    pub excluded: Vec<Gap>,
+    pub skipped: Vec<Gap>,
+    /// Named paths that do not exist.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    pub suppressed: Vec<Suppressed>,
+    /// Candidates judged not a secret.
+    pub rejected: u64,
+    /// Findings below the least confidence or severity asked for.
+    pub below_threshold: u64,
+    /// The key that ids were made with: `public`, or the id of a private one.
+    pub fingerprint_key: String,
+    /// What depends on this run alone.
+    pub run: Run,
+}
+
+/// What was left out or not looked at, for one reason.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Gap {
+    pub reason: String,
+    pub count: u64,
+    pub bytes: u64,
+    /// At most ten paths.
+    pub examples: Vec<String>,
+    /// Config accepts the gap.
+    pub accepted: bool,
+}
+
+/// Findings that a decision keeps out.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Suppressed {
+    pub by: String,
+    pub count: u64,
+}
+
+/// What depends on this run alone.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Run {
+    /// The folders that paths are relative to.
+    pub roots: Vec<String>,
+    pub interrupted: bool,
+    pub threads: usize,
+    pub milliseconds: u64,
+}
+
+/// A finding as it is told.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ReportedFinding {
+    pub fingerprint: String,
+    pub secret_id: String,
+    pub rule_id: String,
+    pub rule_name: String,
+    pub provider: String,
+    pub severity: String,
+    /// `high`, `medium`, `low`, or `rejected`.
+    pub confidence: String,
+    pub score: f64,
+    pub reasons: Vec<ReportedReason>,
+    /// `open` until someone decides otherwise.
+    pub state: String,
+    pub path_class: String,
+    /// Redacted; raw only with `--show-secrets`.
+    pub secret: String,
+    pub snippet: Snippet,
+    pub verification: Verification,
+    pub location: Location,
+    pub occurrences: Vec<Location>,
+    pub occurrences_total: usize,
+    /// Rules that see the same secret.
+    pub also: Vec<String>,
+    /// Other credentials that belong to it, redacted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub companions: Vec<Companion>,
+    pub remedy: ReportedRemedy,
+    /// Which of `scan.run.roots` its paths are relative to.
+    #[serde(skip)]
+    pub target: usize,
+}
+
+/// Why a finding has its score.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ReportedReason {
+    pub signal: String,
+    pub text: String,
+    pub weight: f64,
+}
+
+/// Whether its provider accepts it.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Verification {
+    /// `live`, `dead`, `unknown` or `not_checked`.
+    pub status: String,
+}
+
+/// Another credential that belongs to a finding.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Companion {
+    pub name: String,
+    pub secret: String,
+}
+
+/// What to do about it.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ReportedRemedy {
+    pub rotate: String,
+    pub steps: String,
+}
+
+/// Two decimals: scores are no measurements.
+fn rounded(value: f32) -> f64 {
+    (f64::from(value) * 100.0).round() / 100.0
+}
+
+impl ReportedFinding {
+    /// Tells `finding`; every string passes `redactor` unless secrets are to be shown.
+    #[must_use]
+    pub fn of(finding: &Finding, redactor: Option<&Redactor>) -> Self {
+        let clean = |text: &str| redactor.map_or_else(|| text.to_owned(), |r| r.redact(text));
+        let location = |l: &Location| Location {
+            path: clean(&l.path),
+            path_bytes: l.path_bytes.clone().filter(|_| clean(&l.path) == l.path),
+            origin: l.origin.as_ref().map(|o| redact_json(o, &clean)),
+            ..l.clone()
+        };
+        let shown = match redactor {
+            Some(_) => finding.shown.clone(),
+            None => String::from_utf8_lossy(finding.secret.expose()).into_owned(),
+        };
+        Self {
+            fingerprint: finding.fingerprint.0.clone(),
+            secret_id: finding.secret_id.0.clone(),
+            rule_id: finding.rule.id.to_owned(),
+            rule_name: finding.rule.name.to_owned(),
+            provider: finding.rule.provider.to_owned(),
+            severity: finding.rule.severity.as_str().to_owned(),
+            confidence: finding.confidence().map_or("rejected", crate::rule::Confidence::as_str).to_owned(),
+            score: rounded(finding.score),
+            reasons: finding.reasons.iter().map(|r| reason(r, &clean)).collect(),
+            state: "open".to_owned(),
+            path_class: finding.path_class.as_str().to_owned(),
+            secret: shown,
+            snippet: redact_snippet(&finding.snippet, &clean),
+            verification: Verification { status: "not_checked".to_owned() },
+            location: location(&finding.location),
+            occurrences: finding.occurrences.iter().map(location).collect(),
+            occurrences_total: finding.occurrences_total,
+            also: finding.also.iter().map(|r| (*r).to_owned()).collect(),
+            companions: finding
+                .companions
+                .iter()
+                .map(|(name, shown)| Companion { name: (*name).to_owned(), secret: shown.clone() })
+                .collect(),
+            remedy: ReportedRemedy {
+                rotate: finding.rule.remedy.rotate.to_owned(),
+                steps: finding.rule.remedy.steps.to_owned(),
+            },
+            target: finding.target,
+        }
+    }
+}
+
+fn reason(reason: &Reason, clean: &impl Fn(&str) -> String) -> ReportedReason {
+    ReportedReason { signal: reason.signal.to_owned(), text: clean(&reason.text), weight: rounded(reason.weight) }
+}
+
+/// The snippet hides by place; what is known from elsewhere in the run is hidden here. The mark stays where it is as long as
+/// nothing before it changes.
+fn redact_snippet(snippet: &Snippet, clean: &impl Fn(&str) -> String) -> Snippet {
+    let part = |from: usize, to: usize| snippet.text.chars().skip(from).take(to - from).collect::<String>();
+    let before = clean(&part(0, snippet.mark_start));
+    let marked = part(snippet.mark_start, snippet.mark_end);
+    let after = clean(&part(snippet.mark_end, snippet.text.chars().count()));
+    let mark_start = before.chars().count();
+    let mark_end = mark_start + marked.chars().count();
+    Snippet { text: format!("{before}{marked}{after}"), mark_start, mark_end }
+}
+
+fn redact_json(value: &serde_json::Value, clean: &impl Fn(&str) -> String) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => Value::String(clean(text)),
+        Value::Array(items) => Value::Array(items.iter().map(|v| redact_json(v, clean)).collect()),
+        Value::Object(map) => Value::Object(map.iter().map(|(k, v)| (clean(k), redact_json(v, clean))).collect()),
+        other => other.clone(),
+    }
+}
+
+impl Gap {
+    /// Tells a tally.
+    #[must_use]
+    pub fn of(reason: &str, tally: &Tally, accepted: bool, redactor: Option<&Redactor>) -> Self {
+        Self {
+            reason: reason.to_owned(),
+            count: tally.count,
+            bytes: tally.bytes,
+            examples: tally.examples.iter().map(|p| redactor.map_or_else(|| p.clone(), |r| r.redact(p))).collect(),
+            accepted,
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! SARIF 2.1.0, as code scanning platforms take it in.
+
+use super::Report;
+use super::model::ReportedFinding;
+use crate::rule::RuleSet;
+use serde_sarif::sarif;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+/// GitHub takes in this many results a run and refuses more.
+const MOST_RESULTS: usize = 25_000;
+
+/// Writes the report.
+pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &document(report))?;
+    out.write_all(b"\n")
+}
+
+fn document(report: &Report) -> sarif::Sarif {
+    let mut findings: Vec<&ReportedFinding> = report.findings.iter().collect();
+    // Platforms cut from the end: the most severe stand first.
+    findings.sort_by_key(|f| std::cmp::Reverse(weight(f)));
+    let cut = findings.len().saturating_sub(MOST_RESULTS);
+    findings.truncate(MOST_RESULTS);
+    let mut ids: Vec<&str> = findings.iter().map(|f| f.rule_id.as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let rules = ids.iter().map(|id| descriptor(id, &findings)).collect::<Vec<_>>();
+    let results = findings.iter().map(|f| result(f, ids.iter().position(|id| *id == f.rule_id).unwrap_or(0))).collect::<Vec<_>>();
+    let driver = sarif::ToolComponent::builder()
+        .name("keysift")
+        .semantic_version(report.tool.version.clone())
+        .version(report.tool.version.clone())
+        .information_uri("https://crates.io/crates/keysift")
+        .rules(rules)
+        .build();
+    let run = sarif::Run::builder()
+        .tool(sarif::Tool::builder().driver(driver).build())
+        .column_kind(serde_json::json!("unicodeCodePoints"))
+        .automation_details(sarif::RunAutomationDetails::builder().id("keysift/").build())
+        .invocations(vec![invocation(report, cut)])
+        .results(results)
+        .build();
+    sarif::Sarif::builder()
+        .schema("https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json")
+        .version(serde_json::json!("2.1.0"))
+        .runs(vec![run])
+        .build()
+}
+
+fn weight(finding: &ReportedFinding) -> (u8, u8) {
+    let severity = match finding.severity.as_str() {
+        "critical" => 3,
+        "high" => 2,
+        "medium" => 1,
+        _ => 0,
+    };
+    let confidence = match finding.confidence.as_str() {
+        "high" => 2,
+        "medium" => 1,
+        _ => 0,
+    };
+    (severity, confidence)
+}
+
+/// GitHub reads severities of rules from this number, 0 to 10.
+fn security_severity(severity: &str) -> &'static str {
+    match severity {
+        "critical" => "9.5",
+        "high" => "8.0",
+        "medium" => "5.5",
+        _ => "3.0",
+    }
+}
+
+fn level(severity: &str) -> &'static str {
+    match severity {
+        "critical" | "high" => "error",
+        "medium" => "warning",
+        _ => "note",
+    }
+}
+
+fn text(text: &str) -> sarif::MultiformatMessageString {
+    sarif::MultiformatMessageString::builder().text(text).build()
+}
+
+fn properties(pairs: Vec<(&str, serde_json::Value)>, tags: Option<Vec<String>>) -> sarif::PropertyBag {
+    let additional: BTreeMap<String, serde_json::Value> = pairs.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+    let mut bag = sarif::PropertyBag::builder().additional_properties(additional).build();
+    bag.tags = tags;
+    bag
+}
+
+fn descriptor(id: &str, findings: &[&ReportedFinding]) -> sarif::ReportingDescriptor {
+    let finding = findings.iter().find(|f| f.rule_id == id).expect("ids come from findings");
+    let built_in = RuleSet::built_in();
+    let formerly = built_in.find(id).filter(|r| r.id == id).map_or(&[][..], |r| r.formerly);
+    let mut help = finding.remedy.steps.clone();
+    if !finding.remedy.rotate.is_empty() {
+        help.push_str(&format!("\n\nRevoke at: {}", finding.remedy.rotate));
+    }
+    let mut rule = sarif::ReportingDescriptor::builder()
+        .id(id)
+        .short_description(text(&format!("{} found", finding.rule_name)))
+        .full_description(text(&format!("{} ({}): whoever can read this text can use it.", finding.rule_name, finding.provider)))
+        .help(text(&help))
+        .default_configuration(
+            sarif::ReportingConfiguration::builder().level(serde_json::json!(level(&finding.severity))).build(),
+        )
+        .properties(properties(
+            vec![("security-severity", serde_json::json!(security_severity(&finding.severity)))],
+            Some(vec!["security".to_owned(), "secret".to_owned(), "external/cwe/cwe-798".to_owned()]),
+        ))
+        .build();
+    if !formerly.is_empty() {
+        rule.deprecated_ids = Some(formerly.iter().map(|f| (*f).to_owned()).collect());
+    }
+    rule
+}
+
+fn result(finding: &ReportedFinding, rule_index: usize) -> sarif::Result {
+    let l = &finding.location;
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let region = sarif::Region::builder()
+        .start_line(number(l.start_line))
+        .start_column(number(l.start_column))
+        .end_line(number(l.end_line))
+        .end_column(number(l.end_column))
+        .snippet(sarif::ArtifactContent::builder().text(finding.snippet.text.clone()).build())
+        .build();
+    let place = sarif::PhysicalLocation::builder()
+        .artifact_location(sarif::ArtifactLocation::builder().uri(uri(&l.path)).uri_base_id("%SRCROOT%").build())
+        .region(region)
+        .build();
+    let message = format!("{} {} ({} confidence). {}", finding.rule_name, finding.secret, finding.confidence, finding.remedy.steps);
+    let level: sarif::ResultLevel =
+        serde_json::from_value(serde_json::json!(level(&finding.severity))).expect("a level of the standard");
+    // The hash that GitHub matches alerts by is ours: it does not change when lines move.
+    let hash = format!("{}:1", &finding.fingerprint[4..20.min(finding.fingerprint.len())]);
+    sarif::Result::builder()
+        .rule_id(finding.rule_id.clone())
+        .rule_index(i64::try_from(rule_index).unwrap_or(0))
+        .level(level)
+        .message(sarif::Message::builder().text(message).build())
+        .locations(vec![sarif::Location::builder().physical_location(place).build()])
+        .partial_fingerprints(BTreeMap::from([
+            ("primaryLocationLineHash".to_owned(), hash),
+            ("keysift/v1".to_owned(), finding.fingerprint.clone()),
+        ]))
+        .properties(properties(
+            vec![
+                ("confidence", serde_json::json!(finding.confidence)),
+                ("score", serde_json::json!(finding.score)),
+                ("severity", serde_json::json!(finding.severity)),
+                ("secretId", serde_json::json!(finding.secret_id)),
+                ("verification", serde_json::json!(finding.verification.status)),
+                ("occurrences", serde_json::json!(finding.occurrences_total)),
+            ],
+            None,
+        ))
+        .build()
+}
+
+fn invocation(report: &Report, cut: usize) -> sarif::Invocation {
+    let mut notes = Vec::new();
+    let mut note = |level: &str, message: String| {
+        notes.push(
+            sarif::Notification::builder()
+                .level(serde_json::json!(level))
+                .message(sarif::Message::builder().text(message).build())
+                .build(),
+        );
+    };
+    for gap in &report.scan.skipped {
+        let level = if gap.accepted { "note" } else { "warning" };
+        note(level, format!("not looked at: {} ({}): {}", gap.count, gap.reason, gap.examples.join(", ")));
+    }
+    for path in &report.scan.missing {
+        note("error", format!("not found: {path}"));
+    }
+    if cut > 0 {
+        note("warning", format!("{cut} findings of the least severity are left out: platforms take {MOST_RESULTS} results a run"));
+    }
+    let mut invocation = sarif::Invocation::builder().execution_successful(report.scan.complete).build();
+    if !notes.is_empty() {
+        invocation.tool_execution_notifications = Some(notes);
+    }
+    invocation
+}
+
+/// A relative path as a URI reference.
+fn uri(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for b in path.bytes() {
+        if b.is_ascii_alphanumeric() || b"-._~/!$&'()*+,;=@".contains(&b) {
+            out.push(char::from(b));
+        } else {
+            out.push_str(&format!("%{b:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::uri;
+
+    #[test]
+    fn paths_become_uris() {
+        assert_eq!(uri("a b/c#d%e:f.txt"), "a%20b/c%23d%25e%3Af.txt");
+        assert_eq!(uri("caf\u{e9}"), "caf%C3%A9");
+    }
+}

@@ -1,0 +1,95 @@
+//! The gate: what fails a run, and the exit code that says so.
+
+use crate::finding::Finding;
+use crate::rule::Severity;
+
+/// Which findings fail a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailOn {
+    /// Every reported finding.
+    Any,
+    /// Those of this severity and above.
+    Severity(Severity),
+    /// None: the run only informs.
+    None,
+}
+
+impl FailOn {
+    /// Reads the word of `--fail-on`.
+    ///
+    /// # Errors
+    /// Where the word is none of them.
+    pub fn parse(word: &str) -> Result<Self, String> {
+        match word {
+            "any" => Ok(Self::Any),
+            "none" => Ok(Self::None),
+            other => Severity::parse(other)
+                .map(Self::Severity)
+                .ok_or_else(|| "one of any, low, medium, high, critical, none".to_owned()),
+        }
+    }
+
+    /// Whether `finding` fails the run.
+    #[must_use]
+    pub fn fails(self, finding: &Finding) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Severity(least) => finding.rule.severity >= least,
+            Self::None => false,
+        }
+    }
+}
+
+/// What an incomplete run does to the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Incomplete {
+    Fail,
+    Warn,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ending {
+    /// Findings that fail the gate.
+    pub failing: usize,
+    /// Everything was looked at, but for what was asked to be left out.
+    pub complete: bool,
+    /// A named path was not there.
+    pub missing: bool,
+    pub interrupted: bool,
+}
+
+impl Ending {
+    /// The exit code: 130 interrupted, 2 a named path was missing, 1 (or `failing_code`) findings, 3 incomplete, else 0.
+    #[must_use]
+    pub const fn exit_code(self, failing_code: u8, incomplete: Incomplete) -> u8 {
+        if self.interrupted {
+            130
+        } else if self.missing {
+            2
+        } else if self.failing > 0 {
+            failing_code
+        } else if !self.complete && matches!(incomplete, Incomplete::Fail) {
+            3
+        } else {
+            0
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_by_precedence() {
+        let good = Ending { failing: 0, complete: true, missing: false, interrupted: false };
+        let fail = Incomplete::Fail;
+        assert_eq!(good.exit_code(1, fail), 0);
+        assert_eq!(Ending { complete: false, ..good }.exit_code(1, fail), 3);
+        assert_eq!(Ending { complete: false, ..good }.exit_code(1, Incomplete::Warn), 0);
+        assert_eq!(Ending { complete: false, failing: 2, ..good }.exit_code(7, fail), 7);
+        assert_eq!(Ending { missing: true, failing: 2, ..good }.exit_code(1, fail), 2);
+        assert_eq!(Ending { interrupted: true, missing: true, ..good }.exit_code(1, fail), 130);
+    }
+}

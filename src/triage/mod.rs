@@ -1,0 +1,3 @@
+//! Which findings count: the gate and the exit code.
+
+pub mod gate;
