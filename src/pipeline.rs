@@ -148,6 +148,7 @@ impl Sink for Collector<'_> {
             .found
             .iter()
             .chain(examined.rejected.iter().filter(|j| is_hidden(j)))
+            .filter(|j| is_hidden_everywhere(j, j.candidate.secret.of(blob.bytes)))
             .map(|j| Secret::new(j.candidate.secret.of(blob.bytes)))
             .collect();
         let mut inner = self.lock();
@@ -187,6 +188,13 @@ fn is_hidden(judged: &Judged) -> bool {
         "value-word",
     ];
     judged.verdict.level().is_some() || !judged.verdict.reasons.iter().any(|r| READABLE.contains(&r.signal))
+}
+
+/// Whether a value is hidden wherever it stands in the report, beyond its own place: a doubtful one that is a plain word
+/// would black out half the report.
+fn is_hidden_everywhere(judged: &Judged, value: &[u8]) -> bool {
+    let certain = judged.verdict.level() >= Some(crate::rule::Confidence::Medium);
+    certain || value.len() >= 8 && value.iter().any(u8::is_ascii_digit) && value.iter().any(|b| !b.is_ascii_digit())
 }
 
 fn occurrence(blob: &Blob<'_>, judged: &Judged, hidden: &[(ByteSpan, String)], places: &mut Places<'_>) -> Occurrence {

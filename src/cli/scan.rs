@@ -6,7 +6,6 @@ use crate::finding::{Finding, Redactor};
 use crate::pipeline::{Collector, Outcome};
 use crate::report::model::{Gap, Report, ReportedFinding, Run, SCHEMA_VERSION, Scan, Tool};
 use crate::report::{Format, Style, write};
-use crate::rule::RuleSet;
 use crate::rule::catalogue::CATALOGUE_VERSION;
 use crate::source::tree::{Root, Tree};
 use crate::source::{SkipReason, Stop, stdin};
@@ -236,10 +235,4 @@ fn start_threads(wanted: Option<usize>) -> Result<usize, ExitCode> {
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     }
     Ok(threads)
-}
-
-/// The rules and their number, for `--version`.
-#[must_use]
-pub fn version() -> String {
-    format!("{} (catalogue {CATALOGUE_VERSION}, {} rules)", env!("CARGO_PKG_VERSION"), RuleSet::built_in().len())
 }

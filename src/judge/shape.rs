@@ -72,26 +72,6 @@ fn surprise(value: &[u8]) -> f32 {
     if value.is_empty() { 0.0 } else { total as f32 / (16.0 * value.len() as f32) }
 }
 
-/// How often the kind of character changes between lower case, upper case, digits and symbols (Title case aside), a byte.
-#[must_use]
-pub fn changes(value: &[u8]) -> f32 {
-    let kind = |b: u8| match b {
-        b'a'..=b'z' => 0,
-        b'A'..=b'Z' => 1,
-        b'0'..=b'9' => 2,
-        _ => 3,
-    };
-    let mut n = 0usize;
-    for pair in value.windows(2) {
-        let (a, b) = (kind(pair[0]), kind(pair[1]));
-        if a != b && !(a == 1 && b == 0) {
-            n += 1;
-        }
-    }
-    #[expect(clippy::cast_precision_loss, reason = "values are at most a few kilobytes")]
-    if value.len() < 2 { 0.0 } else { n as f32 / (value.len() - 1) as f32 }
-}
-
 /// Hex digits alone.
 #[must_use]
 pub fn is_hex(value: &[u8]) -> bool {
