@@ -18,7 +18,7 @@ use std::time::Instant;
 
 /// `keysift scan …`
 #[derive(Debug, Args)]
-pub struct ScanArguments {
+pub(super) struct ScanArguments {
     /// Files and folders; `-` is stdin [default: the current folder]
     pub paths: Vec<PathBuf>,
     /// Read blobs from stdin, a JSON object a line: {"path", "content" or "content_base64", "origin"}
@@ -36,7 +36,7 @@ pub struct ScanArguments {
 static STOP: Stop = Stop::new();
 
 /// Runs it.
-pub fn run(arguments: &ScanArguments) -> ExitCode {
+pub(super) fn run(arguments: &ScanArguments) -> ExitCode {
     match try_run(arguments) {
         Ok(code) | Err(code) => code,
     }
@@ -62,7 +62,7 @@ fn try_run(arguments: &ScanArguments) -> Result<ExitCode, ExitCode> {
         threads,
         milliseconds: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
     };
-    conclude(&arguments.report, &destinations, &settings, outcome, missing, run)
+    conclude(&arguments.report, &destinations, &settings, &outcome, &missing, run)
 }
 
 /// Looks at every target; a missing one does not stop the others.
@@ -111,8 +111,8 @@ fn conclude(
     flags: &ReportFlags,
     destinations: &[(Format, PathBuf)],
     settings: &Settings,
-    outcome: Outcome,
-    missing: Vec<String>,
+    outcome: &Outcome,
+    missing: &[String],
     run: Run,
 ) -> Result<ExitCode, ExitCode> {
     let reported: Vec<&Finding> = outcome
@@ -127,7 +127,7 @@ fn conclude(
         missing: !missing.is_empty(),
         interrupted: run.interrupted,
     };
-    let report = tell(flags, settings, &outcome, &reported, missing, complete, run);
+    let report = tell(flags, settings, outcome, &reported, missing, complete, run);
     let mut failed = false;
     for (format, path) in destinations {
         if let Err(e) = write_one(flags, &report, *format, path) {
@@ -146,7 +146,7 @@ fn tell(
     settings: &Settings,
     outcome: &Outcome,
     reported: &[&Finding],
-    missing: Vec<String>,
+    missing: &[String],
     complete: bool,
     run: Run,
 ) -> Report {
