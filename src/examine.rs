@@ -54,10 +54,7 @@ pub fn path_matches(pattern: &str, path: &str) -> bool {
         static COMPILED: RefCell<HashMap<String, regex_automata::meta::Regex>> = RefCell::new(HashMap::new());
     }
     COMPILED.with_borrow_mut(|compiled| {
-        compiled
-            .entry(pattern.to_owned())
-            .or_insert_with(|| crate::detect::compile(pattern))
-            .is_match(path.as_bytes())
+        compiled.entry(pattern.to_owned()).or_insert_with(|| crate::detect::compile(pattern)).is_match(path.as_bytes())
     })
 }
 
@@ -112,7 +109,9 @@ fn lines_between(blob: &[u8], a: ByteSpan, b: ByteSpan) -> usize {
 
 /// Among overlapping candidates the most specific stands: proven structure, provider, connection string, generic.
 fn resolve(mut judged: Vec<Judged>) -> Examined {
-    judged.sort_by(|a, b| rank(b).cmp(&rank(a)).then_with(|| a.candidate.span.cmp(&b.candidate.span)).then_with(|| a.rule.id.cmp(b.rule.id)));
+    judged.sort_by(|a, b| {
+        rank(b).cmp(&rank(a)).then_with(|| a.candidate.span.cmp(&b.candidate.span)).then_with(|| a.rule.id.cmp(b.rule.id))
+    });
     let mut examined = Examined::default();
     let mut vetoes: Vec<ByteSpan> = Vec::new();
     'next: for item in judged {
@@ -154,5 +153,12 @@ fn resolve(mut judged: Vec<Judged>) -> Examined {
 /// length of the secret, and of the text that was needed to recognise it.
 fn rank(item: &Judged) -> (bool, bool, Kind, Confidence, usize, usize) {
     let stands = item.verdict.level().is_some() || item.candidate.checksum == Some(false);
-    (item.verdict.proven, stands, item.rule.kind, item.rule.format_confidence, item.candidate.secret.len(), item.candidate.span.len())
+    (
+        item.verdict.proven,
+        stands,
+        item.rule.kind,
+        item.rule.format_confidence,
+        item.candidate.secret.len(),
+        item.candidate.span.len(),
+    )
 }

@@ -135,8 +135,7 @@ impl<'a> Collector<'a> {
 
 impl Sink for Collector<'_> {
     fn blob(&self, blob: &Blob<'_>) {
-        let examined =
-            SCRATCH.with_borrow_mut(|scratch| examine(self.detector, blob.bytes, &blob.origin.path, scratch));
+        let examined = SCRATCH.with_borrow_mut(|scratch| examine(self.detector, blob.bytes, &blob.origin.path, scratch));
         let in_core = |j: &&Judged| blob.core.start <= j.candidate.secret.start && j.candidate.secret.start < blob.core.end;
         let rejected = examined.rejected.iter().filter(in_core).count() as u64;
         self.rejected.fetch_add(rejected, Ordering::Relaxed);
@@ -157,7 +156,11 @@ impl Sink for Collector<'_> {
         inner.secrets.extend(secrets);
         for rule in examined.out_of_budget {
             let path = format!("{} ({})", blob.origin.path, self.detector.rules().get(rule).id);
-            inner.skipped.entry((SkipReason::StepBudget, (self.accepts)(SkipReason::StepBudget, &blob.origin.path))).or_default().add(&path, 0);
+            inner
+                .skipped
+                .entry((SkipReason::StepBudget, (self.accepts)(SkipReason::StepBudget, &blob.origin.path)))
+                .or_default()
+                .add(&path, 0);
         }
     }
 
@@ -184,7 +187,13 @@ impl Sink for Collector<'_> {
 /// are there to be read.
 fn is_hidden(judged: &Judged) -> bool {
     const READABLE: [&str; 8] = [
-        "reference", "placeholder", "published-sample", "value-code", "value-type", "value-identifier", "value-sentence",
+        "reference",
+        "placeholder",
+        "published-sample",
+        "value-code",
+        "value-type",
+        "value-identifier",
+        "value-sentence",
         "value-word",
     ];
     judged.verdict.level().is_some() || !judged.verdict.reasons.iter().any(|r| READABLE.contains(&r.signal))

@@ -52,9 +52,7 @@ fn try_run(arguments: &ScanArguments) -> Result<ExitCode, ExitCode> {
     let collector = Collector::new(&settings.detector, &STOP, arguments.report.show_rejected, &accepts);
     let mut roots = Vec::new();
     let mut missing = Vec::new();
-    progress::during(arguments.report.progress, &collector, || {
-        look(arguments, &settings, &collector, &mut roots, &mut missing)
-    })?;
+    progress::during(arguments.report.progress, &collector, || look(arguments, &settings, &collector, &mut roots, &mut missing))?;
     let outcome = collector.finish(&settings.key);
     let run = Run {
         roots,
