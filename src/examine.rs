@@ -62,14 +62,8 @@ fn judge_by_path(detector: &Detector, blob: &[u8], path: &str, judged: &mut Vec<
             continue;
         }
         let secret = ByteSpan::new(start, start + len);
-        let candidate = Candidate {
-            rule: index,
-            span: secret,
-            secret,
-            entropy: shannon(secret.of(blob)),
-            checksum: None,
-            assignment: None,
-        };
+        let candidate =
+            Candidate { rule: index, span: secret, secret, entropy: shannon(secret.of(blob)), checksum: None, assignment: None };
         let verdict = judge::judge(Subject { rule, candidate: &candidate, blob, path });
         judged.push(Judged { candidate, rule, verdict, also: Vec::new(), companions: Vec::new() });
     }
@@ -84,10 +78,7 @@ pub fn path_matches(pattern: &str, path: &str) -> bool {
         static COMPILED: RefCell<HashMap<String, regex_automata::meta::Regex>> = RefCell::new(HashMap::new());
     }
     COMPILED.with_borrow_mut(|compiled| {
-        compiled
-            .entry(pattern.to_owned())
-            .or_insert_with(|| crate::detect::compile(pattern))
-            .is_match(path.as_bytes())
+        compiled.entry(pattern.to_owned()).or_insert_with(|| crate::detect::compile(pattern)).is_match(path.as_bytes())
     })
 }
 
@@ -142,7 +133,9 @@ fn lines_between(blob: &[u8], a: ByteSpan, b: ByteSpan) -> usize {
 
 /// Among overlapping candidates the most specific stands: proven structure, provider, connection string, generic.
 fn resolve(mut judged: Vec<Judged>) -> Examined {
-    judged.sort_by(|a, b| rank(b).cmp(&rank(a)).then_with(|| a.candidate.span.cmp(&b.candidate.span)).then_with(|| a.rule.id.cmp(b.rule.id)));
+    judged.sort_by(|a, b| {
+        rank(b).cmp(&rank(a)).then_with(|| a.candidate.span.cmp(&b.candidate.span)).then_with(|| a.rule.id.cmp(b.rule.id))
+    });
     let mut examined = Examined::default();
     let mut vetoes: Vec<ByteSpan> = Vec::new();
     'next: for item in judged {
@@ -184,5 +177,12 @@ fn resolve(mut judged: Vec<Judged>) -> Examined {
 /// length of the secret, and of the text that was needed to recognise it.
 fn rank(item: &Judged) -> (bool, bool, Kind, Confidence, usize, usize) {
     let stands = item.verdict.level().is_some() || item.candidate.checksum == Some(false);
-    (item.verdict.proven, stands, item.rule.kind, item.rule.format_confidence, item.candidate.secret.len(), item.candidate.span.len())
+    (
+        item.verdict.proven,
+        stands,
+        item.rule.kind,
+        item.rule.format_confidence,
+        item.candidate.secret.len(),
+        item.candidate.span.len(),
+    )
 }

@@ -91,9 +91,8 @@ fn usage_error(message: &str) -> ExitCode {
 /// Reads and proves one rule file.
 fn read_rule_file(path: &std::path::Path) -> Result<(Vec<Rule>, Vec<RuleError>), RuleErrors> {
     let name = path.display().to_string();
-    let problem = |message: String| {
-        RuleErrors(vec![RuleError { file: name.clone(), line: 0, rule: None, message, warning: false }])
-    };
+    let problem =
+        |message: String| RuleErrors(vec![RuleError { file: name.clone(), line: 0, rule: None, message, warning: false }]);
     let text = std::fs::read_to_string(path).map_err(|e| problem(format!("cannot be read: {e}")))?;
     crate::rule::format::parse_rule_file(&name, &text, rules::author_of(path))
 }

@@ -44,7 +44,12 @@ pub fn test(detector: &Detector, rules: &[&'static Rule]) -> Vec<Failed> {
             for found in examine(detector, text.as_bytes(), Some(""), &mut scratch).found {
                 if !counterexample.but.contains(&found.rule.id) {
                     let secret = String::from_utf8_lossy(found.candidate.secret.of(text.as_bytes())).into_owned();
-                    fail(format!("counterexample {}: `{}` finds `{secret}` ({})", n + 1, found.rule.id, told(&found.verdict.reasons)));
+                    fail(format!(
+                        "counterexample {}: `{}` finds `{secret}` ({})",
+                        n + 1,
+                        found.rule.id,
+                        told(&found.verdict.reasons)
+                    ));
                 }
             }
         }

@@ -1,9 +1,9 @@
 //! Grouping: one secret under one rule family in one path is one finding, however often it stands there.
 
+use super::Secret;
 use super::identity::{Fingerprint, IdentityKey, SecretId};
 use super::location::Location;
 use super::snippet::Snippet;
-use super::Secret;
 use crate::judge::{PathClass, Reason};
 use crate::rule::{Confidence, Rule};
 use std::collections::BTreeMap;

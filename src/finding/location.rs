@@ -32,9 +32,7 @@ impl Base {
     pub fn after(self, text: &[u8]) -> Self {
         match memchr::memrchr(b'\n', text) {
             None => Self { line: self.line, column: self.column + scalars(text) },
-            Some(last) => {
-                Self { line: self.line + newlines(text), column: 1 + scalars(&text[last + 1..]) }
-            }
+            Some(last) => Self { line: self.line + newlines(text), column: 1 + scalars(&text[last + 1..]) },
         }
     }
 }
@@ -70,12 +68,7 @@ impl<'a> Places<'a> {
         self.here = self.here.after(&self.text[self.at..span.start]);
         self.at = span.start;
         let end = self.here.after(span.of(self.text));
-        Place {
-            start_line: self.here.line,
-            start_column: self.here.column,
-            end_line: end.line,
-            end_column: end.column,
-        }
+        Place { start_line: self.here.line, start_column: self.here.column, end_line: end.line, end_column: end.column }
     }
 }
 

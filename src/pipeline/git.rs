@@ -117,8 +117,7 @@ impl GitSink for GitCollector<'_> {
     fn blob(&self, nr: Nr, bytes: &[u8]) -> Vec<Key> {
         self.collector.file(bytes.len() as u64);
         let looked = self.look(bytes, None);
-        let found: Vec<(Key, Occurrence)> =
-            looked.found.into_iter().chain(looked.rejected).map(|o| (key_of(&o), o)).collect();
+        let found: Vec<(Key, Occurrence)> = looked.found.into_iter().chain(looked.rejected).map(|o| (key_of(&o), o)).collect();
         if found.is_empty() {
             return Vec::new();
         }
@@ -144,11 +143,7 @@ impl GitSink for GitCollector<'_> {
 
     fn names(&self, names: &[u8]) -> Vec<usize> {
         let looked = self.look(names, Some(NAME));
-        let mut lines: Vec<usize> = looked
-            .found
-            .iter()
-            .filter_map(|o| usize::try_from(o.location.start_line - 1).ok())
-            .collect();
+        let mut lines: Vec<usize> = looked.found.iter().filter_map(|o| usize::try_from(o.location.start_line - 1).ok()).collect();
         lines.dedup();
         let mut inner = self.collector.lock();
         inner.found.extend(looked.found);
@@ -180,7 +175,8 @@ impl<'a> Placer<'a> {
     fn new(sink: &'a GitCollector<'a>, history: &'a History, key: &'a IdentityKey) -> Self {
         let repo = sink.repo;
         let tips = |wanted: &dyn Fn(&str) -> bool| {
-            let tips: Vec<_> = history.refs.iter().filter(|r| wanted(&r.name)).filter_map(|r| history.graph.peel(r.target)).collect();
+            let tips: Vec<_> =
+                history.refs.iter().filter(|r| wanted(&r.name)).filter_map(|r| history.graph.peel(r.target)).collect();
             history.graph.reachable(tips)
         };
         let bare = repo.work_tree.is_none();
@@ -317,7 +313,9 @@ impl<'a> Placer<'a> {
         let id = commit.id.to_string();
         let signature = self.reader.read(commit.nr).and_then(|bytes| author(&bytes));
         Location {
-            path_bytes: std::str::from_utf8(&story.path).is_err().then(|| base64::engine::general_purpose::STANDARD.encode(&story.path)),
+            path_bytes: std::str::from_utf8(&story.path)
+                .is_err()
+                .then(|| base64::engine::general_purpose::STANDARD.encode(&story.path)),
             blob: Some(self.sink.repo.objects.id(stand.blob).to_string()),
             link: self.linker.as_ref().map(|l| l.line(&id, &path, o.location.start_line)),
             author: signature.as_ref().map(|s| s.name.clone()),

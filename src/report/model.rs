@@ -216,10 +216,7 @@ impl ReportedFinding {
                 .iter()
                 .map(|(name, shown)| Companion { name: (*name).to_owned(), secret: shown.clone() })
                 .collect(),
-            remedy: ReportedRemedy {
-                rotate: finding.rule.remedy.rotate.to_owned(),
-                steps: finding.rule.remedy.steps.to_owned(),
-            },
+            remedy: ReportedRemedy { rotate: finding.rule.remedy.rotate.to_owned(), steps: finding.rule.remedy.steps.to_owned() },
             target: finding.target,
         }
     }

@@ -109,8 +109,12 @@ impl SkipReason {
             Self::StepBudget => "used up a rule's step budget; matches behind that point may be missing",
             Self::BadInput => "is no valid input line",
             Self::CorruptObject => "cannot be read from the repository (corrupt, or above 256 MB); `git fsck` tells more",
-            Self::MissingObject => "not in this clone; `git fetch --unshallow`, or a clone without --depth and --filter, brings it",
-            Self::OutsideAlternate => "objects kept in another repository (objects/info/alternates); --outside-alternates looks there",
+            Self::MissingObject => {
+                "not in this clone; `git fetch --unshallow`, or a clone without --depth and --filter, brings it"
+            }
+            Self::OutsideAlternate => {
+                "objects kept in another repository (objects/info/alternates); --outside-alternates looks there"
+            }
             Self::AttributionBudget => "trees too large to tell which commits brought what",
             Self::Interrupted => "was not reached before the scan was interrupted",
         }

@@ -93,11 +93,19 @@ impl Tree {
 /// followed.
 pub fn scan_git_folder(repo: &super::git::Repository, target: usize, sink: &dyn Sink) {
     let prefix = if repo.work_tree.is_some() { ".git/" } else { "" };
-    let mut names: Vec<PathBuf> =
-        ["config", "config.worktree", "FETCH_HEAD", "credentials", "git-credentials", "description", "info/exclude", "info/attributes"]
-            .iter()
-            .map(PathBuf::from)
-            .collect();
+    let mut names: Vec<PathBuf> = [
+        "config",
+        "config.worktree",
+        "FETCH_HEAD",
+        "credentials",
+        "git-credentials",
+        "description",
+        "info/exclude",
+        "info/attributes",
+    ]
+    .iter()
+    .map(PathBuf::from)
+    .collect();
     let hooks = fs::read_dir(repo.common_dir.join("hooks")).into_iter().flatten().flatten();
     names.extend(hooks.map(|e| Path::new("hooks").join(e.file_name())).filter(|p| p.extension().is_none_or(|e| e != "sample")));
     names.sort();

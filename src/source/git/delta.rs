@@ -128,7 +128,9 @@ mod tests {
 
     #[test]
     fn corrupt_deltas_are_refused() {
-        for bytes in [&[6, 3, 0x91, 9, 3][..], &[6, 3, 0x91], &[6, 5, 0], &[6, 5, 9, 1], &[5, 3, 0x91, 0, 3], &[6, 2, 0x91, 0, 3], &[0x80]] {
+        for bytes in
+            [&[6, 3, 0x91, 9, 3][..], &[6, 3, 0x91], &[6, 5, 0], &[6, 5, 9, 1], &[5, 3, 0x91, 0, 3], &[6, 2, 0x91, 0, 3], &[0x80]]
+        {
             let mut out = Vec::new();
             let applied = Delta::parse(bytes).and_then(|d| d.apply(b"abcdef", &mut out));
             assert_eq!(applied, None, "{bytes:?}");

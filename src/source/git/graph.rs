@@ -237,7 +237,9 @@ mod tests {
     #[test]
     fn reads_a_commit() {
         let id = "0123456789012345678901234567890123456789";
-        let text = format!("tree {id}\nparent {id}\nparent {id}\nauthor A B <a@b> 5 +0130\ncommitter C <c@d> 1700000000 -0800\n\ntree x\n");
+        let text = format!(
+            "tree {id}\nparent {id}\nparent {id}\nauthor A B <a@b> 5 +0130\ncommitter C <c@d> 1700000000 -0800\n\ntree x\n"
+        );
         let header = header(text.as_bytes()).unwrap();
         assert_eq!((header.parents.len(), header.time), (2, 1_700_000_000));
         let author = author(text.as_bytes()).unwrap();

@@ -59,7 +59,10 @@ impl Linker {
             Forge::Gitea => format!("{base}/src/commit/{commit}/{path}#L{line}"),
             Forge::Bitbucket => format!("{base}/src/{commit}/{path}#lines-{line}"),
             Forge::Azure => {
-                format!("{base}?path=/{path}&version=GC{commit}&line={line}&lineEnd={}&lineStartColumn=1&lineEndColumn=1", line + 1)
+                format!(
+                    "{base}?path=/{path}&version=GC{commit}&line={line}&lineEnd={}&lineStartColumn=1&lineEndColumn=1",
+                    line + 1
+                )
             }
         }
     }
@@ -87,7 +90,8 @@ fn split(remote: &str) -> Option<(String, String)> {
     };
     let host = authority.rsplit('@').next()?;
     let host = host.split(':').next()?.to_ascii_lowercase();
-    (host.contains('.') && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))).then(|| (host, path.to_owned()))
+    (host.contains('.') && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-')))
+        .then(|| (host, path.to_owned()))
 }
 
 fn encoded(path: &str) -> String {

@@ -136,7 +136,9 @@ impl Objects {
         let mut found = Vec::new();
         for shard in fs::read_dir(folder).into_iter().flatten().flatten() {
             let name = shard.file_name();
-            let Some(start) = name.to_str().filter(|n| n.len() == 2 && n.bytes().all(|b| b.is_ascii_hexdigit())) else { continue };
+            let Some(start) = name.to_str().filter(|n| n.len() == 2 && n.bytes().all(|b| b.is_ascii_hexdigit())) else {
+                continue;
+            };
             for file in fs::read_dir(shard.path()).into_iter().flatten().flatten() {
                 let rest = file.file_name();
                 let Some(rest) = rest.to_str().filter(|r| r.len() + 2 == hash.len_in_hex()) else { continue };

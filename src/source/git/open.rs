@@ -185,7 +185,8 @@ fn discover(path: &Path) -> Option<(PathBuf, Option<PathBuf>)> {
 
 /// `HEAD`, and `objects` and `refs` here or in the common folder.
 fn is_git_dir(path: &Path) -> bool {
-    path.join("HEAD").is_file() && (path.join("objects").is_dir() && path.join("refs").is_dir() || path.join("commondir").is_file())
+    path.join("HEAD").is_file()
+        && (path.join("objects").is_dir() && path.join("refs").is_dir() || path.join("commondir").is_file())
 }
 
 fn read_config(common_dir: &Path) -> Result<gix::config::File, OpenError> {
