@@ -1,7 +1,9 @@
 //! One blob, looked at whole: candidates, companions, judgement, and which of overlapping candidates stands.
 
+use crate::detect::entropy::shannon;
 use crate::detect::{ByteSpan, Candidate, Detector, Scratch};
 use crate::judge::{self, Reason, Subject, Verdict};
+use crate::rule::format::model::MAX_MATCH;
 use crate::rule::{Confidence, Kind, Rule, RuleIndex};
 
 /// A candidate that was judged.
@@ -27,22 +29,44 @@ pub struct Examined {
     pub out_of_budget: Vec<RuleIndex>,
 }
 
-/// Examines `blob`, which stands at `path` (`/`-separated; empty where it has none).
-pub fn examine(detector: &Detector, blob: &[u8], path: &str, scratch: &mut Scratch) -> Examined {
+/// Examines `blob`, which stands at `path` (`/`-separated; empty where it has none, `None` where it is not known yet: rules
+/// that ask for a path then count everywhere, and the caller asks them later).
+pub fn examine(detector: &Detector, blob: &[u8], path: Option<&str>, scratch: &mut Scratch) -> Examined {
     let detected = detector.detect(blob, scratch);
     let mut judged: Vec<Judged> = Vec::with_capacity(detected.candidates.len());
     for candidate in &detected.candidates {
         let rule = detector.rules().get(candidate.rule);
-        if rule.path.is_some_and(|pattern| !path_matches(pattern, path)) {
+        if rule.path.zip(path).is_some_and(|(pattern, path)| !path_matches(pattern, path)) {
             continue;
         }
-        let verdict = judge::judge(Subject { rule, candidate, blob, path });
+        let verdict = judge::judge(Subject { rule, candidate, blob, path: path.unwrap_or_default() });
         judged.push(Judged { candidate: candidate.clone(), rule, verdict, also: Vec::new(), companions: Vec::new() });
     }
+    judge_by_path(detector, blob, path.unwrap_or_default(), &mut judged);
     join_companions(&mut judged, blob);
     let mut examined = resolve(judged);
     examined.out_of_budget = detected.out_of_budget;
     examined
+}
+
+/// Rules that have a `path` and no pattern: the file itself is the finding, its content the secret.
+fn judge_by_path(detector: &Detector, blob: &[u8], path: &str, judged: &mut Vec<Judged>) {
+    for (index, rule) in detector.path_rules() {
+        if path.is_empty() || blob.is_empty() || !rule.path.is_some_and(|pattern| path_matches(pattern, path)) {
+            continue;
+        }
+        let start = blob.iter().position(|b| !b.is_ascii_whitespace()).unwrap_or(0);
+        let end = blob.len().min(start + MAX_MATCH as usize);
+        let len = blob[start..end].trim_ascii_end().len();
+        if len == 0 {
+            continue;
+        }
+        let secret = ByteSpan::new(start, start + len);
+        let candidate =
+            Candidate { rule: index, span: secret, secret, entropy: shannon(secret.of(blob)), checksum: None, assignment: None };
+        let verdict = judge::judge(Subject { rule, candidate: &candidate, blob, path });
+        judged.push(Judged { candidate, rule, verdict, also: Vec::new(), companions: Vec::new() });
+    }
 }
 
 /// Whether a rule's `path` pattern matches.

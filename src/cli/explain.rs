@@ -50,7 +50,7 @@ fn try_run(arguments: &ExplainArguments) -> Result<ExitCode, ExitCode> {
     let mut text = Vec::new();
     encoding.transcode(&stored[encoding.mark_len()..], &mut text);
     let mut out = String::new();
-    let examined = examine(&settings.detector, &text, &path, &mut Scratch::default());
+    let examined = examine(&settings.detector, &text, Some(&path), &mut Scratch::default());
     for (judged, verdict) in
         examined.found.iter().map(|j| (j, "a secret")).chain(examined.rejected.iter().map(|j| (j, "not a secret")))
     {
@@ -111,7 +111,7 @@ struct Seeker<'a> {
 impl Sink for Seeker<'_> {
     fn blob(&self, blob: &Blob<'_>) {
         let path = &blob.origin.path;
-        let examined = examine(&self.settings.detector, blob.bytes, path, &mut Scratch::default());
+        let examined = examine(&self.settings.detector, blob.bytes, Some(path), &mut Scratch::default());
         for (judged, verdict) in
             examined.found.iter().map(|j| (j, "a secret")).chain(examined.rejected.iter().map(|j| (j, "not a secret")))
         {

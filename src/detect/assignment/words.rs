@@ -3,18 +3,90 @@
 use crate::rule::AssignmentClass;
 
 /// What the scanner looks for, in the three cases that people write. Each is a piece of a word.
-pub const FRAGMENTS: [&str; 46] = [
-    "pass", "Pass", "PASS", "pwd", "Pwd", "PWD", "_pw", "_PW", "secret", "Secret", "SECRET", "token", "Token", "TOKEN", "key",
-    "Key", "KEY", "auth", "Auth", "AUTH", "cred", "Cred", "CRED", "psk", "PSK", "identified", "IDENTIFIED", "Identified",
-    "contrase", "Contrase", "CONTRASE", "senha", "Senha", "SENHA", "kennwort", "Kennwort", "KENNWORT", "motdepasse",
-    "mot_de_passe", "wachtwoord", "haslo", "parol", "Parol", "PAROL", "salt", "SALT",
+pub(super) const FRAGMENTS: [&str; 46] = [
+    "pass",
+    "Pass",
+    "PASS",
+    "pwd",
+    "Pwd",
+    "PWD",
+    "_pw",
+    "_PW",
+    "secret",
+    "Secret",
+    "SECRET",
+    "token",
+    "Token",
+    "TOKEN",
+    "key",
+    "Key",
+    "KEY",
+    "auth",
+    "Auth",
+    "AUTH",
+    "cred",
+    "Cred",
+    "CRED",
+    "psk",
+    "PSK",
+    "identified",
+    "IDENTIFIED",
+    "Identified",
+    "contrase",
+    "Contrase",
+    "CONTRASE",
+    "senha",
+    "Senha",
+    "SENHA",
+    "kennwort",
+    "Kennwort",
+    "KENNWORT",
+    "motdepasse",
+    "mot_de_passe",
+    "wachtwoord",
+    "haslo",
+    "parol",
+    "Parol",
+    "PAROL",
+    "salt",
+    "SALT",
 ];
 
 /// Words that contain a fragment and speak of something else.
 const INNOCENT: [&str; 34] = [
-    "passenger", "passive", "passion", "passage", "bypass", "compass", "passport", "passed", "passing", "passes", "author",
-    "keyboard", "keyword", "keynote", "keycode", "keypress", "keydown", "keyup", "keyframe", "keymap", "keypad", "keystroke",
-    "monkey", "turkey", "hockey", "donkey", "jockey", "whiskey", "tokeniz", "tokenis", "secretary", "credit", "parole",
+    "passenger",
+    "passive",
+    "passion",
+    "passage",
+    "bypass",
+    "compass",
+    "passport",
+    "passed",
+    "passing",
+    "passes",
+    "author",
+    "keyboard",
+    "keyword",
+    "keynote",
+    "keycode",
+    "keypress",
+    "keydown",
+    "keyup",
+    "keyframe",
+    "keymap",
+    "keypad",
+    "keystroke",
+    "monkey",
+    "turkey",
+    "hockey",
+    "donkey",
+    "jockey",
+    "whiskey",
+    "tokeniz",
+    "tokenis",
+    "secretary",
+    "credit",
+    "parole",
     "saltstack",
 ];
 
@@ -26,9 +98,7 @@ pub fn class_of(name: &[u8]) -> Option<AssignmentClass> {
         blank(&mut lower, word.as_bytes());
     }
     let has = |word: &str| memchr::memmem::find(&lower, word.as_bytes());
-    let password = [
-        "pass", "pwd", "_pw", "psk", "identified", "contrase", "senha", "kennwort", "wachtwoord", "haslo", "parol",
-    ];
+    let password = ["pass", "pwd", "_pw", "psk", "identified", "contrase", "senha", "kennwort", "wachtwoord", "haslo", "parol"];
     if password.iter().any(|w| has(w).is_some()) {
         return Some(AssignmentClass::Password);
     }
