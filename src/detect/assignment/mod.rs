@@ -103,9 +103,10 @@ impl Scanner {
             let name = parse::name_around(bytes, hit.start(), hit.end());
             done = name.end;
             at = at.max(name.end);
+            // Most names bind nothing: that is told faster than what they speak of.
+            let Some(parsed) = parse::binding(bytes, name) else { continue };
             let Some(class) = class_of(name.of(bytes)) else { continue };
             let Some(rule) = self.rules[place(class)] else { continue };
-            let Some(parsed) = parse::binding(bytes, name) else { continue };
             let secret = parsed.value;
             if secret.len() < MIN_VALUE || secret.len() > MAX_VALUE {
                 continue;
