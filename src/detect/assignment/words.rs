@@ -3,19 +3,19 @@
 use crate::rule::AssignmentClass;
 
 /// What the scanner looks for, in the three cases that people write. Each is a piece of a word.
-pub const FRAGMENTS: [&str; 46] = [
+pub const FRAGMENTS: [&str; 48] = [
     "pass", "Pass", "PASS", "pwd", "Pwd", "PWD", "_pw", "_PW", "secret", "Secret", "SECRET", "token", "Token", "TOKEN", "key",
     "Key", "KEY", "auth", "Auth", "AUTH", "cred", "Cred", "CRED", "psk", "PSK", "identified", "IDENTIFIED", "Identified",
     "contrase", "Contrase", "CONTRASE", "senha", "Senha", "SENHA", "kennwort", "Kennwort", "KENNWORT", "motdepasse",
-    "mot_de_passe", "wachtwoord", "haslo", "parol", "Parol", "PAROL", "salt", "SALT",
+    "mot_de_passe", "wachtwoord", "haslo", "parol", "Parol", "PAROL", "salt", "SALT", "login(", "Login(",
 ];
 
 /// Words that contain a fragment and speak of something else.
-const INNOCENT: [&str; 34] = [
+const INNOCENT: [&str; 41] = [
     "passenger", "passive", "passion", "passage", "bypass", "compass", "passport", "passed", "passing", "passes", "author",
     "keyboard", "keyword", "keynote", "keycode", "keypress", "keydown", "keyup", "keyframe", "keymap", "keypad", "keystroke",
     "monkey", "turkey", "hockey", "donkey", "jockey", "whiskey", "tokeniz", "tokenis", "secretary", "credit", "parole",
-    "saltstack",
+    "saltstack", "minipass", "passthrough", "passthru", "onepass", "passlib", "keycloak", "keychain",
 ];
 
 /// The class that a name belongs to; `None` where it speaks of something else altogether.
@@ -45,6 +45,11 @@ pub fn class_of(name: &[u8]) -> Option<AssignmentClass> {
     .filter_map(|(word, class)| memchr::memmem::rfind(&lower, word.as_bytes()).map(|at| (at, class)))
     .max_by_key(|(at, _)| *at)
     .map(|(_, class)| class)
+    .or_else(|| {
+        // Names that end in them speak of credentials, though they begin with an innocent word or with none.
+        let ends = |word: &[u8]| name.len() >= word.len() && name[name.len() - word.len()..].eq_ignore_ascii_case(word);
+        (ends(b"authorization") || ends(b"login")).then_some(AssignmentClass::Credential)
+    })
 }
 
 /// Overwrites every `word` in `text`.
