@@ -51,16 +51,37 @@ fn emit(rules: &[Rule]) -> String {
              format_confidence: Confidence::{:?}, kind: Kind::{:?}, keywords: &{:?}, pattern: {:?}, until: {:?}, \
              scope: Scope::{:?}, entropy: {:?}, checksum: {}, path: {:?}, near: &{:?}, assignment: {}, remedy: {:?}, \
              examples: &{:?}, counterexamples: {}, bounds: {:?} }},\n",
-            r.id, r.formerly, r.since, r.provider, r.url, r.name, r.severity, r.format_confidence, r.kind, r.keywords,
-            r.pattern, r.until, r.scope, r.entropy,
+            r.id,
+            r.formerly,
+            r.since,
+            r.provider,
+            r.url,
+            r.name,
+            r.severity,
+            r.format_confidence,
+            r.kind,
+            r.keywords,
+            r.pattern,
+            r.until,
+            r.scope,
+            r.entropy,
             r.checksum.map_or("None".to_owned(), |c| format!(
-                "Some(Checksum {{ kind: ChecksumKind::{:?}, on_fail: OnFail::{:?} }})", c.kind, c.on_fail
+                "Some(Checksum {{ kind: ChecksumKind::{:?}, on_fail: OnFail::{:?} }})",
+                c.kind, c.on_fail
             )),
-            r.path, r.near, r.assignment.map_or("None".to_owned(), |a| format!("Some(AssignmentClass::{a:?})")),
-            r.remedy, r.examples,
-            format_args!("&[{}]", r.counterexamples.iter().map(|c| format!(
-                "Counterexample {{ text: {:?}, but: &{:?} }}", c.text, c.but
-            )).collect::<Vec<_>>().join(", ")),
+            r.path,
+            r.near,
+            r.assignment.map_or("None".to_owned(), |a| format!("Some(AssignmentClass::{a:?})")),
+            r.remedy,
+            r.examples,
+            format_args!(
+                "&[{}]",
+                r.counterexamples
+                    .iter()
+                    .map(|c| format!("Counterexample {{ text: {:?}, but: &{:?} }}", c.text, c.but))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
             r.bounds,
         )
         .expect("a string can be written to");

@@ -1,7 +1,9 @@
 //! One blob, looked at whole: candidates, companions, judgement, and which of overlapping candidates stands.
 
+use crate::detect::entropy::shannon;
 use crate::detect::{ByteSpan, Candidate, Detector, Scratch};
 use crate::judge::{self, Reason, Subject, Verdict};
+use crate::rule::format::model::MAX_MATCH;
 use crate::rule::{Confidence, Kind, Rule, RuleIndex};
 
 /// A candidate that was judged.
@@ -27,22 +29,44 @@ pub struct Examined {
     pub out_of_budget: Vec<RuleIndex>,
 }
 
-/// Examines `blob`, which stands at `path` (`/`-separated; empty where it has none).
-pub fn examine(detector: &Detector, blob: &[u8], path: &str, scratch: &mut Scratch) -> Examined {
+/// Examines `blob`, which stands at `path` (`/`-separated; empty where it has none, `None` where it is not known yet: rules
+/// that ask for a path then count everywhere, and the caller asks them later).
+pub fn examine(detector: &Detector, blob: &[u8], path: Option<&str>, scratch: &mut Scratch) -> Examined {
     let detected = detector.detect(blob, scratch);
     let mut judged: Vec<Judged> = Vec::with_capacity(detected.candidates.len());
     for candidate in &detected.candidates {
         let rule = detector.rules().get(candidate.rule);
-        if rule.path.is_some_and(|pattern| !path_matches(pattern, path)) {
+        if rule.path.zip(path).is_some_and(|(pattern, path)| !path_matches(pattern, path)) {
             continue;
         }
-        let verdict = judge::judge(Subject { rule, candidate, blob, path });
+        let verdict = judge::judge(Subject { rule, candidate, blob, path: path.unwrap_or_default() });
         judged.push(Judged { candidate: candidate.clone(), rule, verdict, also: Vec::new(), companions: Vec::new() });
     }
+    judge_by_path(detector, blob, path.unwrap_or_default(), &mut judged);
     join_companions(&mut judged, blob);
     let mut examined = resolve(judged);
     examined.out_of_budget = detected.out_of_budget;
     examined
+}
+
+/// Rules that have a `path` and no pattern: the file itself is the finding, its content the secret.
+fn judge_by_path(detector: &Detector, blob: &[u8], path: &str, judged: &mut Vec<Judged>) {
+    for (index, rule) in detector.path_rules() {
+        if path.is_empty() || blob.is_empty() || !rule.path.is_some_and(|pattern| path_matches(pattern, path)) {
+            continue;
+        }
+        let start = blob.iter().position(|b| !b.is_ascii_whitespace()).unwrap_or(0);
+        let end = blob.len().min(start + MAX_MATCH as usize);
+        let len = blob[start..end].trim_ascii_end().len();
+        if len == 0 {
+            continue;
+        }
+        let secret = ByteSpan::new(start, start + len);
+        let candidate =
+            Candidate { rule: index, span: secret, secret, entropy: shannon(secret.of(blob)), checksum: None, assignment: None };
+        let verdict = judge::judge(Subject { rule, candidate: &candidate, blob, path });
+        judged.push(Judged { candidate, rule, verdict, also: Vec::new(), companions: Vec::new() });
+    }
 }
 
 /// Whether a rule's `path` pattern matches.
@@ -54,10 +78,7 @@ pub fn path_matches(pattern: &str, path: &str) -> bool {
         static COMPILED: RefCell<HashMap<String, regex_automata::meta::Regex>> = RefCell::new(HashMap::new());
     }
     COMPILED.with_borrow_mut(|compiled| {
-        compiled
-            .entry(pattern.to_owned())
-            .or_insert_with(|| crate::detect::compile(pattern))
-            .is_match(path.as_bytes())
+        compiled.entry(pattern.to_owned()).or_insert_with(|| crate::detect::compile(pattern)).is_match(path.as_bytes())
     })
 }
 
@@ -112,7 +133,9 @@ fn lines_between(blob: &[u8], a: ByteSpan, b: ByteSpan) -> usize {
 
 /// Among overlapping candidates the most specific stands: proven structure, provider, connection string, generic.
 fn resolve(mut judged: Vec<Judged>) -> Examined {
-    judged.sort_by(|a, b| rank(b).cmp(&rank(a)).then_with(|| a.candidate.span.cmp(&b.candidate.span)).then_with(|| a.rule.id.cmp(b.rule.id)));
+    judged.sort_by(|a, b| {
+        rank(b).cmp(&rank(a)).then_with(|| a.candidate.span.cmp(&b.candidate.span)).then_with(|| a.rule.id.cmp(b.rule.id))
+    });
     let mut examined = Examined::default();
     let mut vetoes: Vec<ByteSpan> = Vec::new();
     'next: for item in judged {
@@ -154,5 +177,12 @@ fn resolve(mut judged: Vec<Judged>) -> Examined {
 /// length of the secret, and of the text that was needed to recognise it.
 fn rank(item: &Judged) -> (bool, bool, Kind, Confidence, usize, usize) {
     let stands = item.verdict.level().is_some() || item.candidate.checksum == Some(false);
-    (item.verdict.proven, stands, item.rule.kind, item.rule.format_confidence, item.candidate.secret.len(), item.candidate.span.len())
+    (
+        item.verdict.proven,
+        stands,
+        item.rule.kind,
+        item.rule.format_confidence,
+        item.candidate.secret.len(),
+        item.candidate.span.len(),
+    )
 }

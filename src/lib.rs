@@ -24,7 +24,7 @@
 //!
 //! let detector = Detector::new(RuleSet::built_in());
 //! let text = format!("db_password = \"{}\"", ["k8Zq", "w2Lm", "x7Rt"].concat());
-//! let examined = examine(&detector, text.as_bytes(), "settings.py", &mut Scratch::default());
+//! let examined = examine(&detector, text.as_bytes(), Some("settings.py"), &mut Scratch::default());
 //! assert_eq!(examined.found[0].rule.id, "generic-password");
 //! ```
 

@@ -178,13 +178,7 @@ impl Settings {
             Some(text) if !text.is_empty() => IdentityKey::private(text.as_encoded_bytes()),
             _ => IdentityKey::public(),
         };
-        Ok(Self {
-            detector: Detector::new(rules),
-            exclude: glob_set(&globs)?,
-            max_file_size: config.max_file_size,
-            gaps,
-            key,
-        })
+        Ok(Self { detector: Detector::new(rules), exclude: glob_set(&globs)?, max_file_size: config.max_file_size, gaps, key })
     }
 
     /// Whether config accepts that `path` is not looked at for `reason`.
@@ -247,7 +241,8 @@ impl ReportFlags {
         for name in self.format.iter().flat_map(|f| f.split(',')) {
             let names: Vec<&str> = Format::NAMES.iter().map(|(n, _)| *n).collect();
             let format = Format::parse(name).ok_or_else(|| {
-                let hint = crate::rule::format::file::nearest(name, &names).map_or(String::new(), |n| format!(" (did you mean {n}?)"));
+                let hint =
+                    crate::rule::format::file::nearest(name, &names).map_or(String::new(), |n| format!(" (did you mean {n}?)"));
                 usage_error(&format!("`{name}` is no report format{hint}: one of {}", names.join(", ")))
             })?;
             formats.push(format);

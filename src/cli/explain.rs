@@ -50,8 +50,10 @@ fn try_run(arguments: &ExplainArguments) -> Result<ExitCode, ExitCode> {
     let mut text = Vec::new();
     encoding.transcode(&stored[encoding.mark_len()..], &mut text);
     let mut out = String::new();
-    let examined = examine(&settings.detector, &text, &path, &mut Scratch::default());
-    for (judged, verdict) in examined.found.iter().map(|j| (j, "a secret")).chain(examined.rejected.iter().map(|j| (j, "not a secret"))) {
+    let examined = examine(&settings.detector, &text, Some(&path), &mut Scratch::default());
+    for (judged, verdict) in
+        examined.found.iter().map(|j| (j, "a secret")).chain(examined.rejected.iter().map(|j| (j, "not a secret")))
+    {
         let at = place(&text, judged.candidate.span, Base::default());
         if (at.start_line..=at.end_line).contains(&line) {
             told(&mut out, judged, verdict, &text, &settings, &path, arguments.show_secrets);
@@ -68,10 +70,18 @@ fn told(out: &mut String, judged: &Judged, verdict: &str, text: &[u8], settings:
     let shown = if show { String::from_utf8_lossy(secret).into_owned() } else { redact::shown(judged.rule, secret) };
     let at = place(text, judged.candidate.secret, Base::default());
     let level = judged.verdict.level().map_or("rejected", crate::rule::Confidence::as_str);
-    let _ = writeln!(out, "{path}:{}:{}  {}  {verdict}: {level}, score {:.2}", at.start_line, at.start_column, judged.rule.id, judged.verdict.score);
+    let _ = writeln!(
+        out,
+        "{path}:{}:{}  {}  {verdict}: {level}, score {:.2}",
+        at.start_line, at.start_column, judged.rule.id, judged.verdict.score
+    );
     let _ = writeln!(out, "  value        {shown}");
     let _ = writeln!(out, "  fingerprint  {}", settings.key.fingerprint(judged.rule.family(), secret, path));
-    let _ = writeln!(out, "  entropy      {:.2} bits a byte (the rule asks for {:.1})", judged.candidate.entropy, judged.rule.entropy);
+    let _ = writeln!(
+        out,
+        "  entropy      {:.2} bits a byte (the rule asks for {:.1})",
+        judged.candidate.entropy, judged.rule.entropy
+    );
     if let Some(right) = judged.candidate.checksum {
         let _ = writeln!(out, "  checksum     {}", if right { "right" } else { "wrong" });
     }
@@ -101,7 +111,7 @@ struct Seeker<'a> {
 impl Sink for Seeker<'_> {
     fn blob(&self, blob: &Blob<'_>) {
         let path = &blob.origin.path;
-        let examined = examine(&self.settings.detector, blob.bytes, path, &mut Scratch::default());
+        let examined = examine(&self.settings.detector, blob.bytes, Some(path), &mut Scratch::default());
         for (judged, verdict) in
             examined.found.iter().map(|j| (j, "a secret")).chain(examined.rejected.iter().map(|j| (j, "not a secret")))
         {
@@ -132,7 +142,8 @@ fn by_fingerprint(arguments: &ExplainArguments, settings: &Settings) -> Result<E
         max_file_size: super::common::MAX_FILE_SIZE,
         obey_gitignore: false,
     };
-    let seeker = Seeker { settings, wanted: &arguments.what, show: arguments.show_secrets, found: Mutex::default(), stop: Stop::new() };
+    let seeker =
+        Seeker { settings, wanted: &arguments.what, show: arguments.show_secrets, found: Mutex::default(), stop: Stop::new() };
     let root = Root::of(Path::new(".")).map_err(|e| usage_error(&e.to_string()))?;
     tree.scan(&root, &seeker).map_err(|e| usage_error(&e.to_string()))?;
     let mut found = seeker.found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);

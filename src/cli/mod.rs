@@ -1,16 +1,20 @@
 //! What a person types: one file a command.
 //!
 //! - `scan`: files, folders, standard input
+//! - `git`: the history of a repository
 //! - `explain`: why a line is or is not a finding
 //! - `rules`, `rules_test`: the catalogue and own rules
+//! - `run`: a scan from its flags to its exit code
 //! - `common`: flags that commands share
 //! - `progress`: how far a scan is
 
 mod common;
 mod explain;
+mod git;
 mod progress;
 mod rules;
 mod rules_test;
+mod run;
 mod scan;
 
 use crate::rule::{Rule, RuleError, RuleErrors};
@@ -27,7 +31,7 @@ use std::process::ExitCode;
     after_help = "Exit codes: 0 nothing found and everything looked at · 1 secrets found · 2 wrong usage, config or a path that is \
                   not there · 3 nothing found, but not everything could be looked at · 130 interrupted\n\n\
                   Examples:\n  keysift                          scan the current folder\n  keysift scan src config.yml      scan a \
-                  folder and a file\n  git diff | keysift scan -        scan what a command prints\n  keysift scan . -f human -f \
+                  folder and a file\n  keysift git                      scan all of a repository's history\n  git diff | keysift scan -        scan what a command prints\n  keysift scan . -f human -f \
                   sarif -o - -o report.sarif"
 )]
 struct Arguments {
@@ -39,6 +43,8 @@ struct Arguments {
 enum Command {
     /// Scan files, folders or stdin
     Scan(Box<scan::ScanArguments>),
+    /// Scan the whole history of a git repository
+    Git(Box<git::GitArguments>),
     /// Tell why a line is or is not a finding
     Explain(explain::ExplainArguments),
     /// Look at rules, check and test them, draft new ones
@@ -56,6 +62,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.command {
         Some(Command::Scan(arguments)) => scan::run(&arguments),
+        Some(Command::Git(arguments)) => git::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Rules(arguments)) => rules::run(arguments),
         None => match Arguments::parse_from(["keysift", "scan"]).command {
@@ -84,9 +91,8 @@ fn usage_error(message: &str) -> ExitCode {
 /// Reads and proves one rule file.
 fn read_rule_file(path: &std::path::Path) -> Result<(Vec<Rule>, Vec<RuleError>), RuleErrors> {
     let name = path.display().to_string();
-    let problem = |message: String| {
-        RuleErrors(vec![RuleError { file: name.clone(), line: 0, rule: None, message, warning: false }])
-    };
+    let problem =
+        |message: String| RuleErrors(vec![RuleError { file: name.clone(), line: 0, rule: None, message, warning: false }]);
     let text = std::fs::read_to_string(path).map_err(|e| problem(format!("cannot be read: {e}")))?;
     crate::rule::format::parse_rule_file(&name, &text, rules::author_of(path))
 }

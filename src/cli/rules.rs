@@ -57,7 +57,14 @@ fn list(filter: Option<&str>) -> ExitCode {
     let mut out = String::new();
     for (_, rule) in rules.iter() {
         if [rule.id, rule.provider, rule.name].iter().any(|t| t.to_ascii_lowercase().contains(&filter)) {
-            let _ = writeln!(out, "{:<44} {:<9} {:<7} {}", rule.id, rule.severity.as_str(), rule.format_confidence.as_str(), rule.name);
+            let _ = writeln!(
+                out,
+                "{:<44} {:<9} {:<7} {}",
+                rule.id,
+                rule.severity.as_str(),
+                rule.format_confidence.as_str(),
+                rule.name
+            );
         }
     }
     super::print(&out)
@@ -104,7 +111,10 @@ fn shown(rule: &Rule) -> String {
         row("longest match", format!("{} bytes", rule.bounds.max_len));
     }
     for near in rule.near {
-        row("near", format!("{} within {} lines{}", near.rule, near.within_lines, if near.required { " (required)" } else { "" }));
+        row(
+            "near",
+            format!("{} within {} lines{}", near.rule, near.within_lines, if near.required { " (required)" } else { "" }),
+        );
     }
     row("rotate", rule.remedy.rotate.into());
     row("what to do", rule.remedy.steps.into());

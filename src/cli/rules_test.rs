@@ -26,7 +26,7 @@ pub fn test(detector: &Detector, rules: &[&'static Rule]) -> Vec<Failed> {
                     if !example.text.contains("{{secret}}") {
                         fail(format!("example {}: the text has no {{{{secret}}}}", n + 1));
                     }
-                    let examined = examine(detector, text.as_bytes(), "", &mut scratch);
+                    let examined = examine(detector, text.as_bytes(), Some(""), &mut scratch);
                     if let Some(message) = missing(rule, &secret, &text, &examined) {
                         fail(format!("example {}: {message}", n + 1));
                     }
@@ -41,10 +41,15 @@ pub fn test(detector: &Detector, rules: &[&'static Rule]) -> Vec<Failed> {
                     continue;
                 }
             };
-            for found in examine(detector, text.as_bytes(), "", &mut scratch).found {
+            for found in examine(detector, text.as_bytes(), Some(""), &mut scratch).found {
                 if !counterexample.but.contains(&found.rule.id) {
                     let secret = String::from_utf8_lossy(found.candidate.secret.of(text.as_bytes())).into_owned();
-                    fail(format!("counterexample {}: `{}` finds `{secret}` ({})", n + 1, found.rule.id, told(&found.verdict.reasons)));
+                    fail(format!(
+                        "counterexample {}: `{}` finds `{secret}` ({})",
+                        n + 1,
+                        found.rule.id,
+                        told(&found.verdict.reasons)
+                    ));
                 }
             }
         }

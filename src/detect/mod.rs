@@ -20,7 +20,7 @@ pub mod window;
 
 pub use candidate::{ByteSpan, Candidate, Detected};
 
-use crate::rule::{RuleIndex, RuleSet, Scope};
+use crate::rule::{Rule, RuleIndex, RuleSet, Scope};
 use prefilter::{AhoCorasickPrefilter, Hit, Prefilter};
 use std::sync::OnceLock;
 use window::{ForRule, Windows};
@@ -31,6 +31,7 @@ pub struct Detector {
     prefilter: OnceLock<Keywords>,
     searchers: Vec<OnceLock<search::Searcher>>,
     scanner: OnceLock<Option<assignment::Scanner>>,
+    path_rules: Vec<RuleIndex>,
 }
 
 /// The prefilter with what its hits mean.
@@ -56,13 +57,23 @@ impl Detector {
     pub fn new(rules: RuleSet) -> Self {
         assert!(rules.len() < usize::from(u16::MAX), "a rule set has fewer than 65,535 rules");
         let searchers = (0..rules.len()).map(|_| OnceLock::new()).collect();
-        Self { rules, prefilter: OnceLock::new(), searchers, scanner: OnceLock::new() }
+        let path_rules = rules
+            .iter()
+            .filter(|(_, r)| r.pattern.is_none() && r.assignment.is_none() && r.path.is_some())
+            .map(|(index, _)| index)
+            .collect();
+        Self { rules, prefilter: OnceLock::new(), searchers, scanner: OnceLock::new(), path_rules }
     }
 
     /// The rules it looks for.
     #[must_use]
     pub const fn rules(&self) -> &RuleSet {
         &self.rules
+    }
+
+    /// Rules that look at a file's path alone.
+    pub fn path_rules(&self) -> impl Iterator<Item = (RuleIndex, &'static Rule)> + '_ {
+        self.path_rules.iter().map(|&index| (index, self.rules.get(index)))
     }
 
     /// All candidates in `bytes`, by position, then by rule.

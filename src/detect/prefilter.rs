@@ -40,12 +40,7 @@ impl AhoCorasickPrefilter {
     #[must_use]
     pub fn new(words: &[&str]) -> Self {
         let small = contiguous::Builder::new().ascii_case_insensitive(true).build(words).expect("keywords fit an automaton");
-        Self {
-            words: words.iter().map(|w| (*w).to_owned()).collect(),
-            small,
-            fast: OnceLock::new(),
-            seen: AtomicUsize::new(0),
-        }
+        Self { words: words.iter().map(|w| (*w).to_owned()).collect(), small, fast: OnceLock::new(), seen: AtomicUsize::new(0) }
     }
 }
 

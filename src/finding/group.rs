@@ -1,9 +1,9 @@
 //! Grouping: one secret under one rule family in one path is one finding, however often it stands there.
 
+use super::Secret;
 use super::identity::{Fingerprint, IdentityKey, SecretId};
 use super::location::Location;
 use super::snippet::Snippet;
-use super::Secret;
 use crate::judge::{PathClass, Reason};
 use crate::rule::{Confidence, Rule};
 use std::collections::BTreeMap;
@@ -45,6 +45,44 @@ pub struct Finding {
     pub also: Vec<&'static str>,
     pub companions: Vec<(&'static str, String)>,
     pub target: usize,
+    /// What git tells of it, where git is the source.
+    pub git: Option<GitStory>,
+}
+
+/// What history tells of a finding.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GitStory {
+    /// The earliest commit that has it.
+    pub introduced: Option<Location>,
+    pub exposure: Exposure,
+    /// The branches at whose tip it stands.
+    pub at_tip: Vec<String>,
+}
+
+/// How far a secret has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exposure {
+    /// About to be committed.
+    Staged,
+    /// In commits that no remote-tracking branch has.
+    LocalOnly,
+    /// On a remote branch.
+    Pushed,
+    /// On the remote's default branch.
+    Merged,
+}
+
+impl Exposure {
+    /// The word used in reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Staged => "staged",
+            Self::LocalOnly => "local_only",
+            Self::Pushed => "pushed",
+            Self::Merged => "merged",
+        }
+    }
 }
 
 /// How many occurrences a finding lists.
@@ -100,9 +138,25 @@ pub fn group(mut occurrences: Vec<Occurrence>, key: &IdentityKey) -> Vec<Finding
             also: o.also.iter().map(|r| r.id).collect(),
             companions: o.companions,
             target: o.target,
+            git: None,
         });
     }
     findings
+}
+
+/// Joins two lists of findings in the order of reports; of one that is in both the first stays.
+#[must_use]
+pub fn merge(mut first: Vec<Finding>, second: Vec<Finding>) -> Vec<Finding> {
+    let known: std::collections::HashSet<Fingerprint> = first.iter().map(|f| f.fingerprint.clone()).collect();
+    first.extend(second.into_iter().filter(|f| !known.contains(&f.fingerprint)));
+    first.sort_by(|a, b| in_order(a).cmp(&in_order(b)));
+    first
+}
+
+/// By path, position, rule, commit.
+fn in_order(f: &Finding) -> (&str, u64, u64, &str, &Option<String>, &str, usize) {
+    let l = &f.location;
+    (&l.path, l.byte_start, l.byte_end, f.rule.id, &l.commit, &f.fingerprint.0, f.target)
 }
 
 fn order(o: &Occurrence) -> (&str, u64, u64, &str, usize) {

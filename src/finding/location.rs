@@ -32,9 +32,7 @@ impl Base {
     pub fn after(self, text: &[u8]) -> Self {
         match memchr::memrchr(b'\n', text) {
             None => Self { line: self.line, column: self.column + scalars(text) },
-            Some(last) => {
-                Self { line: self.line + newlines(text), column: 1 + scalars(&text[last + 1..]) }
-            }
+            Some(last) => Self { line: self.line + newlines(text), column: 1 + scalars(&text[last + 1..]) },
         }
     }
 }
@@ -70,12 +68,7 @@ impl<'a> Places<'a> {
         self.here = self.here.after(&self.text[self.at..span.start]);
         self.at = span.start;
         let end = self.here.after(span.of(self.text));
-        Place {
-            start_line: self.here.line,
-            start_column: self.here.column,
-            end_line: end.line,
-            end_column: end.column,
-        }
+        Place { start_line: self.here.line, start_column: self.here.column, end_line: end.line, end_column: end.column }
     }
 }
 
@@ -89,7 +82,7 @@ fn scalars(text: &[u8]) -> u64 {
 }
 
 /// A place as reports show it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Location {
     /// Relative to the repository, else to the scan root; `/`-separated.
@@ -104,6 +97,23 @@ pub struct Location {
     /// In the file as it is stored.
     pub byte_start: u64,
     pub byte_end: u64,
+    /// The id of the git blob.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blob: Option<String>,
+    /// The id of the commit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The author of the commit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// When the author wrote it, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
+    /// The place on the forge's web page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
     /// What the program that fed the text said of its origin.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Option<std::collections::BTreeMap<String, String>>"))]

@@ -5,8 +5,10 @@
 //! - `location`: offsets, lines and columns
 //! - `redact`: what may be shown of a secret, and the redactor that covers every string of a report
 //! - `snippet`: the line a finding stands in, redacted
+//! - `date`: times as reports write them
 //! - `group`: one secret under one rule family in one path is one finding
 
+pub mod date;
 pub mod group;
 pub mod identity;
 pub mod location;
@@ -14,7 +16,7 @@ pub mod redact;
 pub mod secret;
 pub mod snippet;
 
-pub use group::{Finding, Occurrence};
+pub use group::{Exposure, Finding, GitStory, Occurrence};
 pub use identity::{Fingerprint, IdentityKey, SecretId};
 pub use location::{Location, Place};
 pub use redact::Redactor;

@@ -77,7 +77,12 @@ impl Redactor {
                 patterns.push(bytes.to_vec());
                 // Multi-line secrets are shown line by line.
                 if bytes.contains(&b'\n') {
-                    patterns.extend(bytes.split(|b| *b == b'\n').map(|l| l.trim_ascii().to_vec()).filter(|l| l.len() >= 24 && !l.starts_with(b"-----")));
+                    patterns.extend(
+                        bytes
+                            .split(|b| *b == b'\n')
+                            .map(|l| l.trim_ascii().to_vec())
+                            .filter(|l| l.len() >= 24 && !l.starts_with(b"-----")),
+                    );
                 }
             }
         }

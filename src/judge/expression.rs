@@ -16,25 +16,78 @@ pub fn code(subject: Subject<'_>) -> Option<&'static str> {
     if has(b'(') && (has(b')') || value.ends_with(b"(")) && call(value) {
         return Some("a call");
     }
-    if value.ends_with(b"{") || value.ends_with(b"[") || value.ends_with(b"(") || value == b"[]" || value == b"{}" || last == b'>' && has(b'<') {
+    if value.ends_with(b"{")
+        || value.ends_with(b"[")
+        || value.ends_with(b"(")
+        || value == b"[]"
+        || value == b"{}"
+        || last == b'>' && has(b'<')
+    {
         return Some("an opening bracket or a type");
     }
-    if memchr::memmem::find(value, b" => ").is_some() || memchr::memmem::find(value, b"->").is_some() || memchr::memmem::find(value, b"::").is_some() {
+    if memchr::memmem::find(value, b" => ").is_some()
+        || memchr::memmem::find(value, b"->").is_some()
+        || memchr::memmem::find(value, b"::").is_some()
+    {
         return Some("an expression");
     }
     if has(b'[') && has(b']') && value[0].is_ascii_alphabetic() {
         return Some("an element of something");
     }
     if let Some(at) = memchr::memmem::find(value, b" ")
-        && [&b"|| "[..], b"&& ", b"+ ", b"? ", b"== ", b"or ", b"and ", b"if ", b"in ", b"not ", b"is ", b"- ", b"* ", b"as ", b"= "].iter().any(|op| value[at + 1..].starts_with(op))
+        && [
+            &b"|| "[..],
+            b"&& ",
+            b"+ ",
+            b"? ",
+            b"== ",
+            b"or ",
+            b"and ",
+            b"if ",
+            b"in ",
+            b"not ",
+            b"is ",
+            b"- ",
+            b"* ",
+            b"as ",
+            b"= ",
+        ]
+        .iter()
+        .any(|op| value[at + 1..].starts_with(op))
     {
         return Some("an expression");
     }
-    if [&b"new "[..], b"await ", b"function", b"lambda", b"return ", b"not ", b"!", b"&", b"*", b"@", b"self.", b"this.", b"ctx.", b"req.", b"request.", b"props.", b"data[", b"args.", b"options.", b"opts.", b"params.", b"settings.", b"conf.", b"cfg."]
-        .iter()
-        .any(|p| value.starts_with(p))
+    if [
+        &b"new "[..],
+        b"await ",
+        b"function",
+        b"lambda",
+        b"return ",
+        b"not ",
+        b"!",
+        b"&",
+        b"*",
+        b"@",
+        b"self.",
+        b"this.",
+        b"ctx.",
+        b"req.",
+        b"request.",
+        b"props.",
+        b"data[",
+        b"args.",
+        b"options.",
+        b"opts.",
+        b"params.",
+        b"settings.",
+        b"conf.",
+        b"cfg.",
+    ]
+    .iter()
+    .any(|p| value.starts_with(p))
         && !value.iter().skip(1).any(|b| b"!#%^".contains(b))
-        && !(value[0] == b'!' || value[0] == b'@' || value[0] == b'*' || value[0] == b'&') | value.get(1).is_some_and(u8::is_ascii_lowercase)
+        && !(value[0] == b'!' || value[0] == b'@' || value[0] == b'*' || value[0] == b'&')
+            | value.get(1).is_some_and(u8::is_ascii_lowercase)
     {
         return Some("an expression");
     }
@@ -50,7 +103,11 @@ pub fn code(subject: Subject<'_>) -> Option<&'static str> {
 /// A name directly before the first bracket.
 fn call(value: &[u8]) -> bool {
     let Some(at) = value.iter().position(|b| *b == b'(') else { return false };
-    at == 0 || value[..at].iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'$' | b':' | b' ' | b'>' | b'-' | b'!' | b'&' | b'*' | b'?' | b'<'))
+    at == 0
+        || value[..at].iter().all(|b| {
+            b.is_ascii_alphanumeric()
+                || matches!(b, b'_' | b'.' | b'$' | b':' | b' ' | b'>' | b'-' | b'!' | b'&' | b'*' | b'?' | b'<')
+        })
 }
 
 /// `a.b.c`: two or more identifiers.
@@ -59,7 +116,11 @@ fn dotted(value: &[u8]) -> bool {
     for part in value.split(|b| *b == b'.') {
         let starts = part.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_');
         let digits = part.iter().filter(|b| b.is_ascii_digit()).count();
-        if !starts || digits > 2 || !part.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_') || super::shape::Shape::of(part).surprise > 4.9 {
+        if !starts
+            || digits > 2
+            || !part.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+            || super::shape::Shape::of(part).surprise > 4.9
+        {
             return false;
         }
         parts += 1;

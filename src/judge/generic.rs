@@ -95,11 +95,7 @@ fn from_value(subject: Subject<'_>, signals: &mut Signals) {
         signals.when(shape.surprise > 4.6 && shape.len >= 8, "value-random", "unlike words");
         signals.when(shape.surprise > 5.2 && shape.len >= 12, "value-very-random", "very unlike words");
         signals.when(shape.classes() >= 3, "value-mixed", "three or four kinds of characters");
-        signals.when(
-            shape.digits > 0 && shape.lower + shape.upper > 0,
-            "value-digits-in-letters",
-            "letters with digits",
-        );
+        signals.when(shape.digits > 0 && shape.lower + shape.upper > 0, "value-digits-in-letters", "letters with digits");
         signals.when(shape.symbols > 0 && is_password, "value-symbols", "with symbols");
     }
     signals.when(shape.other > 0, "value-non-ascii", "with characters outside ASCII");
@@ -123,9 +119,40 @@ fn from_surroundings(subject: Subject<'_>, signals: &mut Signals) {
     }
     if let Some(wrapper) = assignment.wrapper {
         let lower = wrapper.of(subject.blob).to_ascii_lowercase();
-        let looks_up = [&b"env"[..], b"get", b"config", b"prop", b"find", b"select", b"load", b"read", b"translate", b"_(", b"i18n", b"lookup", b"var", b"element", b"query", b"setting", b"by.", b"prompt", b"input", b"col", b"field", b"string", b"param", b"error", b"print", b"log", b"arg", b"flag", b"t", b"$"]
-            .iter()
-            .any(|w| if w.len() == 1 { lower.as_slice() == *w } else { memchr::memmem::find(&lower, w).is_some() });
+        let looks_up = [
+            &b"env"[..],
+            b"get",
+            b"config",
+            b"prop",
+            b"find",
+            b"select",
+            b"load",
+            b"read",
+            b"translate",
+            b"_(",
+            b"i18n",
+            b"lookup",
+            b"var",
+            b"element",
+            b"query",
+            b"setting",
+            b"by.",
+            b"prompt",
+            b"input",
+            b"col",
+            b"field",
+            b"string",
+            b"param",
+            b"error",
+            b"print",
+            b"log",
+            b"arg",
+            b"flag",
+            b"t",
+            b"$",
+        ]
+        .iter()
+        .any(|w| if w.len() == 1 { lower.as_slice() == *w } else { memchr::memmem::find(&lower, w).is_some() });
         if looks_up {
             signals.add("lookup", "looked up by that name");
         } else {
@@ -155,7 +182,8 @@ fn sentence(value: &[u8], shape: &Shape) -> bool {
 /// The value says again what the name says: `password = "user_password"`, `TOKEN_EXPIRED = "token_expired"`.
 fn like_name(subject: Subject<'_>) -> bool {
     let Some(assignment) = subject.candidate.assignment else { return false };
-    let squeeze = |text: &[u8]| -> Vec<u8> { text.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect() };
+    let squeeze =
+        |text: &[u8]| -> Vec<u8> { text.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect() };
     let (name, value) = (squeeze(assignment.name.of(subject.blob)), squeeze(subject.value()));
     if value.len() < 3 || name.len() < 3 {
         return false;
@@ -166,17 +194,77 @@ fn like_name(subject: Subject<'_>) -> bool {
 /// Keys that vendors mean to stand in pages and apps.
 fn is_publishable(value: &[u8]) -> bool {
     const PREFIXES: &[&[u8]] = &[
-        b"pk_live_", b"pk_test_", b"pk_", b"pk-lf-", b"pk.eyJ", b"phc_", b"sb_publishable_", b"NRJS-", b"FLWPUBK", b"rzp_live_", b"rzp_test_", b"ssh-",
-        b"sha1-", b"sha256-", b"sha512-", b"https://",
+        b"pk_live_",
+        b"pk_test_",
+        b"pk_",
+        b"pk-lf-",
+        b"pk.eyJ",
+        b"phc_",
+        b"sb_publishable_",
+        b"NRJS-",
+        b"FLWPUBK",
+        b"rzp_live_",
+        b"rzp_test_",
+        b"ssh-",
+        b"sha1-",
+        b"sha256-",
+        b"sha512-",
+        b"https://",
     ];
     PREFIXES.iter().any(|p| value.starts_with(p))
 }
 
 fn is_type(value: &[u8]) -> bool {
     const TYPES: &[&[u8]] = &[
-        b"string", b"str", b"bytes", b"byte", b"int", b"integer", b"bool", b"boolean", b"number", b"float", b"double", b"long", b"char", b"varchar", b"object", b"any", b"void", b"array", b"list",
-        b"dict", b"map", b"optional", b"option", b"none", b"null", b"nil", b"self", b"this", b"text", b"password", b"hidden", b"uuid", b"date", b"file", b"buffer", b"symbol", b"unknown", b"never", b"binary", b"cstring", b"u8", b"json", b"basic",
-        b"bearer", b"digest", b"oauth", b"oauth2", b"saml", b"ldap",
+        b"string",
+        b"str",
+        b"bytes",
+        b"byte",
+        b"int",
+        b"integer",
+        b"bool",
+        b"boolean",
+        b"number",
+        b"float",
+        b"double",
+        b"long",
+        b"char",
+        b"varchar",
+        b"object",
+        b"any",
+        b"void",
+        b"array",
+        b"list",
+        b"dict",
+        b"map",
+        b"optional",
+        b"option",
+        b"none",
+        b"null",
+        b"nil",
+        b"self",
+        b"this",
+        b"text",
+        b"password",
+        b"hidden",
+        b"uuid",
+        b"date",
+        b"file",
+        b"buffer",
+        b"symbol",
+        b"unknown",
+        b"never",
+        b"binary",
+        b"cstring",
+        b"u8",
+        b"json",
+        b"basic",
+        b"bearer",
+        b"digest",
+        b"oauth",
+        b"oauth2",
+        b"saml",
+        b"ldap",
     ];
     let lower = value.to_ascii_lowercase();
     let bare = lower.strip_suffix(b"?").or_else(|| lower.strip_suffix(b"[]")).unwrap_or(&lower);

@@ -47,7 +47,18 @@ impl PathClass {
         } else if has(&["test", "tests", "testing", "spec", "specs", "__tests__", "testdata", "fixtures", "mock", "mocks", "e2e"])
             || name.starts_with("test_")
             || name.starts_with("conftest")
-            || ends(&["_test.go", "_test.py", "_test.rb", "_spec.rb", ".test.js", ".test.ts", ".spec.js", ".spec.ts", "test.java", "tests.cs"])
+            || ends(&[
+                "_test.go",
+                "_test.py",
+                "_test.rb",
+                "_spec.rb",
+                ".test.js",
+                ".test.ts",
+                ".spec.js",
+                ".spec.ts",
+                "test.java",
+                "tests.cs",
+            ])
         {
             Self::Test
         } else if has(&["example", "examples", "sample", "samples", "demo", "demos"])
@@ -55,7 +66,8 @@ impl PathClass {
             || name.contains(".example.")
         {
             Self::Example
-        } else if has(&["doc", "docs", "documentation"]) || ends(&[".md", ".rst", ".adoc", ".mdx"]) || name.starts_with("readme") {
+        } else if has(&["doc", "docs", "documentation"]) || ends(&[".md", ".rst", ".adoc", ".mdx"]) || name.starts_with("readme")
+        {
             Self::Docs
         } else if ends(&[".min.js", ".min.css", ".map", ".pb.go", "_pb2.py", ".generated.cs", ".g.dart"]) {
             Self::Generated
@@ -66,6 +78,12 @@ impl PathClass {
 }
 
 const LOCK_FILES: [&str; 8] = [
-    "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "go.sum", "composer.lock", "gemfile.lock",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "go.sum",
+    "composer.lock",
+    "gemfile.lock",
     "packages.lock.json",
 ];

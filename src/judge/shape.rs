@@ -104,16 +104,39 @@ pub fn is_path(value: &[u8]) -> bool {
     let scheme = memchr::memmem::find(value, b"://").is_some();
     let begins = value.starts_with(b"/") || value.starts_with(b"./") || value.starts_with(b"../") || value.starts_with(b"~/");
     let drive = value.len() > 3 && value[0].is_ascii_alphabetic() && value[1] == b':' && matches!(value[2], b'\\' | b'/');
-    let ending = [&b".pem"[..], b".key", b".crt", b".json", b".yml", b".yaml", b".txt", b".xml", b".jks", b".p12", b".pfx", b".html", b".js", b".py", b".php", b".cert", b".cer", b".properties", b".pub", b".der"]
-        .iter()
-        .any(|e| value.to_ascii_lowercase().ends_with(e));
+    let ending = [
+        &b".pem"[..],
+        b".key",
+        b".crt",
+        b".json",
+        b".yml",
+        b".yaml",
+        b".txt",
+        b".xml",
+        b".jks",
+        b".p12",
+        b".pfx",
+        b".html",
+        b".js",
+        b".py",
+        b".php",
+        b".cert",
+        b".cer",
+        b".properties",
+        b".pub",
+        b".der",
+    ]
+    .iter()
+    .any(|e| value.to_ascii_lowercase().ends_with(e));
     scheme || drive || ending || begins && (slashes >= 2 || Shape::of(value).surprise < 4.4)
 }
 
 /// `1.2.3`, `2024-01-31`, `10.0.0.1:8080`, times: digits and separators.
 #[must_use]
 pub fn is_number_like(shape: &Shape, value: &[u8]) -> bool {
-    shape.lower + shape.upper <= 1 && shape.digits > 0 && value.iter().all(|b| b.is_ascii_alphanumeric() || b"+-.:/, _%".contains(b))
+    shape.lower + shape.upper <= 1
+        && shape.digits > 0
+        && value.iter().all(|b| b.is_ascii_alphanumeric() || b"+-.:/, _%".contains(b))
 }
 
 #[cfg(test)]
@@ -133,7 +156,12 @@ mod tests {
 
     #[test]
     fn kinds_of_text() {
-        for (text, id, path) in [("user.password", true, false), ("/etc/ssl/key.pem", false, true), ("Summer2024!", false, false), ("com.example.AuthToken", true, false)] {
+        for (text, id, path) in [
+            ("user.password", true, false),
+            ("/etc/ssl/key.pem", false, true),
+            ("Summer2024!", false, false),
+            ("com.example.AuthToken", true, false),
+        ] {
             let shape = Shape::of(text.as_bytes());
             assert_eq!(is_identifier(text.as_bytes(), &shape), id, "{text}");
             assert_eq!(is_path(text.as_bytes()), path, "{text}");

@@ -14,10 +14,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         } else {
             place.push_str(&format!(",endLine={}", l.end_line));
         }
-        let message = format!(
-            "{}: {}\n{}\n{}",
-            finding.rule_name, finding.secret, finding.remedy.steps, finding.fingerprint
-        );
+        let message = format!("{}: {}\n{}\n{}", finding.rule_name, finding.secret, finding.remedy.steps, finding.fingerprint);
         writeln!(out, "::{command} {place},title={}::{}", property(&format!("keysift: {}", finding.rule_id)), data(&message))?;
     }
     if !report.scan.complete {
@@ -29,7 +26,11 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             .map(|g| format!("{} {}", g.count, g.reason))
             .chain(report.scan.missing.iter().map(|p| format!("missing: {p}")))
             .collect();
-        writeln!(out, "::warning title=keysift%3A incomplete::{}", data(&format!("not everything was looked at: {}", reasons.join(", "))))?;
+        writeln!(
+            out,
+            "::warning title=keysift%3A incomplete::{}",
+            data(&format!("not everything was looked at: {}", reasons.join(", ")))
+        )?;
     }
     Ok(())
 }

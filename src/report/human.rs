@@ -160,7 +160,11 @@ fn place(report: &Report, style: &Style, finding: &ReportedFinding) -> String {
 fn write_summary(pen: &mut Pen<'_>, report: &Report) -> io::Result<()> {
     let scan = &report.scan;
     if report.findings.is_empty() {
-        let text = if scan.complete { pen.paint(GREEN, "no secrets found") } else { pen.paint(YELLOW, "no secrets found in what was looked at") };
+        let text = if scan.complete {
+            pen.paint(GREEN, "no secrets found")
+        } else {
+            pen.paint(YELLOW, "no secrets found in what was looked at")
+        };
         pen.line(&text)?;
     } else {
         let mut counts = Vec::new();

@@ -28,13 +28,8 @@ pub enum Format {
 
 impl Format {
     /// All formats with their names.
-    pub const NAMES: [(&'static str, Self); 5] = [
-        ("human", Self::Human),
-        ("json", Self::Json),
-        ("jsonl", Self::Jsonl),
-        ("sarif", Self::Sarif),
-        ("github", Self::Github),
-    ];
+    pub const NAMES: [(&'static str, Self); 5] =
+        [("human", Self::Human), ("json", Self::Json), ("jsonl", Self::Jsonl), ("sarif", Self::Sarif), ("github", Self::Github)];
 
     /// The format that `name` names.
     #[must_use]

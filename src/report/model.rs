@@ -104,12 +104,22 @@ pub struct ReportedFinding {
     pub reasons: Vec<ReportedReason>,
     /// `open` until someone decides otherwise.
     pub state: String,
+    /// Where git is the source: `staged`, `local_only`, `pushed` or `merged`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exposure: Option<String>,
     pub path_class: String,
     /// Redacted; raw only with `--show-secrets`.
     pub secret: String,
     pub snippet: Snippet,
     pub verification: Verification,
+    /// Where it stands: at the tip if it is there, else where it stood last.
     pub location: Location,
+    /// Where git is the source: the earliest commit that has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub introduced: Option<Location>,
+    /// Where git is the source: the branches at whose tip it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_tip: Option<Vec<String>>,
     pub occurrences: Vec<Location>,
     pub occurrences_total: usize,
     /// Rules that see the same secret.
@@ -170,6 +180,9 @@ impl ReportedFinding {
             path: clean(&l.path),
             path_bytes: l.path_bytes.clone().filter(|_| clean(&l.path) == l.path),
             origin: l.origin.as_ref().map(|o| redact_json(o, &clean)),
+            author: l.author.as_deref().map(&clean),
+            email: l.email.as_deref().map(&clean),
+            link: l.link.as_deref().map(&clean),
             ..l.clone()
         };
         let shown = match redactor {
@@ -187,11 +200,14 @@ impl ReportedFinding {
             score: rounded(finding.score),
             reasons: finding.reasons.iter().map(|r| reason(r, &clean)).collect(),
             state: "open".to_owned(),
+            exposure: finding.git.as_ref().map(|g| g.exposure.as_str().to_owned()),
             path_class: finding.path_class.as_str().to_owned(),
             secret: shown,
             snippet: redact_snippet(&finding.snippet, &clean),
             verification: Verification { status: "not_checked".to_owned() },
             location: location(&finding.location),
+            introduced: finding.git.as_ref().and_then(|g| g.introduced.as_ref()).map(location),
+            at_tip: finding.git.as_ref().map(|g| g.at_tip.iter().map(|b| clean(b)).collect()),
             occurrences: finding.occurrences.iter().map(location).collect(),
             occurrences_total: finding.occurrences_total,
             also: finding.also.iter().map(|r| (*r).to_owned()).collect(),
@@ -200,10 +216,7 @@ impl ReportedFinding {
                 .iter()
                 .map(|(name, shown)| Companion { name: (*name).to_owned(), secret: shown.clone() })
                 .collect(),
-            remedy: ReportedRemedy {
-                rotate: finding.rule.remedy.rotate.to_owned(),
-                steps: finding.rule.remedy.steps.to_owned(),
-            },
+            remedy: ReportedRemedy { rotate: finding.rule.remedy.rotate.to_owned(), steps: finding.rule.remedy.steps.to_owned() },
             target: finding.target,
         }
     }

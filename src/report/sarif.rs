@@ -133,7 +133,8 @@ fn result(finding: &ReportedFinding, rule_index: usize) -> sarif::Result {
         .artifact_location(sarif::ArtifactLocation::builder().uri(uri(&l.path)).uri_base_id("%SRCROOT%").build())
         .region(region)
         .build();
-    let message = format!("{} {} ({} confidence). {}", finding.rule_name, finding.secret, finding.confidence, finding.remedy.steps);
+    let message =
+        format!("{} {} ({} confidence). {}", finding.rule_name, finding.secret, finding.confidence, finding.remedy.steps);
     let level: sarif::ResultLevel =
         serde_json::from_value(serde_json::json!(level(&finding.severity))).expect("a level of the standard");
     // The hash that GitHub matches alerts by is ours: it does not change when lines move.
@@ -180,7 +181,10 @@ fn invocation(report: &Report, cut: usize) -> sarif::Invocation {
         note("error", format!("not found: {path}"));
     }
     if cut > 0 {
-        note("warning", format!("{cut} findings of the least severity are left out: platforms take {MOST_RESULTS} results a run"));
+        note(
+            "warning",
+            format!("{cut} findings of the least severity are left out: platforms take {MOST_RESULTS} results a run"),
+        );
     }
     let mut invocation = sarif::Invocation::builder().execution_successful(report.scan.complete).build();
     if !notes.is_empty() {

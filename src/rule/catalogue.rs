@@ -56,11 +56,7 @@ impl RuleSet {
     /// The rule with this id, or that once had it.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<&'static Rule> {
-        self.rules
-            .iter()
-            .find(|r| r.id == id)
-            .or_else(|| self.rules.iter().find(|r| r.formerly.contains(&id)))
-            .copied()
+        self.rules.iter().find(|r| r.id == id).or_else(|| self.rules.iter().find(|r| r.formerly.contains(&id))).copied()
     }
 
     /// All rules with their places, in the order of their ids.

@@ -42,7 +42,11 @@ pub fn draft(id: &str, text: &str) -> Result<String, DraftError> {
     let repeat = if shortest == longest { format!("{{{shortest}}}") } else { format!("{{{shortest},{longest}}}") };
     let pattern = format!("{}[{class}]{repeat}", escape(prefix));
     let mut out = String::new();
-    let _ = writeln!(out, "# Drafted from {} samples: read every line of it, then run `keysift rules check` and `keysift rules test`.", samples.len());
+    let _ = writeln!(
+        out,
+        "# Drafted from {} samples: read every line of it, then run `keysift rules check` and `keysift rules test`.",
+        samples.len()
+    );
     let _ = writeln!(out, "[[rule]]\nid = \"{id}\"\nname = \"{id}\"\nseverity = \"high\"");
     if prefix.len() >= 3 {
         let _ = writeln!(out, "format_confidence = \"high\"\nkeywords = [{:?}]", prefix.to_ascii_lowercase());
@@ -53,7 +57,10 @@ pub fn draft(id: &str, text: &str) -> Result<String, DraftError> {
         let _ = writeln!(out, "pattern = '''{pattern}'''");
     }
     let _ = writeln!(out, "entropy = {:.1}", entropy_floor(&bodies));
-    let _ = writeln!(out, "\n[rule.remedy]\nrotate = \"\"\nsteps = \"Revoke it where it was issued, issue a new one, and keep that in a secret manager.\"");
+    let _ = writeln!(
+        out,
+        "\n[rule.remedy]\nrotate = \"\"\nsteps = \"Revoke it where it was issued, issue a new one, and keep that in a secret manager.\""
+    );
     for surrounding in ["PROVIDER_TOKEN={{secret}}", "client = Client(provider_token=\"{{secret}}\")"] {
         let _ = writeln!(out, "\n[[rule.example]]\nsecret = \"{prefix}{{{placeholder}:{longest}}}\"\ntext = '''{surrounding}'''");
     }

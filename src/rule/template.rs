@@ -131,10 +131,9 @@ fn placeholder(
         let hex = random.pick("0-9a-f", 32)?;
         return Ok(Some(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])));
     }
-    for (name, engine) in [
-        ("b64:", base64::engine::general_purpose::STANDARD),
-        ("b64url:", base64::engine::general_purpose::URL_SAFE_NO_PAD),
-    ] {
+    for (name, engine) in
+        [("b64:", base64::engine::general_purpose::STANDARD), ("b64url:", base64::engine::general_purpose::URL_SAFE_NO_PAD)]
+    {
         if let Some(text) = inside.strip_prefix(name) {
             let text = expand(text, random, sum, "{", "}")?;
             return Ok(Some(engine.encode(text)));

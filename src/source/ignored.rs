@@ -61,9 +61,9 @@ impl Tracked {
         if !path.exists() {
             return Some(Self { files: HashSet::new(), folders: HashSet::new() });
         }
-        let index = [gix_hash::Kind::Sha1, gix_hash::Kind::Sha256].into_iter().find_map(|kind| {
-            gix_index::File::at(&path, kind, true, gix_index::decode::Options::default()).ok()
-        })?;
+        let index = [gix::hash::Kind::Sha1, gix::hash::Kind::Sha256]
+            .into_iter()
+            .find_map(|kind| gix::index::File::at(&path, kind, true, gix::index::decode::Options::default()).ok())?;
         let mut files = HashSet::new();
         let mut folders = HashSet::new();
         for entry in index.entries() {

@@ -4,8 +4,10 @@
 //! - `read`: files of any size, in chunks of bounded memory
 //! - `tree`: files and folders
 //! - `ignored`: what git would leave untracked
+//! - `git`: repositories, read as objects
 //! - `stdin`: one text, or blobs that another program feeds as JSON lines
 
+pub mod git;
 mod ignored;
 mod read;
 pub mod stdin;
@@ -54,13 +56,31 @@ pub enum SkipReason {
     TooLarge,
     StepBudget,
     BadInput,
+    /// An object is corrupt, or larger than is looked at.
+    CorruptObject,
+    /// An object is named and not there: a shallow or partial clone.
+    MissingObject,
+    /// An alternate leads outside of the repository.
+    OutsideAlternate,
+    /// History was too large to tell who brought what.
+    AttributionBudget,
     Interrupted,
 }
 
 impl SkipReason {
     /// All reasons.
-    pub const ALL: [Self; 6] =
-        [Self::Unreadable, Self::NotRegular, Self::TooLarge, Self::StepBudget, Self::BadInput, Self::Interrupted];
+    pub const ALL: [Self; 10] = [
+        Self::Unreadable,
+        Self::NotRegular,
+        Self::TooLarge,
+        Self::StepBudget,
+        Self::BadInput,
+        Self::CorruptObject,
+        Self::MissingObject,
+        Self::OutsideAlternate,
+        Self::AttributionBudget,
+        Self::Interrupted,
+    ];
 
     /// The stable name used in reports and config.
     #[must_use]
@@ -71,6 +91,10 @@ impl SkipReason {
             Self::TooLarge => "too_large",
             Self::StepBudget => "step_budget",
             Self::BadInput => "bad_input",
+            Self::CorruptObject => "corrupt_object",
+            Self::MissingObject => "missing_object",
+            Self::OutsideAlternate => "outside_alternate",
+            Self::AttributionBudget => "attribution_budget",
             Self::Interrupted => "interrupted",
         }
     }
@@ -84,6 +108,14 @@ impl SkipReason {
             Self::TooLarge => "is larger than --max-file-size",
             Self::StepBudget => "used up a rule's step budget; matches behind that point may be missing",
             Self::BadInput => "is no valid input line",
+            Self::CorruptObject => "cannot be read from the repository (corrupt, or above 256 MB); `git fsck` tells more",
+            Self::MissingObject => {
+                "not in this clone; `git fetch --unshallow`, or a clone without --depth and --filter, brings it"
+            }
+            Self::OutsideAlternate => {
+                "objects kept in another repository (objects/info/alternates); --outside-alternates looks there"
+            }
+            Self::AttributionBudget => "trees too large to tell which commits brought what",
             Self::Interrupted => "was not reached before the scan was interrupted",
         }
     }

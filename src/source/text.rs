@@ -6,8 +6,14 @@
 pub enum Encoding {
     /// UTF-8, Latin-1, or bytes.
     Bytes,
-    Utf16 { big_endian: bool, bom: bool },
-    Utf32 { big_endian: bool, bom: bool },
+    Utf16 {
+        big_endian: bool,
+        bom: bool,
+    },
+    Utf32 {
+        big_endian: bool,
+        bom: bool,
+    },
 }
 
 /// How many bytes decide the encoding.
@@ -92,9 +98,9 @@ impl Encoding {
         match self {
             Self::Bytes => out.extend_from_slice(stored),
             Self::Utf16 { big_endian, .. } => {
-                let units = stored.chunks_exact(2).map(|p| {
-                    if big_endian { u16::from_be_bytes([p[0], p[1]]) } else { u16::from_le_bytes([p[0], p[1]]) }
-                });
+                let units = stored
+                    .chunks_exact(2)
+                    .map(|p| if big_endian { u16::from_be_bytes([p[0], p[1]]) } else { u16::from_le_bytes([p[0], p[1]]) });
                 for c in char::decode_utf16(units) {
                     let c = c.unwrap_or(char::REPLACEMENT_CHARACTER);
                     out.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes());

@@ -89,6 +89,40 @@ impl Tree {
     }
 }
 
+/// Looks at the files of a git folder that hold text: its config, FETCH_HEAD, hooks and credential files. Links are not
+/// followed.
+pub fn scan_git_folder(repo: &super::git::Repository, target: usize, sink: &dyn Sink) {
+    let prefix = if repo.work_tree.is_some() { ".git/" } else { "" };
+    let mut names: Vec<PathBuf> = [
+        "config",
+        "config.worktree",
+        "FETCH_HEAD",
+        "credentials",
+        "git-credentials",
+        "description",
+        "info/exclude",
+        "info/attributes",
+    ]
+    .iter()
+    .map(PathBuf::from)
+    .collect();
+    let hooks = fs::read_dir(repo.common_dir.join("hooks")).into_iter().flatten().flatten();
+    names.extend(hooks.map(|e| Path::new("hooks").join(e.file_name())).filter(|p| p.extension().is_none_or(|e| e != "sample")));
+    names.sort();
+    for name in names {
+        let path = repo.common_dir.join(&name);
+        if !fs::symlink_metadata(&path).is_ok_and(|m| m.is_file()) {
+            continue;
+        }
+        let shown = format!("{prefix}{}", name.to_string_lossy().replace('\\', "/"));
+        let origin = Origin { path: shown, target, ..Origin::default() };
+        match open(&path).and_then(|file| BUFFERS.with_borrow_mut(|buffers| read_all(&file, &origin, sink, buffers))) {
+            Ok(bytes) => sink.file(bytes),
+            Err(_) => sink.skip(SkipReason::Unreadable, &origin.path, 0),
+        }
+    }
+}
+
 struct Walk<'a> {
     tree: &'a Tree,
     root: &'a Root,

@@ -51,8 +51,24 @@ pub fn name_around(bytes: &[u8], start: usize, end: usize) -> ByteSpan {
 /// Where the name begins if the word before it belongs to it: `API Key`, `Client Secret`.
 fn leading_word(bytes: &[u8], from: usize) -> usize {
     const LEADING: [&[u8]; 18] = [
-        b"api", b"access", b"secret", b"private", b"client", b"auth", b"account", b"app", b"master", b"admin", b"root", b"user",
-        b"database", b"bearer", b"signing", b"encryption", b"consumer", b"refresh",
+        b"api",
+        b"access",
+        b"secret",
+        b"private",
+        b"client",
+        b"auth",
+        b"account",
+        b"app",
+        b"master",
+        b"admin",
+        b"root",
+        b"user",
+        b"database",
+        b"bearer",
+        b"signing",
+        b"encryption",
+        b"consumer",
+        b"refresh",
     ];
     if from < 3 || bytes[from - 1] != b' ' {
         return from;
@@ -201,7 +217,11 @@ impl Reader<'_> {
         let end = self.skip(start, 48, |b| {
             b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'<' | b'>' | b'&' | b'\'' | b'[' | b']' | b'?' | b'|' | b' ')
         });
-        if end == start || self.at(end) != Some(b'=') || self.at(end + 1) == Some(b'=') || !self.bytes[start].is_ascii_alphabetic() && self.bytes[start] != b'&' {
+        if end == start
+            || self.at(end) != Some(b'=')
+            || self.at(end + 1) == Some(b'=')
+            || !self.bytes[start].is_ascii_alphabetic() && self.bytes[start] != b'&'
+        {
             return None;
         }
         self.value(end + 1, Operator::Equals, line_start)
@@ -259,7 +279,9 @@ impl Reader<'_> {
         if wrapper.is_some() {
             return None;
         }
-        let path = self.skip(at, 64, |b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'[' | b']' | b'@' | b'$' | b'&' | b'*' | b' '));
+        let path = self.skip(at, 64, |b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'[' | b']' | b'@' | b'$' | b'&' | b'*' | b' ')
+        });
         if self.at(path).is_some_and(is_quote) {
             let prefix = &self.bytes[at..path];
             let is_prefix = prefix.len() <= 2 && prefix.iter().all(|b| b"rbfuLRBFU@$[".contains(b));
@@ -306,7 +328,9 @@ impl Reader<'_> {
             if let Some(found) = self.literal(at, Operator::Flag, None) {
                 return Some(found);
             }
-            let end = self.skip(at, MAX_VALUE, |b| !b.is_ascii_whitespace() && !is_quote(b) && !matches!(b, b')' | b'|' | b';' | b'&' | b',' | b']'));
+            let end = self.skip(at, MAX_VALUE, |b| {
+                !b.is_ascii_whitespace() && !is_quote(b) && !matches!(b, b')' | b'|' | b';' | b'&' | b',' | b']')
+            });
             let value = &self.bytes[at..end];
             return (value.first() != Some(&b'-')).then(|| self.bare(at, end, Operator::Flag, false)).flatten();
         }
@@ -342,9 +366,10 @@ impl Reader<'_> {
         }
         let mut before = self.bytes[begin..at].trim_ascii();
         loop {
-            let stripped = [&b"export"[..], b"set", b"ENV", b"ARG", b"-", b"#", b"//", b";", b"*", b"-e", b"--", b"-D", b"+", b"\"", b"'"]
-                .iter()
-                .find_map(|word| before.strip_suffix(*word));
+            let stripped =
+                [&b"export"[..], b"set", b"ENV", b"ARG", b"-", b"#", b"//", b";", b"*", b"-e", b"--", b"-D", b"+", b"\"", b"'"]
+                    .iter()
+                    .find_map(|word| before.strip_suffix(*word));
             match stripped {
                 Some(rest) => before = rest.trim_ascii_end(),
                 None => return before.is_empty(),

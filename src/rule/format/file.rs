@@ -5,8 +5,8 @@ use std::fmt;
 use toml::Spanned;
 
 use super::model::{
-    AssignmentClass, Bounds, Checksum, ChecksumKind, Confidence, Counterexample, Example, FIRST_CATALOGUE, Kind, MAX_MATCH,
-    Near, OnFail, Remedy, Rule, Scope, Severity,
+    AssignmentClass, Bounds, Checksum, ChecksumKind, Confidence, Counterexample, Example, FIRST_CATALOGUE, Kind, MAX_MATCH, Near,
+    OnFail, Remedy, Rule, Scope, Severity,
 };
 use super::{pattern, proof};
 
@@ -295,9 +295,10 @@ impl Builder<'_> {
                 OnFail::Lower,
             ),
         });
-        let assignment = raw.assignment.as_ref().map(|a| {
-            self.word(Some(a), "class of assignments", &AssignmentClass::NAMES, AssignmentClass::Secret)
-        });
+        let assignment = raw
+            .assignment
+            .as_ref()
+            .map(|a| self.word(Some(a), "class of assignments", &AssignmentClass::NAMES, AssignmentClass::Secret));
         self.advise(&raw, author);
         let (keywords, bounds, pattern) = self.prove(&raw, scope, assignment.is_some())?;
         if let Some(path) = &raw.path {
@@ -384,12 +385,7 @@ impl Builder<'_> {
     }
 
     /// Keywords, bounds and the whole pattern; `None` after an error.
-    fn prove(
-        &mut self,
-        raw: &RawRule,
-        scope: Scope,
-        is_assignment: bool,
-    ) -> Option<(Vec<String>, Bounds, Option<String>)> {
+    fn prove(&mut self, raw: &RawRule, scope: Scope, is_assignment: bool) -> Option<(Vec<String>, Bounds, Option<String>)> {
         let no_bounds = Bounds { before: 0, max_len: 0 };
         let Some(source) = &raw.pattern else {
             if raw.path.is_none() && !is_assignment {

@@ -24,9 +24,7 @@ pub fn assigned(words: &[String], body: &str) -> String {
     let type_annotation = r"(?::[ \t]{0,3}[&A-Za-z][A-Za-z0-9_<>' ]{1,24}=|[ \t]{1,4}(?i:value)[ \t]?=)";
     let operator = r"(?:=>|:=|->|<-|={1,3}|[:>,(|]|[ \t](?i:is|to|eq|as|was)[ \t]|[ \t])";
     let open = r#"[ \t]{0,8}(?:\r?\n[ \t]{0,16})?(?:\\?["'`\[({<]){0,3}(?:(?i:bearer|token|basic|apikey)[ \t]{1,2})?"#;
-    format!(
-        r"(?i:{words}){identifier_rest}{close}(?:{type_annotation}|{operator}){open}(?P<secret>{body})(?:[^0-9A-Za-z_\-]|$)"
-    )
+    format!(r"(?i:{words}){identifier_rest}{close}(?:{type_annotation}|{operator}){open}(?P<secret>{body})(?:[^0-9A-Za-z_\-]|$)")
 }
 
 /// How a word with separators is written: `dd_api_key` is also `DD-API-KEY`, `dd.api.key`, `dd api key` and `ddApiKey`.

@@ -84,10 +84,7 @@ fn contains_keyword(hir: &Hir, keywords: &[String]) -> Result<(), Failure> {
         .configure(Config::new().utf8(false).nfa_size_limit(Some(16 << 20)))
         .build_from_hir(hir)
         .map_err(|_| Failure::TooComplex)?;
-    let words = noncontiguous::Builder::new()
-        .ascii_case_insensitive(true)
-        .build(keywords)
-        .map_err(|_| Failure::TooComplex)?;
+    let words = noncontiguous::Builder::new().ascii_case_insensitive(true).build(keywords).map_err(|_| Failure::TooComplex)?;
     let start = words.start_state(Anchored::No).map_err(|_| Failure::TooComplex)?;
     let mut representative = [false; 256];
     for b in keywords.iter().flat_map(|k| k.bytes()) {

@@ -1,7 +1,14 @@
 //! The pipeline: takes blobs from any source, examines them, and collects what a report needs.
+//!
+//! - here: files and texts, whose places are known at once
+//! - `git`: objects, whose places are known when history has been walked
+
+mod git;
+
+pub use git::scan_repository;
 
 use crate::detect::{ByteSpan, Detector, Scratch};
-use crate::examine::{Examined, Judged, examine};
+use crate::examine::{Judged, examine};
 use crate::finding::location::Places;
 use crate::finding::{Finding, IdentityKey, Location, Occurrence, Redactor, Secret, group, redact, snippet};
 use crate::source::{Blob, ExcludeReason, Sink, SkipReason, Stop};
@@ -53,6 +60,9 @@ pub struct Collector<'a> {
 #[derive(Default)]
 struct Inner {
     found: Vec<Occurrence>,
+    /// Findings whose places were told by history.
+    placed: Vec<Finding>,
+    placed_rejected: Vec<Finding>,
     rejected: Vec<Occurrence>,
     secrets: BTreeSet<Secret>,
     skipped: BTreeMap<(SkipReason, bool), Tally>,
@@ -98,8 +108,8 @@ impl<'a> Collector<'a> {
     pub fn finish(self, key: &IdentityKey) -> Outcome {
         let inner = self.inner.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         Outcome {
-            findings: group::group(inner.found, key),
-            rejected: group::group(inner.rejected, key),
+            findings: group::merge(group::group(inner.found, key), inner.placed),
+            rejected: group::merge(group::group(inner.rejected, key), inner.placed_rejected),
             rejected_total: self.rejected.into_inner(),
             files: self.files.into_inner(),
             bytes: self.bytes.into_inner(),
@@ -113,37 +123,33 @@ impl<'a> Collector<'a> {
         self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn occurrences(&self, blob: &Blob<'_>, examined: &Examined) -> (Vec<Occurrence>, Vec<Occurrence>) {
+    /// Examines a blob; what it found is the caller's to place. `path` is `None` where it is not known yet.
+    fn look(&self, blob: &Blob<'_>, path: Option<&str>) -> Looked {
+        let examined = SCRATCH.with_borrow_mut(|scratch| examine(self.detector, blob.bytes, path, scratch));
+        let in_core = |j: &&Judged| blob.core.start <= j.candidate.secret.start && j.candidate.secret.start < blob.core.end;
+        let rejected = examined.rejected.iter().filter(in_core).count() as u64;
+        self.rejected.fetch_add(rejected, Ordering::Relaxed);
+        for rule in &examined.out_of_budget {
+            let path = format!("{} ({})", blob.origin.path, self.detector.rules().get(*rule).id);
+            self.skip(SkipReason::StepBudget, &path, 0);
+        }
+        if examined.found.is_empty() && !(self.keep_rejected && rejected > 0) {
+            return Looked::default();
+        }
         let hidden: Vec<(ByteSpan, String)> = examined
             .found
             .iter()
             .chain(examined.rejected.iter().filter(|j| is_hidden(j)))
             .map(|j| (j.candidate.secret, redact::shown(j.rule, j.candidate.secret.of(blob.bytes))))
             .collect();
-        let mut places = Places::new(blob.bytes, blob.base);
-        let in_core = |j: &&Judged| blob.core.start <= j.candidate.secret.start && j.candidate.secret.start < blob.core.end;
-        let found = examined.found.iter().filter(in_core).map(|j| occurrence(blob, j, &hidden, &mut places)).collect();
-        let rejected = if self.keep_rejected {
+        let told = |judged: &[Judged]| {
             let mut places = Places::new(blob.bytes, blob.base);
-            examined.rejected.iter().filter(in_core).map(|j| occurrence(blob, j, &hidden, &mut places)).collect()
-        } else {
-            Vec::new()
+            judged.iter().filter(in_core).map(|j| occurrence(blob, j, &hidden, &mut places)).collect()
         };
-        (found, rejected)
-    }
-}
-
-impl Sink for Collector<'_> {
-    fn blob(&self, blob: &Blob<'_>) {
-        let examined =
-            SCRATCH.with_borrow_mut(|scratch| examine(self.detector, blob.bytes, &blob.origin.path, scratch));
-        let in_core = |j: &&Judged| blob.core.start <= j.candidate.secret.start && j.candidate.secret.start < blob.core.end;
-        let rejected = examined.rejected.iter().filter(in_core).count() as u64;
-        self.rejected.fetch_add(rejected, Ordering::Relaxed);
-        if examined.found.is_empty() && examined.out_of_budget.is_empty() && !(self.keep_rejected && rejected > 0) {
-            return;
-        }
-        let (found, rejected) = self.occurrences(blob, &examined);
+        let looked = Looked {
+            found: told(&examined.found),
+            rejected: if self.keep_rejected { told(&examined.rejected) } else { Vec::new() },
+        };
         let secrets: Vec<Secret> = examined
             .found
             .iter()
@@ -151,13 +157,25 @@ impl Sink for Collector<'_> {
             .filter(|j| is_hidden_everywhere(j, j.candidate.secret.of(blob.bytes)))
             .map(|j| Secret::new(j.candidate.secret.of(blob.bytes)))
             .collect();
-        let mut inner = self.lock();
-        inner.found.extend(found);
-        inner.rejected.extend(rejected);
-        inner.secrets.extend(secrets);
-        for rule in examined.out_of_budget {
-            let path = format!("{} ({})", blob.origin.path, self.detector.rules().get(rule).id);
-            inner.skipped.entry((SkipReason::StepBudget, (self.accepts)(SkipReason::StepBudget, &blob.origin.path))).or_default().add(&path, 0);
+        self.lock().secrets.extend(secrets);
+        looked
+    }
+}
+
+/// What a blob gave, with places within it.
+#[derive(Default)]
+struct Looked {
+    found: Vec<Occurrence>,
+    rejected: Vec<Occurrence>,
+}
+
+impl Sink for Collector<'_> {
+    fn blob(&self, blob: &Blob<'_>) {
+        let looked = self.look(blob, Some(&blob.origin.path));
+        if !looked.found.is_empty() || !looked.rejected.is_empty() {
+            let mut inner = self.lock();
+            inner.found.extend(looked.found);
+            inner.rejected.extend(looked.rejected);
         }
     }
 
@@ -184,7 +202,13 @@ impl Sink for Collector<'_> {
 /// are there to be read.
 fn is_hidden(judged: &Judged) -> bool {
     const READABLE: [&str; 8] = [
-        "reference", "placeholder", "published-sample", "value-code", "value-type", "value-identifier", "value-sentence",
+        "reference",
+        "placeholder",
+        "published-sample",
+        "value-code",
+        "value-type",
+        "value-identifier",
+        "value-sentence",
         "value-word",
     ];
     judged.verdict.level().is_some() || !judged.verdict.reasons.iter().any(|r| READABLE.contains(&r.signal))
@@ -227,6 +251,7 @@ fn occurrence(blob: &Blob<'_>, judged: &Judged, hidden: &[(ByteSpan, String)], p
             byte_start,
             byte_end,
             origin: blob.origin.note.clone(),
+            ..Location::default()
         },
         score: judged.verdict.score,
         reasons: judged.verdict.reasons.clone(),

@@ -1,0 +1,50 @@
+//! `keysift git`: the history of a repository.
+
+use super::common::{LimitFlags, ReportFlags, RuleFlags};
+use super::run::{self, Targets};
+use super::usage_error;
+use crate::pipeline::scan_repository;
+use crate::source::git::open::Options;
+use crate::source::git::{Repository, Scope};
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// `keysift git …`
+#[derive(Debug, Args)]
+pub struct GitArguments {
+    /// A work tree, a bare repository, or a folder in one [default: the current folder]
+    pub repository: Option<PathBuf>,
+    /// Only what this branch, tag or commit reaches
+    #[arg(long, value_name = "NAME", help_heading = "What to look at")]
+    pub branch: Option<String>,
+    /// Also what no ref reaches: stashes, what reflogs remember, dangling objects
+    #[arg(long, conflicts_with = "branch", help_heading = "What to look at")]
+    pub unreachable: bool,
+    /// Follow alternates that lead outside of the repository
+    #[arg(long, help_heading = "What to look at")]
+    pub outside_alternates: bool,
+    #[command(flatten)]
+    pub limits: LimitFlags,
+    #[command(flatten)]
+    pub rules: RuleFlags,
+    #[command(flatten)]
+    pub report: ReportFlags,
+}
+
+/// Runs it.
+pub fn run(arguments: &GitArguments) -> ExitCode {
+    run::run(&arguments.rules, &arguments.limits, &arguments.report, |settings, collector, targets: &mut Targets| {
+        let named = arguments.repository.clone().unwrap_or_else(|| PathBuf::from("."));
+        let options = Options { outside_alternates: arguments.outside_alternates };
+        let repo = Repository::open(&named, options).map_err(|e| usage_error(&e.to_string()))?;
+        let scope = Scope { unreachable: arguments.unreachable, branch: arguments.branch.clone() };
+        targets.roots.push(repo.root().to_string_lossy().into_owned());
+        if scan_repository(&repo, &scope, 0, collector, &settings.key) {
+            Ok(())
+        } else {
+            let name = arguments.branch.as_deref().unwrap_or_default();
+            Err(usage_error(&format!("there is no branch, tag or commit `{name}`")))
+        }
+    })
+}

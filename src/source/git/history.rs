@@ -1,0 +1,213 @@
+//! The whole history of a repository: every blob once, messages, names, and the story of what was found.
+
+use super::attribution::{Flagged, Key, Stories, Story};
+use super::graph::{CommitNr, Graph};
+use super::objects::{Kind, Nr};
+use super::open::{Ref, Repository};
+use super::pass::DeltaTrees;
+use super::trees::{Trees, Wanted};
+use gix::hash::ObjectId;
+use std::collections::{HashMap, HashSet};
+use std::sync::Mutex;
+
+/// Which part of a repository is looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// Also what no ref reaches: stashes, what reflogs remember, dangling objects.
+    pub unreachable: bool,
+    /// Only what this branch, tag or commit reaches.
+    pub branch: Option<String>,
+}
+
+/// Takes what a history holds. Called from many threads.
+pub trait GitSink: Sync {
+    /// Looks at a blob; gives a key for each thing that it holds, and remembers them.
+    fn blob(&self, nr: Nr, bytes: &[u8]) -> Vec<Key>;
+    /// Looks at a commit's or tag's own text and remembers what it holds.
+    fn text(&self, nr: Nr, kind: Kind, bytes: &[u8]);
+    /// Looks at names of files and folders, a line each; tells which lines hold something.
+    fn names(&self, names: &[u8]) -> Vec<usize>;
+    /// Notes an object that is corrupt or too large.
+    fn lost(&self, id: ObjectId);
+    /// Whether to stop.
+    fn stopped(&self) -> bool;
+}
+
+/// What a walk through history tells.
+pub struct History {
+    pub graph: Graph,
+    pub stories: Vec<Story>,
+    /// Attribution saw all of history.
+    pub complete: bool,
+    /// By commit: whether it is reachable from what was asked for.
+    pub reachable: Vec<bool>,
+    /// Tags that were looked at because a ref points to them.
+    pub tags: HashSet<Nr>,
+    /// Names that hold something, with the commits at which a tree has them first.
+    pub names: Vec<Vec<u8>>,
+    /// Blobs and trees that are named and not there.
+    pub missing: u64,
+    /// Commits whose parents are not there.
+    pub cut: u64,
+    pub refs: Vec<Ref>,
+    /// Flagged blobs that no looked-at commit holds.
+    pub unattached: Vec<Nr>,
+    /// A branch was asked for and is not there.
+    pub unknown_branch: bool,
+    pub blobs: u64,
+}
+
+impl History {
+    /// Looks at everything in `scope`.
+    #[must_use]
+    pub fn scan(repo: &Repository, scope: &Scope, sink: &dyn GitSink) -> Self {
+        let objects = &repo.objects;
+        let deltas = DeltaTrees::of(objects);
+        let lost = |nr: Nr| sink.lost(objects.id(nr));
+        let stop = || sink.stopped();
+        let keys: Mutex<HashMap<Nr, Vec<Key>>> = Mutex::default();
+        let blobs = std::sync::atomic::AtomicU64::new(0);
+        let visit = |nr: Nr, bytes: &[u8]| {
+            // An object that stands in two packs is looked at once.
+            if objects.find(&objects.id(nr)) != Some(nr) {
+                return;
+            }
+            blobs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let mut found = sink.blob(nr, bytes);
+            if !found.is_empty() {
+                found.sort_unstable();
+                found.dedup();
+                keys.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(nr, found);
+            }
+        };
+        deltas.for_each(objects, Kind::Blob, &visit, &lost, &stop);
+        let keys = keys.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let text = |nr: Nr, bytes: &[u8]| sink.text(nr, objects.kind(nr), bytes);
+        let graph = Graph::read(objects, &deltas, &text, &lost, &stop);
+        let refs = repo.refs();
+        let chosen = Chosen::of(repo, &graph, &refs, scope);
+        let flagged_ids: HashSet<ObjectId> = keys.keys().map(|nr| objects.id(*nr)).collect();
+        let wanted = Wanted { hash: repo.hash, flagged: &flagged_ids, check_missing: repo.partial, collect_names: true };
+        let trees = Trees::walk(objects, &deltas, &wanted, &lost, &stop);
+        let names = names_that_hold(&trees, sink);
+        let flagged = Flagged { objects, graph: &graph, trees: &trees, hash: repo.hash, keys: &keys };
+        let order = graph.oldest_first(&chosen.reachable);
+        let Stories { stories, complete } = flagged.stories(&order, &chosen.branches);
+        let told: HashSet<Nr> = stories.iter().flat_map(|s| s.introduced.iter().map(|i| i.blob).chain([s.last.blob])).collect();
+        let mut unattached: Vec<Nr> = keys.keys().copied().filter(|nr| !told.contains(nr)).collect();
+        unattached.sort_unstable();
+        let cut = order.iter().filter(|c| graph.get(**c).cut).count() as u64;
+        let unread = order.iter().filter(|c| graph.get(**c).tree.is_none()).count() as u64;
+        Self {
+            stories,
+            complete,
+            reachable: chosen.reachable,
+            tags: chosen.tags,
+            names,
+            missing: trees.missing.len() as u64 + unread,
+            cut,
+            refs,
+            unattached,
+            unknown_branch: chosen.unknown_branch,
+            blobs: blobs.into_inner(),
+            graph,
+        }
+    }
+}
+
+/// What a scope comes to.
+struct Chosen {
+    reachable: Vec<bool>,
+    /// HEAD's branch first.
+    branches: Vec<(String, CommitNr)>,
+    tags: HashSet<Nr>,
+    unknown_branch: bool,
+}
+
+impl Chosen {
+    fn of(repo: &Repository, graph: &Graph, refs: &[Ref], scope: &Scope) -> Self {
+        let mut tips: Vec<CommitNr> = Vec::new();
+        let mut tags = HashSet::new();
+        let mut unknown_branch = false;
+        let mut add = |target: ObjectId| {
+            if let Some(nr) = repo.objects.find(&target).filter(|nr| repo.objects.kind(*nr) == Kind::Tag) {
+                tags.insert(nr);
+            }
+            tips.extend(graph.peel(target));
+        };
+        if let Some(branch) = &scope.branch {
+            match resolve(repo, graph, refs, branch) {
+                Some(target) => add(target),
+                None => unknown_branch = true,
+            }
+        } else {
+            refs.iter().filter(|r| r.name != "refs/stash").for_each(|r| add(r.target));
+        }
+        let mut reachable = graph.reachable(tips);
+        if scope.unreachable {
+            reachable.fill(true);
+            tags.extend(repo.objects.iter().filter(|nr| repo.objects.kind(*nr) == Kind::Tag));
+        }
+        let head = repo.head_branch();
+        let mut branches: Vec<(String, CommitNr)> = refs
+            .iter()
+            .filter(|r| r.name == "HEAD" || r.name.starts_with("refs/heads/") || r.name.starts_with("refs/remotes/"))
+            .filter_map(|r| Some((r.name.clone(), graph.peel(r.target)?)))
+            .filter(|(_, commit)| reachable[commit.0 as usize])
+            .collect();
+        // HEAD stands for its branch; detached, for itself.
+        let named = head.as_ref().filter(|h| branches.iter().any(|(name, _)| name == *h));
+        let first = scope.branch.as_ref().map(|b| format!("refs/heads/{b}")).or_else(|| named.cloned());
+        branches.retain(|(name, _)| name != "HEAD" || first.is_none());
+        branches.sort_by_key(|(name, _)| (Some(name) != first.as_ref() && name != "HEAD", name.clone()));
+        for (name, _) in &mut branches {
+            for prefix in ["refs/heads/", "refs/remotes/"] {
+                if let Some(short) = name.strip_prefix(prefix) {
+                    *name = short.to_owned();
+                    break;
+                }
+            }
+        }
+        Self { reachable, branches, tags, unknown_branch }
+    }
+}
+
+/// What a person's word for a commit means: a ref, its short name, or an id.
+#[must_use]
+pub fn resolve(repo: &Repository, graph: &Graph, refs: &[Ref], word: &str) -> Option<ObjectId> {
+    let candidates = [
+        word.to_owned(),
+        format!("refs/{word}"),
+        format!("refs/heads/{word}"),
+        format!("refs/tags/{word}"),
+        format!("refs/remotes/{word}"),
+    ];
+    for name in &candidates {
+        if let Some(found) = refs.iter().find(|r| r.name == *name) {
+            return Some(found.target);
+        }
+    }
+    if let Ok(id) = ObjectId::from_hex(word.as_bytes()) {
+        return repo.objects.find(&id).map(|_| id);
+    }
+    // A short id, if only one commit has it.
+    let is_short = word.len() >= 4 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let lower = word.to_ascii_lowercase();
+    let mut matching = graph.commits.iter().filter(|c| is_short && c.id.to_hex().to_string().starts_with(&lower));
+    matching.next().map(|c| c.id).filter(|_| matching.next().is_none())
+}
+
+/// The distinct names of files and folders that hold something.
+fn names_that_hold(trees: &Trees, sink: &dyn GitSink) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    for batch in trees.names.chunks(50_000) {
+        let mut text = Vec::new();
+        for (name, _) in batch {
+            // A name may hold anything but a slash and a zero: a newline in it must not look like two names.
+            text.extend(name.iter().map(|b| if *b == b'\n' { b' ' } else { *b }));
+            text.push(b'\n');
+        }
+        found.extend(sink.names(&text).into_iter().filter_map(|line| batch.get(line).map(|(name, _)| name.clone())));
+    }
+    found
+}

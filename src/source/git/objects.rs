@@ -1,0 +1,435 @@
+//! All objects of a repository, packed and loose, in one numbering. Nothing is trusted: sizes are bounded, chains are followed
+//! a bounded way, and what is corrupt is a `None`.
+
+use super::delta::Delta;
+use super::inflate::Inflater;
+use gix::hash::{ObjectId, oid};
+use gix::odb::pack;
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// An object's number in its [`Objects`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Nr(pub u32);
+
+/// What an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Commit,
+    Tree,
+    Blob,
+    Tag,
+    /// Its chain of deltas ends nowhere.
+    Broken,
+}
+
+/// How an object is stored.
+#[derive(Debug, Clone, Copy)]
+enum Stored {
+    Whole(Kind),
+    /// A delta of another object.
+    Delta(Nr),
+    Broken,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    stored: Stored,
+    /// The size of the object, or of the delta.
+    size: u64,
+    /// Where the zlib stream begins in the pack; for loose objects the place in `loose`.
+    data: u64,
+}
+
+struct Pack {
+    index: pack::index::File,
+    data: pack::data::File,
+    first: u32,
+}
+
+/// The objects of a repository.
+pub struct Objects {
+    packs: Vec<Pack>,
+    entries: Vec<Entry>,
+    kinds: Vec<Kind>,
+    loose: Vec<(ObjectId, PathBuf)>,
+    by_loose_id: HashMap<ObjectId, u32>,
+    first_loose: u32,
+    /// Packs that could not be opened.
+    pub broken_packs: Vec<PathBuf>,
+}
+
+/// Larger objects are not looked at, in bytes: a delta of a few bytes can stand for any size.
+pub const MAX_OBJECT: u64 = 256 << 20;
+/// The longest chain of deltas that is followed; git makes none above 4,095.
+const MAX_CHAIN: usize = 4096;
+
+impl Objects {
+    /// Reads what is in the object folders. What cannot be read is left out and told.
+    #[must_use]
+    pub fn open(folders: &[PathBuf], hash: gix::hash::Kind) -> Self {
+        let mut this = Self {
+            packs: Vec::new(),
+            entries: Vec::new(),
+            kinds: Vec::new(),
+            loose: Vec::new(),
+            by_loose_id: HashMap::new(),
+            first_loose: 0,
+            broken_packs: Vec::new(),
+        };
+        for folder in folders {
+            let mut indexes: Vec<PathBuf> = fs::read_dir(folder.join("pack"))
+                .into_iter()
+                .flatten()
+                .flatten()
+                .map(|entry| entry.path())
+                .filter(|path| path.extension().is_some_and(|e| e == "idx"))
+                .collect();
+            indexes.sort();
+            for path in indexes {
+                if this.add_pack(&path, hash).is_none() {
+                    this.broken_packs.push(path);
+                }
+            }
+        }
+        this.first_loose = u32::try_from(this.entries.len()).unwrap_or(u32::MAX);
+        for folder in folders {
+            this.list_loose(folder, hash);
+        }
+        this.link_bases();
+        this.find_kinds();
+        this
+    }
+
+    fn add_pack(&mut self, path: &Path, hash: gix::hash::Kind) -> Option<()> {
+        let index = pack::index::File::at(path, hash).ok()?;
+        let data = pack::data::File::at(path.with_extension("pack"), hash).ok()?;
+        let first = u32::try_from(self.entries.len()).ok()?;
+        first.checked_add(index.num_objects())?;
+        let mut by_offset: Vec<(u64, u32)> = (0..index.num_objects()).map(|n| (index.pack_offset_at_index(n), n)).collect();
+        by_offset.sort_unstable();
+        let end = data.pack_end() as u64;
+        for n in 0..index.num_objects() {
+            let offset = index.pack_offset_at_index(n);
+            let slice = data.entry_slice(offset..end.min(offset.saturating_add(64)).max(offset)).filter(|_| offset < end);
+            let entry = slice.and_then(|head| header(head, hash)).map(|(form, size, len)| {
+                let stored = match form {
+                    Form::Whole(kind) => Stored::Whole(kind),
+                    Form::Offset(distance) => offset
+                        .checked_sub(distance)
+                        .and_then(|base| by_offset.binary_search_by_key(&base, |(o, _)| *o).ok())
+                        .map_or(Stored::Broken, |at| Stored::Delta(Nr(first + by_offset[at].1))),
+                    // Bases by id may stand in a pack that is not read yet: `link_bases` looks them up.
+                    Form::Id => Stored::Broken,
+                };
+                Entry { stored, size, data: offset + len as u64 }
+            });
+            self.entries.push(entry.unwrap_or(Entry { stored: Stored::Broken, size: 0, data: offset }));
+        }
+        self.packs.push(Pack { index, data, first });
+        Some(())
+    }
+
+    fn list_loose(&mut self, folder: &Path, hash: gix::hash::Kind) {
+        let mut found = Vec::new();
+        for shard in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let name = shard.file_name();
+            let Some(start) = name.to_str().filter(|n| n.len() == 2 && n.bytes().all(|b| b.is_ascii_hexdigit())) else {
+                continue;
+            };
+            for file in fs::read_dir(shard.path()).into_iter().flatten().flatten() {
+                let rest = file.file_name();
+                let Some(rest) = rest.to_str().filter(|r| r.len() + 2 == hash.len_in_hex()) else { continue };
+                if let Ok(id) = ObjectId::from_hex(format!("{start}{rest}").as_bytes()) {
+                    found.push((id, file.path()));
+                }
+            }
+        }
+        found.sort();
+        let mut inflater = Inflater::default();
+        for (id, path) in found {
+            if self.find(&id).is_some() {
+                continue;
+            }
+            let head = fs::read(&path).ok().and_then(|bytes| {
+                let mut out = Vec::new();
+                inflater.head(&bytes, 64, &mut out)?;
+                loose_header(&out)
+            });
+            let place = self.loose.len() as u64;
+            let (stored, size) = head.map_or((Stored::Broken, 0), |(kind, size, _)| (Stored::Whole(kind), size));
+            self.by_loose_id.insert(id, self.first_loose + place as u32);
+            self.entries.push(Entry { stored, size, data: place });
+            self.loose.push((id, path));
+        }
+    }
+
+    /// Finds the bases that deltas name by id.
+    fn link_bases(&mut self) {
+        for p in 0..self.packs.len() {
+            let first = self.packs[p].first;
+            for n in 0..self.packs[p].index.num_objects() {
+                let nr = (first + n) as usize;
+                if !matches!(self.entries[nr].stored, Stored::Broken) {
+                    continue;
+                }
+                let pack = &self.packs[p];
+                let offset = pack.index.pack_offset_at_index(n);
+                let hash = pack.data.object_hash();
+                let end = pack.data.pack_end() as u64;
+                let Some(head) = pack.data.entry_slice(offset..end.min(offset.saturating_add(64)).max(offset)) else { continue };
+                let Some((Form::Id, _, len)) = header(head, hash) else { continue };
+                let Some(bytes) = head.get(len - hash.len_in_bytes()..len) else { continue };
+                let Ok(id) = oid::try_from_bytes(bytes) else { continue };
+                if let Some(base) = self.find(id) {
+                    self.entries[nr].stored = Stored::Delta(base);
+                }
+            }
+        }
+    }
+
+    /// Follows every chain to its root; chains in a circle and those that are too long are broken.
+    fn find_kinds(&mut self) {
+        let mut kinds: Vec<Option<Kind>> = vec![None; self.entries.len()];
+        let mut chain = Vec::new();
+        for start in 0..self.entries.len() {
+            let mut at = start;
+            let kind = loop {
+                if let Some(kind) = kinds[at] {
+                    break kind;
+                }
+                match self.entries[at].stored {
+                    Stored::Whole(kind) => break kind,
+                    Stored::Broken => break Kind::Broken,
+                    Stored::Delta(base) => {
+                        if chain.len() > MAX_CHAIN {
+                            break Kind::Broken;
+                        }
+                        chain.push(at);
+                        at = base.0 as usize;
+                    }
+                }
+            };
+            kinds[at] = Some(kind);
+            for link in chain.drain(..) {
+                kinds[link] = Some(kind);
+            }
+        }
+        self.kinds = kinds.into_iter().map(|k| k.unwrap_or(Kind::Broken)).collect();
+    }
+
+    /// How many objects there are; those in two packs count twice.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// All numbers.
+    pub fn iter(&self) -> impl Iterator<Item = Nr> + use<> {
+        (0..u32::try_from(self.entries.len()).unwrap_or(u32::MAX)).map(Nr)
+    }
+
+    /// What an object is.
+    #[must_use]
+    pub fn kind(&self, nr: Nr) -> Kind {
+        self.kinds[nr.0 as usize]
+    }
+
+    /// What its delta changes, if it is stored as one.
+    #[must_use]
+    pub fn base(&self, nr: Nr) -> Option<Nr> {
+        match self.entries[nr.0 as usize].stored {
+            Stored::Delta(base) => Some(base),
+            _ => None,
+        }
+    }
+
+    /// Its size, or that of its delta.
+    #[must_use]
+    pub fn stored_size(&self, nr: Nr) -> u64 {
+        self.entries[nr.0 as usize].size
+    }
+
+    /// The id of an object.
+    #[must_use]
+    pub fn id(&self, nr: Nr) -> ObjectId {
+        if nr.0 >= self.first_loose {
+            return self.loose[(nr.0 - self.first_loose) as usize].0;
+        }
+        let at = self.packs.partition_point(|p| p.first <= nr.0) - 1;
+        self.packs[at].index.oid_at_index(nr.0 - self.packs[at].first).to_owned()
+    }
+
+    /// The number of an object; of one in several packs that in the first.
+    #[must_use]
+    pub fn find(&self, id: &oid) -> Option<Nr> {
+        for pack in &self.packs {
+            if let Some(n) = pack.index.lookup(id) {
+                return Some(Nr(pack.first + n));
+            }
+        }
+        self.by_loose_id.get(id).map(|n| Nr(*n))
+    }
+
+    /// The bytes that are stored for an object: its own, or those of its delta. `None` where it is corrupt or too large.
+    pub fn stored(&self, nr: Nr, inflater: &mut Inflater, out: &mut Vec<u8>) -> Option<()> {
+        let entry = self.entries[nr.0 as usize];
+        if entry.size > MAX_OBJECT {
+            return None;
+        }
+        let size = usize::try_from(entry.size).ok()?;
+        if nr.0 >= self.first_loose {
+            let bytes = fs::read(&self.loose[usize::try_from(entry.data).ok()?].1).ok()?;
+            let mut head = Vec::new();
+            inflater.head(&bytes, 64, &mut head)?;
+            let (_, announced, len) = loose_header(&head)?;
+            if announced != entry.size {
+                return None;
+            }
+            inflater.exact(&bytes, size + len, out)?;
+            out.drain(..len);
+            return Some(());
+        }
+        let at = self.packs.partition_point(|p| p.first <= nr.0) - 1;
+        let data = &self.packs[at].data;
+        inflater.exact(data.entry_slice(entry.data..data.pack_end() as u64)?, size, out)
+    }
+}
+
+/// Reads single objects, and remembers bases for a while.
+pub struct Reader<'a> {
+    objects: &'a Objects,
+    inflater: Inflater,
+    cache: HashMap<Nr, Rc<Vec<u8>>>,
+    cached: usize,
+}
+
+/// The bytes a reader remembers.
+const CACHE: usize = 32 << 20;
+
+impl<'a> Reader<'a> {
+    /// A reader of `objects`.
+    #[must_use]
+    pub fn new(objects: &'a Objects) -> Self {
+        Self { objects, inflater: Inflater::default(), cache: HashMap::new(), cached: 0 }
+    }
+
+    /// The object's bytes; `None` where it is corrupt or too large.
+    pub fn read(&mut self, nr: Nr) -> Option<Rc<Vec<u8>>> {
+        if self.objects.kind(nr) == Kind::Broken {
+            return None;
+        }
+        let mut chain = Vec::new();
+        let mut at = nr;
+        let mut bytes = loop {
+            if let Some(known) = self.cache.get(&at) {
+                break Rc::clone(known);
+            }
+            match self.objects.base(at) {
+                Some(base) => {
+                    chain.push(at);
+                    at = base;
+                }
+                None => {
+                    let mut out = Vec::new();
+                    self.objects.stored(at, &mut self.inflater, &mut out)?;
+                    break self.remember(at, out);
+                }
+            }
+        };
+        let mut delta = Vec::new();
+        while let Some(next) = chain.pop() {
+            self.objects.stored(next, &mut self.inflater, &mut delta)?;
+            let delta = Delta::parse(&delta).filter(|d| d.result_len <= MAX_OBJECT)?;
+            let mut out = Vec::new();
+            delta.apply(&bytes, &mut out)?;
+            bytes = self.remember(next, out);
+        }
+        Some(bytes)
+    }
+
+    fn remember(&mut self, nr: Nr, bytes: Vec<u8>) -> Rc<Vec<u8>> {
+        let bytes = Rc::new(bytes);
+        if self.cached + bytes.len() > CACHE {
+            self.cache.clear();
+            self.cached = 0;
+        }
+        if bytes.len() <= CACHE / 4 {
+            self.cached += bytes.len();
+            self.cache.insert(nr, Rc::clone(&bytes));
+        }
+        bytes
+    }
+}
+
+enum Form {
+    Whole(Kind),
+    /// A delta of the object so many bytes before.
+    Offset(u64),
+    /// A delta of the object whose id follows.
+    Id,
+}
+
+/// The form, size and length of a pack entry's header.
+fn header(head: &[u8], hash: gix::hash::Kind) -> Option<(Form, u64, usize)> {
+    let mut at = 0;
+    let mut next = || {
+        let byte = head.get(at).copied();
+        at += 1;
+        byte
+    };
+    let first = next()?;
+    let mut size = u64::from(first & 0x0f);
+    let mut shift = 4;
+    let mut more = first & 0x80 != 0;
+    while more {
+        let byte = next()?;
+        size |= u64::from(byte & 0x7f).checked_shl(shift)?;
+        shift += 7;
+        more = byte & 0x80 != 0;
+    }
+    let form = match (first >> 4) & 7 {
+        1 => Form::Whole(Kind::Commit),
+        2 => Form::Whole(Kind::Tree),
+        3 => Form::Whole(Kind::Blob),
+        4 => Form::Whole(Kind::Tag),
+        6 => {
+            let mut byte = next()?;
+            let mut distance = u64::from(byte & 0x7f);
+            while byte & 0x80 != 0 {
+                byte = next()?;
+                distance = distance.checked_add(1)?.checked_mul(128)?.checked_add(u64::from(byte & 0x7f))?;
+            }
+            Form::Offset(distance)
+        }
+        7 => {
+            at += hash.len_in_bytes();
+            Form::Id
+        }
+        _ => return None,
+    };
+    Some((form, size, at))
+}
+
+/// The kind, size and header length of a loose object: `blob 12\0`.
+fn loose_header(head: &[u8]) -> Option<(Kind, u64, usize)> {
+    let end = memchr::memchr(0, head)?;
+    let text = std::str::from_utf8(&head[..end]).ok()?;
+    let (kind, size) = text.split_once(' ')?;
+    let kind = match kind {
+        "commit" => Kind::Commit,
+        "tree" => Kind::Tree,
+        "blob" => Kind::Blob,
+        "tag" => Kind::Tag,
+        _ => return None,
+    };
+    Some((kind, size.parse().ok()?, end + 1))
+}
