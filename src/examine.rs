@@ -154,8 +154,8 @@ fn resolve(mut judged: Vec<Judged>) -> Examined {
                 continue 'next;
             }
         }
-        let vetoed = vetoes.iter().any(|v| v.contains(secret));
-        if item.verdict.level().is_none() || vetoed {
+        let is_vetoed = vetoes.iter().any(|v| v.contains(secret));
+        if item.verdict.level().is_none() || is_vetoed {
             // What a checksum proves not to be a token is none under a vaguer name either.
             if item.candidate.checksum == Some(false) {
                 vetoes.push(secret);

@@ -15,7 +15,7 @@
 //! - [`pipeline`]: from a source to findings
 //! - [`triage`]: which findings count
 //! - [`report`]: how it is told
-//! - [`config`]: `keysift.toml`
+//! - [`config`]: what `keysift.toml` says
 //! - [`cli`]: what a person types
 //!
 //! To look for credentials in a text of your own:

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 /// When to use colour or to show progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum When {
+pub(super) enum When {
     Auto,
     Always,
     Never,
@@ -22,7 +22,7 @@ pub enum When {
 
 /// Which rules, and what else config says.
 #[derive(Debug, Args)]
-pub struct RuleFlags {
+pub(super) struct RuleFlags {
     /// A config file (keysift.toml)
     #[arg(short, long, value_name = "FILE", help_heading = "What to look for")]
     pub config: Option<PathBuf>,
@@ -39,7 +39,7 @@ pub struct RuleFlags {
 
 /// What is told, and how.
 #[derive(Debug, Args)]
-pub struct ReportFlags {
+pub(super) struct ReportFlags {
     /// The form of the report: human, json, jsonl, sarif, github; several, each with its own --output
     #[arg(short, long, value_name = "FORMAT", help_heading = "Report")]
     pub format: Vec<String>,
@@ -86,7 +86,7 @@ pub struct ReportFlags {
 
 /// What is left out.
 #[derive(Debug, Args)]
-pub struct LimitFlags {
+pub(super) struct LimitFlags {
     /// Leave out paths that match this glob; may be given several times
     #[arg(long, value_name = "GLOB", help_heading = "What to look at")]
     pub exclude: Vec<String>,
@@ -102,7 +102,7 @@ pub struct LimitFlags {
 }
 
 /// The size above which a file is not looked at, where nobody says otherwise.
-pub const MAX_FILE_SIZE: u64 = 8_000_000_000;
+pub(super) const MAX_FILE_SIZE: u64 = 8_000_000_000;
 
 fn confidence(word: &str) -> Result<Confidence, String> {
     Confidence::parse(word).ok_or_else(|| "one of low, medium, high".to_owned())
@@ -129,7 +129,7 @@ fn size(word: &str) -> Result<u64, String> {
 }
 
 /// What the flags and the config file come to.
-pub struct Settings {
+pub(super) struct Settings {
     pub detector: Detector,
     pub exclude: GlobSet,
     pub max_file_size: Option<u64>,
@@ -142,7 +142,7 @@ impl Settings {
     ///
     /// # Errors
     /// The exit code, after the message.
-    pub fn of(flags: &RuleFlags, exclude: &[String], now: Option<i64>) -> Result<Self, ExitCode> {
+    pub(super) fn of(flags: &RuleFlags, exclude: &[String], now: Option<i64>) -> Result<Self, ExitCode> {
         let config = match &flags.config {
             None => Config::default(),
             Some(path) => {
@@ -183,7 +183,7 @@ impl Settings {
 
     /// Whether config accepts that `path` is not looked at for `reason`.
     #[must_use]
-    pub fn accepts(&self, reason: &str, path: &str) -> bool {
+    pub(super) fn accepts(&self, reason: &str, path: &str) -> bool {
         self.gaps.iter().any(|(gap, paths)| gap.reason == reason && (gap.path.is_none() || paths.is_match(path)))
     }
 }
@@ -236,7 +236,7 @@ impl ReportFlags {
     ///
     /// # Errors
     /// The exit code, after the message.
-    pub fn destinations(&self) -> Result<Vec<(Format, PathBuf)>, ExitCode> {
+    pub(super) fn destinations(&self) -> Result<Vec<(Format, PathBuf)>, ExitCode> {
         let mut formats = Vec::new();
         for name in self.format.iter().flat_map(|f| f.split(',')) {
             let names: Vec<&str> = Format::NAMES.iter().map(|(n, _)| *n).collect();

@@ -16,7 +16,7 @@ use std::sync::Mutex;
 
 /// `keysift explain …`
 #[derive(Debug, Args)]
-pub struct ExplainArguments {
+pub(super) struct ExplainArguments {
     /// FILE:LINE, or a fingerprint (looked for below the current folder)
     pub what: String,
     /// Show secrets in full
@@ -27,7 +27,7 @@ pub struct ExplainArguments {
 }
 
 /// Runs it.
-pub fn run(arguments: &ExplainArguments) -> ExitCode {
+pub(super) fn run(arguments: &ExplainArguments) -> ExitCode {
     match try_run(arguments) {
         Ok(code) | Err(code) => code,
     }

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 /// `keysift git …`
 #[derive(Debug, Args)]
-pub struct GitArguments {
+pub(super) struct GitArguments {
     /// A work tree, a bare repository, or a folder in one [default: the current folder]
     pub repository: Option<PathBuf>,
     /// Only what this branch, tag or commit reaches
@@ -33,7 +33,7 @@ pub struct GitArguments {
 }
 
 /// Runs it.
-pub fn run(arguments: &GitArguments) -> ExitCode {
+pub(super) fn run(arguments: &GitArguments) -> ExitCode {
     run::run(&arguments.rules, &arguments.limits, &arguments.report, |settings, collector, targets: &mut Targets| {
         let named = arguments.repository.clone().unwrap_or_else(|| PathBuf::from("."));
         let options = Options { outside_alternates: arguments.outside_alternates };

@@ -8,6 +8,8 @@
 //! - `common`: flags that commands share
 //! - `progress`: how far a scan is
 
+#![allow(clippy::doc_markdown, reason = "clap prints these comments as help, without Markdown")]
+
 mod common;
 mod explain;
 mod git;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Runs `work` while a line on stderr tells how far it is.
-pub fn during<T>(when: When, collector: &Collector<'_>, work: impl FnOnce() -> T) -> T {
+pub(super) fn during<T>(when: When, collector: &Collector<'_>, work: impl FnOnce() -> T) -> T {
     let wanted = match when {
         When::Always => true,
         When::Never => false,

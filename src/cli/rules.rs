@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 /// `keysift rules …`
 #[derive(Debug, Args)]
-pub struct RulesArguments {
+pub(super) struct RulesArguments {
     #[command(subcommand)]
     command: RulesCommand,
 }
@@ -41,7 +41,7 @@ enum RulesCommand {
 }
 
 /// Runs it.
-pub fn run(arguments: RulesArguments) -> ExitCode {
+pub(super) fn run(arguments: RulesArguments) -> ExitCode {
     match arguments.command {
         RulesCommand::List { filter } => list(filter.as_deref()),
         RulesCommand::Show { id } => show(&id),
@@ -153,15 +153,17 @@ fn read(files: &[PathBuf]) -> Result<Vec<Rule>, RuleErrors> {
 fn check(files: &[PathBuf]) -> ExitCode {
     if files.is_empty() {
         // The build script proved the catalogue; what is left to prove is that its rules name each other rightly.
-        return check_references(&RuleSet::built_in(), RuleSet::built_in().iter().map(|(_, r)| r).collect());
+        let all = RuleSet::built_in();
+        let rules: Vec<_> = all.iter().map(|(_, r)| r).collect();
+        return check_references(&all, &rules);
     }
     match read(files) {
         Ok(rules) => {
             let mut all = RuleSet::built_in();
             let ids: Vec<&str> = rules.iter().map(|r| r.id).collect();
             all.add(rules);
-            let chosen = all.iter().map(|(_, r)| r).filter(|r| ids.contains(&r.id)).collect();
-            check_references(&all, chosen)
+            let chosen: Vec<_> = all.iter().map(|(_, r)| r).filter(|r| ids.contains(&r.id)).collect();
+            check_references(&all, &chosen)
         }
         Err(errors) => {
             eprintln!("{errors}");
@@ -170,9 +172,9 @@ fn check(files: &[PathBuf]) -> ExitCode {
     }
 }
 
-fn check_references(all: &RuleSet, rules: Vec<&'static Rule>) -> ExitCode {
+fn check_references(all: &RuleSet, rules: &[&'static Rule]) -> ExitCode {
     let mut missing = 0;
-    for rule in &rules {
+    for rule in rules {
         for near in rule.near.iter().filter(|n| all.find(n.rule).is_none()) {
             eprintln!("rule `{}`: `near` names `{}`, and there is no such rule", rule.id, near.rule);
             missing += 1;
@@ -208,7 +210,7 @@ fn test(files: &[PathBuf]) -> ExitCode {
 }
 
 /// Who wrote a file that is named on the command line: files of the catalogue are held to its standard.
-pub fn author_of(path: &std::path::Path) -> Author {
+pub(super) fn author_of(path: &std::path::Path) -> Author {
     let parent = path.parent().and_then(|p| p.file_name());
     if parent == Some(std::ffi::OsStr::new("rules")) { Author::BuiltIn } else { Author::User }
 }

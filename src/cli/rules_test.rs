@@ -6,14 +6,14 @@ use crate::rule::{Rule, RuleSet, template};
 
 /// What a test of one rule found wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failed {
+pub(super) struct Failed {
     pub rule: &'static str,
     pub message: String,
 }
 
 /// Tests `rules` in the company of all rules of `detector`.
 #[must_use]
-pub fn test(detector: &Detector, rules: &[&'static Rule]) -> Vec<Failed> {
+pub(super) fn test(detector: &Detector, rules: &[&'static Rule]) -> Vec<Failed> {
     let mut scratch = Scratch::default();
     let mut failed = Vec::new();
     for rule in rules {
@@ -85,7 +85,7 @@ fn told(reasons: &[crate::judge::Reason]) -> String {
 
 /// A detector for the catalogue and `own` rules, and the rules to test: the own ones, or all where there are none.
 #[must_use]
-pub fn prepare(own: Vec<Rule>) -> (Detector, Vec<&'static Rule>) {
+pub(super) fn prepare(own: Vec<Rule>) -> (Detector, Vec<&'static Rule>) {
     let ids: Vec<&'static str> = own.iter().map(|r| r.id).collect();
     let mut set = RuleSet::built_in();
     set.add(own);

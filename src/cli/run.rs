@@ -19,7 +19,7 @@ static STOP: Stop = Stop::new();
 
 /// What was named on the command line, as it was found.
 #[derive(Debug, Default)]
-pub struct Targets {
+pub(super) struct Targets {
     /// For each target the folder that its paths are relative to; empty for stdin.
     pub roots: Vec<String>,
     /// Named paths that are not there.
@@ -27,7 +27,7 @@ pub struct Targets {
 }
 
 /// Reads the settings, lets `look` fill the collector, writes the reports, and says how the run ended.
-pub fn run(
+pub(super) fn run(
     rules: &RuleFlags,
     limits: &LimitFlags,
     report: &ReportFlags,
@@ -60,7 +60,7 @@ fn try_run(
         threads,
         milliseconds: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
     };
-    conclude(report, &destinations, &settings, outcome, targets.missing, run)
+    conclude(report, &destinations, &settings, &outcome, &targets.missing, run)
 }
 
 /// Writes the reports and says how the run ended.
@@ -68,8 +68,8 @@ fn conclude(
     flags: &ReportFlags,
     destinations: &[(Format, PathBuf)],
     settings: &Settings,
-    outcome: Outcome,
-    missing: Vec<String>,
+    outcome: &Outcome,
+    missing: &[String],
     run: Run,
 ) -> Result<ExitCode, ExitCode> {
     let reported: Vec<&Finding> = outcome
@@ -84,7 +84,7 @@ fn conclude(
         missing: !missing.is_empty(),
         interrupted: run.interrupted,
     };
-    let report = tell(flags, settings, &outcome, &reported, missing, complete, run);
+    let report = tell(flags, settings, outcome, &reported, missing, complete, run);
     let mut failed = false;
     for (format, path) in destinations {
         if let Err(e) = write_one(flags, &report, *format, path) {
@@ -103,7 +103,7 @@ fn tell(
     settings: &Settings,
     outcome: &Outcome,
     reported: &[&Finding],
-    missing: Vec<String>,
+    missing: &[String],
     complete: bool,
     run: Run,
 ) -> Report {

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 /// `keysift scan …`
 #[derive(Debug, Args)]
-pub struct ScanArguments {
+pub(super) struct ScanArguments {
     /// Files and folders; `-` is stdin [default: the current folder]
     pub paths: Vec<PathBuf>,
     /// Read blobs from stdin, a JSON object a line: {"path", "content" or "content_base64", "origin"}
@@ -28,7 +28,7 @@ pub struct ScanArguments {
 }
 
 /// Runs it.
-pub fn run(arguments: &ScanArguments) -> ExitCode {
+pub(super) fn run(arguments: &ScanArguments) -> ExitCode {
     run::run(&arguments.rules, &arguments.limits, &arguments.report, |settings, collector, targets| {
         look(arguments, settings, collector, targets)
     })

@@ -54,7 +54,7 @@ impl Config {
     /// Everything wrong with it, each with its line.
     pub fn parse(file: &str, text: &str) -> Result<Self, RuleErrors> {
         let raw: Raw = toml::from_str(text).map_err(|e| RuleErrors(vec![toml_error(file, text, &e)]))?;
-        let line = |offset: usize| 1 + text.as_bytes()[..offset].iter().filter(|b| **b == b'\n').count();
+        let line = |offset: usize| 1 + memchr::memchr_iter(b'\n', &text.as_bytes()[..offset]).count();
         let problem = |offset: usize, message: String| {
             RuleErrors(vec![RuleError { file: file.to_owned(), line: line(offset), rule: None, message, warning: false }])
         };

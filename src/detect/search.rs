@@ -13,7 +13,7 @@ const STEPS: usize = 1 << 20;
 const STEPS_PER_BYTE: usize = 64;
 
 /// A rule ready to search: its regexes compiled for bytes, unicode off.
-pub struct Searcher {
+pub(super) struct Searcher {
     rule: &'static Rule,
     open: Regex,
     until: Option<Regex>,
@@ -25,6 +25,7 @@ pub struct Searcher {
 ///
 /// # Panics
 /// Where the pattern was not parsed and proven before, or is larger than 32 MB compiled.
+#[must_use]
 pub fn compile(pattern: &str) -> Regex {
     Regex::builder()
         .syntax(syntax::Config::new().unicode(false).utf8(false))
@@ -34,7 +35,7 @@ pub fn compile(pattern: &str) -> Regex {
 }
 
 impl Searcher {
-    pub fn of(rule: &'static Rule) -> Self {
+    pub(super) fn of(rule: &'static Rule) -> Self {
         let open = compile(rule.pattern.expect("only rules with a pattern are searched"));
         let group = open
             .group_info()
@@ -44,7 +45,7 @@ impl Searcher {
     }
 
     /// Appends the candidates that lie in `windows`.
-    pub fn search(&self, index: RuleIndex, bytes: &[u8], windows: &[ByteSpan], found: &mut Detected) {
+    pub(super) fn search(&self, index: RuleIndex, bytes: &[u8], windows: &[ByteSpan], found: &mut Detected) {
         let total: usize = windows.iter().map(|w| w.len()).sum();
         let mut steps = STEPS + total.saturating_mul(STEPS_PER_BYTE);
         let mut captures = self.open.create_captures();

@@ -48,22 +48,20 @@ impl Windows {
     pub fn merged(&mut self) -> impl Iterator<Item = ForRule<'_>> {
         self.raw.sort_unstable();
         for &(rule, span) in &self.raw {
-            let begin = match self.bounds.last_mut() {
-                Some((last, _, _)) if *last == rule => {
-                    let window = self.merged.last_mut().expect("a rule that is there has a window");
-                    if span.start <= window.end {
-                        window.end = window.end.max(span.end);
-                        continue;
+            match self.bounds.last_mut() {
+                Some((last, _, to)) if *last == rule => match self.merged.last_mut() {
+                    Some(window) if span.start <= window.end => window.end = window.end.max(span.end),
+                    _ => {
+                        self.merged.push(span);
+                        *to += 1;
                     }
-                    None
+                },
+                _ => {
+                    let from = self.merged.len();
+                    self.merged.push(span);
+                    self.bounds.push((rule, from, from + 1));
                 }
-                _ => Some(self.merged.len()),
-            };
-            if let Some(begin) = begin {
-                self.bounds.push((rule, begin, begin));
             }
-            self.merged.push(span);
-            self.bounds.last_mut().expect("just pushed").2 = self.merged.len();
         }
         self.bounds.iter().map(|&(rule, from, to)| ForRule { rule, spans: &self.merged[from..to] })
     }

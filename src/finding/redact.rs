@@ -4,6 +4,7 @@ use super::Secret;
 use crate::rule::{Kind, Rule};
 use aho_corasick::{AhoCorasick, MatchKind};
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 /// The least number of hidden characters that lets the last four be shown.
 const ENOUGH_HIDDEN: usize = 20;
@@ -49,8 +50,8 @@ fn classes(secret: &[u8]) -> String {
     when(u8::is_ascii_lowercase, "lower case");
     when(u8::is_ascii_uppercase, "upper case");
     when(u8::is_ascii_digit, "digits");
-    when(|b| b.is_ascii_punctuation(), "symbols");
-    when(|b| b.is_ascii_whitespace(), "blanks");
+    when(u8::is_ascii_punctuation, "symbols");
+    when(u8::is_ascii_whitespace, "blanks");
     when(|b| !b.is_ascii(), "non-ASCII");
     words.join(", ")
 }
@@ -104,7 +105,7 @@ impl Redactor {
         }
         let mut out = String::with_capacity(text.len());
         matcher.replace_all_with(text, &mut out, |_, hidden, out| {
-            out.push_str(&format!("[redacted: {} characters]", hidden.chars().count()));
+            let _ = write!(out, "[redacted: {} characters]", hidden.chars().count());
             true
         });
         out

@@ -5,7 +5,7 @@ use crate::detect::assignment::Quote;
 
 /// What kind of code the value is, if it is code.
 #[must_use]
-pub fn code(subject: Subject<'_>) -> Option<&'static str> {
+pub(super) fn code(subject: Subject<'_>) -> Option<&'static str> {
     let value = subject.value();
     let assignment = subject.candidate.assignment?;
     if assignment.quote != Quote::None {

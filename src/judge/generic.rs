@@ -6,7 +6,7 @@ use crate::detect::assignment::{Operator, Quote};
 use crate::rule::AssignmentClass;
 
 /// Judges a candidate of the assignment scanner.
-pub fn judge(subject: Subject<'_>) -> Verdict {
+pub(super) fn judge(subject: Subject<'_>) -> Verdict {
     let mut signals = Signals { log_odds: weights::BIAS, reasons: Vec::new() };
     from_name(subject, &mut signals);
     from_value(subject, &mut signals);

@@ -124,7 +124,7 @@ const FORMS: &[(Form, &str)] = &[
 
 /// The system that keeps the secret which `value` refers to; `None` where the value may be a secret.
 #[must_use]
-pub fn system(value: &[u8], subject: Subject<'_>) -> Option<&'static str> {
+pub(super) fn system(value: &[u8], subject: Subject<'_>) -> Option<&'static str> {
     let text = value.trim_ascii_start();
     for (form, name) in FORMS {
         let found = match form {

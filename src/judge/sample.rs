@@ -6,7 +6,7 @@ const SAMPLES: [([u8; 8], &str); 12] = include!("samples.in");
 
 /// Who publishes `value` as a sample, if anyone does.
 #[must_use]
-pub fn published(value: &[u8]) -> Option<&'static str> {
+pub(super) fn published(value: &[u8]) -> Option<&'static str> {
     use sha2::Digest as _;
     if value.len() < 16 || value.len() > 256 {
         return None;

@@ -6,7 +6,7 @@ static BIGRAMS: [[u8; 28]; 28] = include!("bigrams.in");
 
 /// Counts and classes of a value's bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Shape {
+pub(super) struct Shape {
     pub len: usize,
     pub lower: usize,
     pub upper: usize,
@@ -23,7 +23,7 @@ pub struct Shape {
 impl Shape {
     /// Measures `value`.
     #[must_use]
-    pub fn of(value: &[u8]) -> Self {
+    pub(super) fn of(value: &[u8]) -> Self {
         let mut shape = Self { len: value.len(), ..Self::default() };
         for &b in value {
             match b {
@@ -41,13 +41,13 @@ impl Shape {
 
     /// How many of lower case, upper case, digits and symbols occur.
     #[must_use]
-    pub fn classes(&self) -> usize {
+    pub(super) fn classes(&self) -> usize {
         [self.lower, self.upper, self.digits, self.symbols].iter().filter(|n| **n > 0).count()
     }
 
     /// Letters alone.
     #[must_use]
-    pub const fn letters_only(&self) -> bool {
+    pub(super) const fn letters_only(&self) -> bool {
         self.lower + self.upper == self.len
     }
 }
@@ -74,20 +74,20 @@ fn surprise(value: &[u8]) -> f32 {
 
 /// Hex digits alone.
 #[must_use]
-pub fn is_hex(value: &[u8]) -> bool {
+pub(super) fn is_hex(value: &[u8]) -> bool {
     value.len() >= 16 && value.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// 8-4-4-4-12 hex digits.
 #[must_use]
-pub fn is_uuid(value: &[u8]) -> bool {
+pub(super) fn is_uuid(value: &[u8]) -> bool {
     value.len() == 36
         && value.iter().enumerate().all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() })
 }
 
 /// Words of letters joined by one of `_ - . : /` or by camel case, with at most a short number: an identifier.
 #[must_use]
-pub fn is_identifier(value: &[u8], shape: &Shape) -> bool {
+pub(super) fn is_identifier(value: &[u8], shape: &Shape) -> bool {
     let joins = value.iter().filter(|b| matches!(b, b'_' | b'-' | b'.' | b':' | b'/' | b'$')).count();
     shape.symbols == joins
         && shape.spaces == 0
@@ -99,7 +99,7 @@ pub fn is_identifier(value: &[u8], shape: &Shape) -> bool {
 
 /// A file or URL path.
 #[must_use]
-pub fn is_path(value: &[u8]) -> bool {
+pub(super) fn is_path(value: &[u8]) -> bool {
     let slashes = value.iter().filter(|b| matches!(b, b'/' | b'\\')).count();
     let scheme = memchr::memmem::find(value, b"://").is_some();
     let begins = value.starts_with(b"/") || value.starts_with(b"./") || value.starts_with(b"../") || value.starts_with(b"~/");
@@ -133,7 +133,7 @@ pub fn is_path(value: &[u8]) -> bool {
 
 /// `1.2.3`, `2024-01-31`, `10.0.0.1:8080`, times: digits and separators.
 #[must_use]
-pub fn is_number_like(shape: &Shape, value: &[u8]) -> bool {
+pub(super) fn is_number_like(shape: &Shape, value: &[u8]) -> bool {
     shape.lower + shape.upper <= 1
         && shape.digits > 0
         && value.iter().all(|b| b.is_ascii_alphanumeric() || b"+-.:/, _%".contains(b))

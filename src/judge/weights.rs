@@ -4,11 +4,11 @@
 //! text on material of our own. The kind of path is no signal.
 
 /// Where the score starts.
-pub const BIAS: f32 = -1.2;
+pub(super) const BIAS: f32 = -1.2;
 
 /// The weight of a signal; 0 for one without.
 #[must_use]
-pub fn of(signal: &str) -> f32 {
+pub(super) fn of(signal: &str) -> f32 {
     WEIGHTS.iter().find(|(name, _)| *name == signal).map_or(0.0, |(_, w)| *w)
 }
 

@@ -34,8 +34,8 @@ pub fn scan_repository(repo: &Repository, scope: &Scope, target: usize, collecto
     sink.note_gaps(&history);
     let rejected_too = collector.keep_rejected;
     let placed = Placer::new(&sink, &history, key).findings(scope, rejected_too);
-    let ref_names: String = history.refs.iter().map(|r| format!("{}\n", r.name)).collect();
-    sink.plain_text(REF, ref_names.as_bytes());
+    let ref_names: Vec<&str> = history.refs.iter().map(|r| r.name.as_str()).collect();
+    sink.plain_text(REF, ref_names.join("\n").as_bytes());
     tree::scan_git_folder(repo, target, collector);
     collector.lock().placed.extend(placed);
     true
@@ -220,7 +220,7 @@ impl<'a> Placer<'a> {
             for nr in &self.history.unattached {
                 for (_, o) in blobs.get(nr).into_iter().flatten() {
                     let mut o = o.clone();
-                    o.location.path = UNREACHABLE.to_owned();
+                    UNREACHABLE.clone_into(&mut o.location.path);
                     o.location.blob = Some(self.sink.repo.objects.id(*nr).to_string());
                     loose.push(o);
                 }
@@ -280,7 +280,7 @@ impl<'a> Placer<'a> {
             return None;
         }
         let occurrences: Vec<Location> =
-            story.introduced.iter().filter_map(|s| seen(s).map(|o| (s, o))).map(|(s, o)| self.location(s, o, story)).collect();
+            story.introduced.iter().filter_map(|s| seen(s).map(|o| (s, o))).map(|(s, o)| self.location(*s, o, story)).collect();
         let first = story.introduced.first();
         let exposure = match first.map(|s| s.commit.0 as usize) {
             Some(n) if self.merged[n] => Exposure::Merged,
@@ -296,7 +296,7 @@ impl<'a> Placer<'a> {
             reasons: here.reasons.clone(),
             path_class: PathClass::of(&path),
             snippet: here.snippet.clone(),
-            location: self.location(&stand, &here, story),
+            location: self.location(stand, &here, story),
             occurrences_total: story.introduced_total,
             git: Some(GitStory { introduced: occurrences.first().cloned(), exposure, at_tip: story.at_tip.clone() }),
             occurrences,
@@ -307,7 +307,7 @@ impl<'a> Placer<'a> {
         })
     }
 
-    fn location(&mut self, stand: &Stand, o: &Occurrence, story: &Story) -> Location {
+    fn location(&mut self, stand: Stand, o: &Occurrence, story: &Story) -> Location {
         let commit = self.history.graph.get(stand.commit);
         let path = String::from_utf8_lossy(&story.path).into_owned();
         let id = commit.id.to_string();

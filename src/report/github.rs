@@ -4,15 +4,15 @@ use super::Report;
 use std::io::{self, Write};
 
 /// GitHub shows at most ten annotations of a kind for a step; the rest stands in the log.
-pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     for finding in &report.findings {
         let command = if finding.severity == "low" { "warning" } else { "error" };
         let l = &finding.location;
         let mut place = format!("file={},line={}", property(&l.path), l.start_line);
         if l.end_line == l.start_line {
-            place.push_str(&format!(",col={},endColumn={}", l.start_column, l.end_column));
+            place = format!("{place},col={},endColumn={}", l.start_column, l.end_column);
         } else {
-            place.push_str(&format!(",endLine={}", l.end_line));
+            place = format!("{place},endLine={}", l.end_line);
         }
         let message = format!("{}: {}\n{}\n{}", finding.rule_name, finding.secret, finding.remedy.steps, finding.fingerprint);
         writeln!(out, "::{command} {place},title={}::{}", property(&format!("keysift: {}", finding.rule_id)), data(&message))?;

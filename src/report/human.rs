@@ -68,7 +68,7 @@ impl Pen<'_> {
 }
 
 /// Writes the report.
-pub fn write(report: &Report, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(report: &Report, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     let mut pen = Pen { out, style };
     for finding in &report.findings {
         write_finding(&mut pen, report, finding)?;
@@ -237,8 +237,8 @@ fn gap_text(gap: &Gap, help: &str) -> String {
     let mut text = format!("{} {}", gap.count, help);
     let shown: Vec<&str> = gap.examples.iter().take(3).map(String::as_str).collect();
     if !shown.is_empty() {
-        let more = if gap.count as usize > shown.len() { ", …" } else { "" };
-        text.push_str(&format!(": {}{more}", shown.join(", ")));
+        let more = if gap.count > shown.len() as u64 { ", …" } else { "" };
+        text = format!("{text}: {}{more}", shown.join(", "));
     }
     text
 }
@@ -259,7 +259,7 @@ fn counted(n: u64, what: &str) -> String {
     let digits = n.to_string();
     let mut grouped = String::new();
     for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(c);

@@ -4,13 +4,13 @@ use super::Report;
 use std::io::{self, Write};
 
 /// One object.
-pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, report)?;
     out.write_all(b"\n")
 }
 
 /// One finding a line, in final order; the last line tells the scan.
-pub fn write_lines(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_lines(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     for finding in &report.findings {
         serde_json::to_writer(&mut *out, finding)?;
         out.write_all(b"\n")?;

@@ -5,13 +5,14 @@ use super::model::ReportedFinding;
 use crate::rule::RuleSet;
 use serde_sarif::sarif;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// GitHub takes in this many results a run and refuses more.
 const MOST_RESULTS: usize = 25_000;
 
 /// Writes the report.
-pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, &document(report))?;
     out.write_all(b"\n")
 }
@@ -98,7 +99,7 @@ fn descriptor(id: &str, findings: &[&ReportedFinding]) -> sarif::ReportingDescri
     let formerly = built_in.find(id).filter(|r| r.id == id).map_or(&[][..], |r| r.formerly);
     let mut help = finding.remedy.steps.clone();
     if !finding.remedy.rotate.is_empty() {
-        help.push_str(&format!("\n\nRevoke at: {}", finding.remedy.rotate));
+        help = format!("{help}\n\nRevoke at: {}", finding.remedy.rotate);
     }
     let mut rule = sarif::ReportingDescriptor::builder()
         .id(id)
@@ -200,7 +201,7 @@ fn uri(path: &str) -> String {
         if b.is_ascii_alphanumeric() || b"-._~/!$&'()*+,;=@".contains(&b) {
             out.push(char::from(b));
         } else {
-            out.push_str(&format!("%{b:02X}"));
+            let _ = write!(out, "%{b:02X}");
         }
     }
     out

@@ -60,6 +60,7 @@ impl RuleSet {
     }
 
     /// All rules with their places, in the order of their ids.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (RuleIndex, &'static Rule)> + '_ {
         // A set holds fewer than 65,536 rules: `detect` refuses larger ones.
         #[expect(clippy::cast_possible_truncation, reason = "see above")]

@@ -105,11 +105,11 @@ fn base58check(secret: &[u8]) -> Option<bool> {
         let mut carry = BASE58.iter().position(|&d| d == c)?;
         for b in bytes.iter_mut().rev() {
             carry += usize::from(*b) * 58;
-            *b = (carry & 0xff) as u8;
+            *b = carry.to_le_bytes()[0];
             carry >>= 8;
         }
         while carry > 0 {
-            bytes.insert(0, (carry & 0xff) as u8);
+            bytes.insert(0, carry.to_le_bytes()[0]);
             carry >>= 8;
         }
     }

@@ -79,15 +79,12 @@ fn expand(
             rest = inside;
             continue;
         };
-        match placeholder(&inside[..end], &out, random, sum)? {
-            Some(text) => {
-                out.push_str(&text);
-                rest = &inside[end + close.len()..];
-            }
-            None => {
-                out.push_str(open);
-                rest = inside;
-            }
+        if let Some(text) = placeholder(&inside[..end], &out, random, sum)? {
+            out.push_str(&text);
+            rest = &inside[end + close.len()..];
+        } else {
+            out.push_str(open);
+            rest = inside;
         }
     }
     out.push_str(rest);

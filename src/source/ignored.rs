@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 /// A git work tree.
-pub struct WorkTree {
+pub(super) struct WorkTree {
     /// The folder that holds `.git`.
     pub root: PathBuf,
     /// The repository's own folder: `.git`, or where the file of that name points.
@@ -23,13 +23,13 @@ struct Tracked {
 impl WorkTree {
     /// The work tree that `path` (absolute) is in.
     #[must_use]
-    pub fn around(path: &Path) -> Option<Self> {
+    pub(super) fn around(path: &Path) -> Option<Self> {
         path.ancestors().find_map(Self::at)
     }
 
     /// The work tree whose top is `folder`.
     #[must_use]
-    pub fn at(folder: &Path) -> Option<Self> {
+    pub(super) fn at(folder: &Path) -> Option<Self> {
         let dot_git = folder.join(".git");
         let meta = std::fs::symlink_metadata(&dot_git).ok()?;
         let git_dir = if meta.is_dir() {
@@ -45,7 +45,7 @@ impl WorkTree {
 
     /// Whether the index holds the file, or a file in the folder, at `path` (relative, `/`-separated). Where the index cannot
     /// be read everything counts as tracked: better looked at than left out.
-    pub fn is_tracked(&self, path: &[u8], folder: bool) -> bool {
+    pub(super) fn is_tracked(&self, path: &[u8], folder: bool) -> bool {
         let tracked = self.tracked.get_or_init(|| Tracked::read(&self.git_dir));
         match tracked {
             Some(t) if folder => t.folders.contains(path),
@@ -83,7 +83,7 @@ impl Tracked {
 
 /// The `.gitignore` files from the top of a work tree down to a folder; later ones decide.
 #[derive(Clone, Default)]
-pub struct Rules(Option<Arc<Node>>);
+pub(super) struct Rules(Option<Arc<Node>>);
 
 struct Node {
     parent: Rules,
@@ -93,7 +93,7 @@ struct Node {
 impl Rules {
     /// These rules and those of the `.gitignore` in `folder`, if there is one.
     #[must_use]
-    pub fn with(&self, folder: &Path) -> Self {
+    pub(super) fn with(&self, folder: &Path) -> Self {
         let file = folder.join(".gitignore");
         // A link could point to a file elsewhere; git reads none either.
         if !std::fs::symlink_metadata(&file).is_ok_and(|m| m.is_file() && m.len() < 1 << 20) {
@@ -109,7 +109,7 @@ impl Rules {
 
     /// Whether `path` (absolute) is ignored.
     #[must_use]
-    pub fn ignores(&self, path: &Path, folder: bool) -> bool {
+    pub(super) fn ignores(&self, path: &Path, folder: bool) -> bool {
         let mut node = self.0.as_deref();
         while let Some(n) = node {
             match n.matcher.matched(path, folder) {
@@ -123,7 +123,7 @@ impl Rules {
 
     /// Whether there are no rules.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
+    pub(super) const fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 }

@@ -16,7 +16,7 @@ const OVERLAP: usize = MAX_UNTIL as usize + 4 * CONTEXT + 4096;
 
 /// Buffers that a thread uses again for each file.
 #[derive(Default)]
-pub struct Buffers {
+pub(super) struct Buffers {
     stored: Vec<u8>,
     text: Vec<u8>,
 }
@@ -25,7 +25,7 @@ pub struct Buffers {
 ///
 /// # Errors
 /// Where reading fails; what came before was looked at.
-pub fn read_all(mut reader: impl Read, origin: &Origin, sink: &dyn Sink, buffers: &mut Buffers) -> io::Result<u64> {
+pub(super) fn read_all(mut reader: impl Read, origin: &Origin, sink: &dyn Sink, buffers: &mut Buffers) -> io::Result<u64> {
     let Buffers { stored, text } = buffers;
     stored.clear();
     let whole = fill(&mut reader, stored, CHUNK + OVERLAP)?;

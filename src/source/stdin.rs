@@ -87,15 +87,11 @@ fn skip_line(reader: &mut impl BufRead) -> io::Result<()> {
         if available.is_empty() {
             return Ok(());
         }
-        match memchr::memchr(b'\n', available) {
-            Some(at) => {
-                reader.consume(at + 1);
-                return Ok(());
-            }
-            None => {
-                let len = available.len();
-                reader.consume(len);
-            }
+        if let Some(at) = memchr::memchr(b'\n', available) {
+            reader.consume(at + 1);
+            return Ok(());
         }
+        let len = available.len();
+        reader.consume(len);
     }
 }

@@ -81,7 +81,7 @@ impl Tree {
         let walk = Walk { tree: self, root, sink };
         if fs::symlink_metadata(&path).map_err(missing)?.is_dir() {
             let rules = walk.rules_above(&path);
-            rayon::scope(|scope| walk.folder(scope, path, rules));
+            rayon::scope(|scope| walk.folder(scope, &path, rules));
         } else {
             walk.named_file(&path);
         }
@@ -89,7 +89,7 @@ impl Tree {
     }
 }
 
-/// Looks at the files of a git folder that hold text: its config, FETCH_HEAD, hooks and credential files. Links are not
+/// Looks at the files of a git folder that hold text: its config, `FETCH_HEAD`, hooks and credential files. Links are not
 /// followed.
 pub fn scan_git_folder(repo: &super::git::Repository, target: usize, sink: &dyn Sink) {
     let prefix = if repo.work_tree.is_some() { ".git/" } else { "" };
@@ -150,24 +150,23 @@ impl<'a> Walk<'a> {
         self.root.work_tree.as_ref().filter(|_| self.tree.obey_gitignore)
     }
 
-    fn folder<'s>(&'s self, scope: &rayon::Scope<'s>, folder: PathBuf, rules: Rules)
+    fn folder<'s>(&'s self, scope: &rayon::Scope<'s>, folder: &Path, rules: Rules)
     where
         'a: 's,
     {
         if self.sink.stop().is_asked() {
-            self.sink.skip(SkipReason::Interrupted, &self.relative(&folder).path, 0);
+            self.sink.skip(SkipReason::Interrupted, &self.relative(folder).path, 0);
             return;
         }
-        let rules = if self.obeyed().is_some() { rules.with(&folder) } else { rules };
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(_) => return self.sink.skip(SkipReason::Unreadable, &self.relative(&folder).path, 0),
+        let rules = if self.obeyed().is_some() { rules.with(folder) } else { rules };
+        let Ok(entries) = fs::read_dir(folder) else {
+            return self.sink.skip(SkipReason::Unreadable, &self.relative(folder).path, 0);
         };
         // Files of a folder are looked at in batches, so that one folder of a thousand files keeps all threads busy.
         let mut batch: Vec<(PathBuf, Origin)> = Vec::new();
         for entry in entries {
             let Ok(entry) = entry else {
-                self.sink.skip(SkipReason::Unreadable, &self.relative(&folder).path, 0);
+                self.sink.skip(SkipReason::Unreadable, &self.relative(folder).path, 0);
                 continue;
             };
             let path = entry.path();
@@ -180,7 +179,7 @@ impl<'a> Walk<'a> {
                 self.sink.exclude(reason, &origin.path);
             } else if kind.is_dir() {
                 let rules = rules.clone();
-                scope.spawn(move |scope| self.folder(scope, path, rules));
+                scope.spawn(move |scope| self.folder(scope, &path, rules));
             } else if kind.is_symlink() {
                 self.link(&path, &origin);
             } else if kind.is_file() {
@@ -244,9 +243,8 @@ impl<'a> Walk<'a> {
     }
 
     fn file(&self, path: &Path, origin: &Origin) {
-        let file = match open(path) {
-            Ok(file) => file,
-            Err(_) => return self.sink.skip(SkipReason::Unreadable, &origin.path, 0),
+        let Ok(file) = open(path) else {
+            return self.sink.skip(SkipReason::Unreadable, &origin.path, 0);
         };
         let meta = match file.metadata() {
             Ok(meta) if meta.is_file() => meta,

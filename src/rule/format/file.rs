@@ -418,13 +418,11 @@ impl Builder<'_> {
             keywords = given.get_ref().iter().map(|k| k.to_ascii_lowercase()).collect();
         }
         if keywords.is_empty() {
-            match proof::derive_keywords(&hir) {
-                Some(found) => keywords = found,
-                None => {
-                    self.error(place, no_keyword_help(&proof::Failure::NoLiteral, &keywords));
-                    return None;
-                }
-            }
+            let Some(found) = proof::derive_keywords(&hir) else {
+                self.error(place, no_keyword_help(&proof::Failure::NoLiteral, &keywords));
+                return None;
+            };
+            keywords = found;
         }
         keywords.sort();
         keywords.dedup();

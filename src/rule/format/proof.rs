@@ -9,7 +9,7 @@ use regex_automata::nfa::thompson::{Compiler, Config, NFA, State};
 use regex_automata::util::primitives::StateID;
 use regex_syntax::hir::literal::Extractor;
 use regex_syntax::hir::{Hir, HirKind};
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use super::model::Bounds;
 
@@ -91,7 +91,7 @@ fn contains_keyword(hir: &Hir, keywords: &[String]) -> Result<(), Failure> {
         representative[usize::from(b.to_ascii_lowercase())] = true;
         representative[usize::from(b.to_ascii_uppercase())] = true;
     }
-    let mut search = Search { nfa: &nfa, words: &words, representative, nodes: Vec::new(), seen: HashMap::new() };
+    let mut search = Search { nfa: &nfa, words: &words, representative, nodes: Vec::new(), seen: HashSet::new() };
     search.push(nfa.start_anchored(), start, None);
     search.run()
 }
@@ -102,7 +102,7 @@ struct Search<'a> {
     /// The bytes that keywords are made of; all others behave alike.
     representative: [bool; 256],
     nodes: Vec<Node>,
-    seen: HashMap<(StateID, u32), ()>,
+    seen: HashSet<(StateID, u32)>,
 }
 
 struct Node {
@@ -113,7 +113,7 @@ struct Node {
 
 impl Search<'_> {
     fn push(&mut self, state: StateID, word: aho_corasick::automaton::StateID, from: Option<(usize, Option<u8>)>) {
-        if self.seen.insert((state, word.as_u32()), ()).is_none() {
+        if self.seen.insert((state, word.as_u32())) {
             self.nodes.push(Node { state, word, from });
         }
     }

@@ -3,7 +3,7 @@
 
 /// One step of a delta.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step<'a> {
+pub(super) enum Step<'a> {
     /// Bytes of the base.
     Copy { offset: usize, len: usize },
     /// New bytes.
@@ -11,7 +11,7 @@ pub enum Step<'a> {
 }
 
 /// A delta's sizes and steps.
-pub struct Delta<'a> {
+pub(super) struct Delta<'a> {
     pub base_len: u64,
     pub result_len: u64,
     steps: &'a [u8],
@@ -19,19 +19,19 @@ pub struct Delta<'a> {
 
 impl<'a> Delta<'a> {
     /// Reads the header of a delta; `None` where it is cut off.
-    pub fn parse(data: &'a [u8]) -> Option<Self> {
+    pub(super) fn parse(data: &'a [u8]) -> Option<Self> {
         let (base_len, data) = size(data)?;
         let (result_len, steps) = size(data)?;
         Some(Self { base_len, result_len, steps })
     }
 
     /// Its steps; ends after a `None` where one is corrupt.
-    pub const fn steps(&self) -> Steps<'a> {
+    pub(super) const fn steps(&self) -> Steps<'a> {
         Steps { rest: self.steps, broken: false }
     }
 
     /// Appends the result to `out`, which is cleared first; `None` where the delta is corrupt.
-    pub fn apply(&self, base: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    pub(super) fn apply(&self, base: &[u8], out: &mut Vec<u8>) -> Option<()> {
         let result_len = usize::try_from(self.result_len).ok()?;
         if base.len() as u64 != self.base_len {
             return None;
@@ -52,7 +52,7 @@ impl<'a> Delta<'a> {
 }
 
 /// The steps of a delta.
-pub struct Steps<'a> {
+pub(super) struct Steps<'a> {
     rest: &'a [u8],
     broken: bool,
 }
@@ -66,15 +66,12 @@ impl<'a> Iterator for Steps<'a> {
         }
         let (&command, rest) = self.rest.split_first()?;
         let step = if command & 0x80 != 0 { copy(command, rest) } else { insert(command, rest) };
-        match step {
-            Some((step, rest)) => {
-                self.rest = rest;
-                Some(Some(step))
-            }
-            None => {
-                self.broken = true;
-                Some(None)
-            }
+        if let Some((step, rest)) = step {
+            self.rest = rest;
+            Some(Some(step))
+        } else {
+            self.broken = true;
+            Some(None)
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Links to a line of a commit on the web pages of forges.
 
+use std::fmt::Write as _;
+
 /// A forge's way to write links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Forge {
@@ -100,7 +102,7 @@ fn encoded(path: &str) -> String {
         if b.is_ascii_alphanumeric() || b"-._~/".contains(&b) {
             out.push(char::from(b));
         } else {
-            out.push_str(&format!("%{b:02X}"));
+            let _ = write!(out, "%{b:02X}");
         }
     }
     out

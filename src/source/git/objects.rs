@@ -158,10 +158,10 @@ impl Objects {
                 inflater.head(&bytes, 64, &mut out)?;
                 loose_header(&out)
             });
-            let place = self.loose.len() as u64;
+            let place = u32::try_from(self.loose.len()).unwrap_or(u32::MAX);
             let (stored, size) = head.map_or((Stored::Broken, 0), |(kind, size, _)| (Stored::Whole(kind), size));
-            self.by_loose_id.insert(id, self.first_loose + place as u32);
-            self.entries.push(Entry { stored, size, data: place });
+            self.by_loose_id.insert(id, self.first_loose + place);
+            self.entries.push(Entry { stored, size, data: u64::from(place) });
             self.loose.push((id, path));
         }
     }
@@ -333,16 +333,13 @@ impl<'a> Reader<'a> {
             if let Some(known) = self.cache.get(&at) {
                 break Rc::clone(known);
             }
-            match self.objects.base(at) {
-                Some(base) => {
-                    chain.push(at);
-                    at = base;
-                }
-                None => {
-                    let mut out = Vec::new();
-                    self.objects.stored(at, &mut self.inflater, &mut out)?;
-                    break self.remember(at, out);
-                }
+            if let Some(base) = self.objects.base(at) {
+                chain.push(at);
+                at = base;
+            } else {
+                let mut out = Vec::new();
+                self.objects.stored(at, &mut self.inflater, &mut out)?;
+                break self.remember(at, out);
             }
         };
         let mut delta = Vec::new();

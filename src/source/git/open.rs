@@ -72,7 +72,7 @@ impl Repository {
             Err(_) => git_dir.clone(),
         };
         let config = read_config(&common_dir)?;
-        if config.string("extensions.refStorage").is_some_and(|v| v.to_string() == "reftable") {
+        if config.string("extensions.refStorage").is_some_and(|v| v == "reftable") {
             return Err(OpenError::Reftable(path.display().to_string()));
         }
         let hash = match config.string("extensions.objectFormat").map(|v| v.to_string()) {

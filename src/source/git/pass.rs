@@ -55,6 +55,15 @@ impl DeltaTrees {
         total
     }
 
+    /// An object that cannot be read takes all that are made of it along.
+    fn lose(&self, nr: Nr, lost: &(dyn Fn(Nr) + Sync)) {
+        let mut stack = vec![nr];
+        while let Some(nr) = stack.pop() {
+            lost(nr);
+            stack.extend(self.children(nr));
+        }
+    }
+
     /// Calls `visit` with every object of `kind` and its bytes, from all threads; `lost` with those that are corrupt or too
     /// large. `stop` ends it.
     pub fn for_each(
@@ -109,7 +118,7 @@ impl Worker {
                 return;
             }
             let Some(bytes) = self.bytes(objects, nr, base) else {
-                self.lose(trees, nr, lost);
+                trees.lose(nr, lost);
                 continue;
             };
             visit(nr, &bytes);
@@ -128,14 +137,5 @@ impl Worker {
         let mut out = Vec::new();
         delta.apply(&base, &mut out)?;
         Some(out)
-    }
-
-    /// An object that cannot be read takes all that are made of it along.
-    fn lose(&self, trees: &DeltaTrees, nr: Nr, lost: &(dyn Fn(Nr) + Sync)) {
-        let mut stack = vec![nr];
-        while let Some(nr) = stack.pop() {
-            lost(nr);
-            stack.extend(trees.children(nr));
-        }
     }
 }

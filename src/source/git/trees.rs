@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 /// An entry of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry<'a> {
+pub(super) struct Entry<'a> {
     pub kind: EntryKind,
     pub name: &'a [u8],
     pub id: &'a oid,
@@ -18,7 +18,7 @@ pub struct Entry<'a> {
 
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EntryKind {
+pub(super) enum EntryKind {
     Blob,
     Tree,
     /// A commit of a submodule: not of this repository.
@@ -26,7 +26,7 @@ pub enum EntryKind {
 }
 
 /// The entries of a tree's bytes; ends where they are corrupt.
-pub fn entries(bytes: &[u8], hash: gix::hash::Kind) -> impl Iterator<Item = Entry<'_>> {
+pub(super) fn entries(bytes: &[u8], hash: gix::hash::Kind) -> impl Iterator<Item = Entry<'_>> {
     let mut rest = bytes;
     let id_len = hash.len_in_bytes();
     std::iter::from_fn(move || {
@@ -109,11 +109,13 @@ impl Trees {
                 }
                 if wanted.collect_names {
                     let hash = hasher.hash_one(entry.name) | 1;
+                    #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
+                    let (low, high) = (hash as usize >> 1 & (RECENT - 1), (hash >> 32) as usize & (SHARDS - 1));
                     let known = RECENTLY.with_borrow_mut(|r| {
-                        let slot = &mut r[hash as usize >> 1 & (RECENT - 1)];
+                        let slot = &mut r[low];
                         std::mem::replace(slot, hash) == hash
                     });
-                    if !known && lock(&seen[hash as usize >> 32 & (SHARDS - 1)]).insert(hash) {
+                    if !known && lock(&seen[high]).insert(hash) {
                         lock(&names).push((entry.name.to_vec(), nr));
                     }
                 }
