@@ -1,0 +1,125 @@
+//! `keysift.toml`: what to leave out, which rules to switch off, own rules, limits and accepted gaps.
+
+use crate::support::{Tree, fill, github_token};
+
+fn tree() -> Tree {
+    let tree = Tree::new();
+    tree.write("src/a.txt", format!("T={}\n", github_token("a"))).write("vendor/lib/b.txt", format!("T={}\n", github_token("b")));
+    tree
+}
+
+#[test]
+fn exclude_and_disable() {
+    let tree = tree();
+    tree.write("k.toml", "exclude = [\"vendor/**\", \"k.toml\"]\n");
+    let report = tree.scan(&["-c", "k.toml"]);
+    assert_eq!((report.code, report.paths()), (1, vec!["src/a.txt"]));
+    assert!(report.complete(), "what was asked to be left out leaves the scan complete");
+    assert!(report.count("excluded", "excluded") >= 2, "{:#}", report.json);
+    // The command line adds to it.
+    assert_eq!(tree.scan(&["-c", "k.toml", "--exclude", "src/*"]).code, 0);
+    tree.write("k.toml", "disable = [\"github-*\"]\n");
+    assert_eq!(tree.scan(&["-c", "k.toml"]).paths(), [""; 0]);
+}
+
+#[test]
+fn own_rules_in_config() {
+    let tree = tree();
+    tree.write("k.toml", "[[rule]]\nid = \"acme\"\nformat_confidence = \"high\"\npattern = 'acme_[0-9a-z]{20}'\n");
+    tree.write("c.txt", format!("x {}\n", fill("acme_{base36:20}", "c")));
+    let report = tree.scan(&["-c", "k.toml", "c.txt"]);
+    assert_eq!(report.only()["rule_id"], "acme");
+    assert!(report.stderr.starts_with("k.toml:1: warning: rule `acme`: has not got"), "{}", report.stderr);
+}
+
+#[test]
+fn the_largest_size_of_a_file() {
+    let tree = tree();
+    tree.write("k.toml", "max_file_size = \"20\"\n").write("large.bin", [b'x'; 1500]);
+    let report = tree.scan(&["-c", "k.toml", "src", "large.bin"]);
+    assert_eq!((report.code, report.count("skipped", "too_large")), (3, 2));
+    // The flag is nearer than the file.
+    let report = tree.scan(&["-c", "k.toml", "src", "large.bin", "--max-file-size", "1kB"]);
+    assert_eq!((report.code, report.examples("skipped", "too_large")), (1, vec!["large.bin"]));
+}
+
+#[test]
+fn gaps_that_someone_accepts_stay_in_the_report() {
+    let tree = Tree::new();
+    tree.write("a/large.bin", [b'x'; 99]).write("b/large.bin", [b'x'; 99]).write("c.txt", "x");
+    let gap = |rest: &str| format!("[[accept_gap]]\nreason = \"too_large\"\nnote = \"disk images\"\n{rest}\n");
+    let run = |config: &str, now: &str| {
+        tree.write("k.toml", config);
+        tree.run(&["scan", "-f", "json", "a", "b", "c.txt", "-c", "k.toml", "--max-file-size", "50", "--now", now]).report()
+    };
+    let report = run(&gap(""), "2026-11-20");
+    assert_eq!((report.code, report.complete(), report.count("skipped", "too_large")), (0, true, 2));
+    assert_eq!(report.json["scan"]["skipped"][0]["accepted"], true);
+
+    // Paths are relative to what was scanned.
+    let report = run(&gap("path = \"**/small.bin\""), "2026-11-20");
+    assert_eq!((report.code, report.complete()), (3, false));
+
+    // The last day counts.
+    let until = gap("until = \"2026-11-20\"");
+    assert_eq!(run(&until, "2026-11-20").code, 0);
+    let late = run(&until, "2026-11-21");
+    assert_eq!((late.code, late.complete()), (3, false));
+    assert_eq!(late.stderr, "keysift: an accepted gap (too_large) has expired: disk images\n");
+}
+
+#[test]
+fn only_the_paths_that_a_gap_names_are_accepted() {
+    let tree = Tree::new();
+    tree.write("images/large.bin", [b'x'; 99]).write("other/large.bin", [b'x'; 99]);
+    tree.write("k.toml", "[[accept_gap]]\nreason = \"too_large\"\npath = \"images/**\"\nnote = \"n\"\n");
+    let report = tree.scan(&[".", "-c", "k.toml", "--max-file-size", "90"]);
+    assert_eq!((report.code, report.complete()), (3, false));
+    let run = tree.run(&["scan", ".", "-c", "k.toml", "--max-file-size", "90"]);
+    insta::assert_snapshot!("accepted-gap", run.transcript());
+}
+
+/// Each mistake in a config file, and the message a user reads.
+#[test]
+fn mistakes_in_a_config_file() {
+    let tree = Tree::new();
+    let mut told = String::new();
+    for text in [
+        "exclude = [\"a\"\n",
+        "\nmax_file_sise = \"1MB\"\n",
+        "max_file_size = \"many\"\n",
+        "max_file_size = 7\n",
+        "exclude = [\"a[b\"]\n",
+        "disable = [\"github-pat-clasic\"]\n",
+        "[[accept_gap]]\nreason = \"boredom\"\nnote = \"n\"\n",
+        "[[accept_gap]]\nreason = \"too_large\"\n",
+        "[[accept_gap]]\nreason = \"too_large\"\nnote = \"n\"\nuntil = \"soon\"\n",
+        "[[accept_gap]]\nreason = \"too_large\"\nnote = \"n\"\npaths = \"x\"\n",
+        "[[accept_gap]]\nreason = \"too_large\"\nnote = \"n\"\npath = \"a[b\"\n",
+        "\n\n[[rule]]\nid = \"acme\"\npattern = 'acme_[a-z]+'\n",
+    ] {
+        tree.write("k.toml", text);
+        let run = tree.run(&["scan", "-c", "k.toml"]);
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{text}: {}", run.printed());
+        told.push_str(&format!("{}\n{}\n", text.trim(), run.stderr));
+    }
+    insta::assert_snapshot!("config-mistakes", told);
+}
+
+#[test]
+fn a_config_file_that_is_not_there_or_no_text() {
+    let tree = Tree::new();
+    tree.write("bytes.toml", [0xff, 0xfe, 0]);
+    for file in ["gone.toml", "bytes.toml", "."] {
+        let run = tree.run(&["scan", "-c", file]);
+        assert_eq!(run.code, 2);
+        assert!(run.stderr.starts_with(&format!("keysift: {file}: cannot be read")), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_config_of_the_scanned_tree_is_not_obeyed_by_itself() {
+    let tree = tree();
+    tree.write("keysift.toml", "exclude = [\"**\"]\n").write(".keysift.toml", "exclude = [\"**\"]\n");
+    assert_eq!(tree.scan(&[]).paths(), ["src/a.txt", "vendor/lib/b.txt"]);
+}

@@ -1,0 +1,36 @@
+//! keysift as a user runs it: a small tree, the command, what it printed.
+//!
+//! - `help`: every help page
+//! - `reports`: the report formats, where they go, and that they come out the same each time
+//! - `input`: standard input and blobs fed as JSON lines
+//! - `gate`: what is reported, what fails a run, the exit codes
+//! - `rules`: choosing rules, own rules, `keysift rules …`
+//! - `config`: `keysift.toml`
+//! - `explain`: why a line is or is not a finding
+//! - `redaction`: no secret leaves by any way
+//! - `coverage`: what could not be looked at is told
+//! - `gitignore`: what git leaves untracked
+//! - `hostile`: names, folders and files made to do harm
+//! - `bounds`: time and memory
+//! - `locations`: lines, columns and offsets in every encoding, and across the chunks of large files
+//! - `fingerprints`: what keeps a finding's identity and what changes it
+//! - `interrupt`: Ctrl-C
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bounds;
+mod config;
+mod coverage;
+mod explain;
+mod fingerprints;
+mod gate;
+mod gitignore;
+mod help;
+mod hostile;
+mod input;
+mod interrupt;
+mod locations;
+mod redaction;
+mod reports;
+mod rules;
