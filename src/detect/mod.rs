@@ -21,7 +21,7 @@ pub mod window;
 pub use candidate::{ByteSpan, Candidate, Detected};
 
 use crate::rule::{Rule, RuleIndex, RuleSet, Scope};
-use prefilter::{AhoCorasickPrefilter, Hit, Prefilter};
+use prefilter::{Hit, Prefilter};
 use std::sync::OnceLock;
 use window::{ForRule, Windows};
 
@@ -80,7 +80,9 @@ impl Detector {
     pub fn detect(&self, bytes: &[u8], scratch: &mut Scratch) -> Detected {
         let keywords = self.prefilter.get_or_init(|| Keywords::of(&self.rules));
         scratch.hits.clear();
-        keywords.prefilter.find(bytes, &mut scratch.hits);
+        if !keywords.rules.is_empty() {
+            keywords.prefilter.find(bytes, &mut scratch.hits);
+        }
         scratch.windows.clear();
         for hit in &scratch.hits {
             for &index in &keywords.rules[hit.keyword as usize] {
@@ -137,7 +139,7 @@ impl Keywords {
                 of_word.push(vec![index]);
             }
         }
-        Self { prefilter: Box::new(AhoCorasickPrefilter::new(&words)), rules: of_word }
+        Self { prefilter: prefilter::for_words(&words), rules: of_word }
     }
 }
 

@@ -1,7 +1,19 @@
 //! Values that are code: the right-hand side of `password = getPassword()` is no password.
 
-use super::Subject;
-use crate::detect::assignment::Quote;
+use super::{Subject, language, shape};
+use crate::detect::assignment::{Operator, Quote};
+
+/// Whether an unquoted value stands in source code of a language that quotes its strings: not in a comment, not in a string.
+#[must_use]
+pub(super) fn in_source(subject: Subject<'_>) -> bool {
+    let Some(assignment) = subject.candidate.assignment else { return false };
+    let line = subject.line_before();
+    assignment.quote == Quote::None
+        && !matches!(assignment.operator, Operator::Flag | Operator::Element)
+        && language::quotes_strings(subject.path)
+        && !language::is_comment(line)
+        && !language::in_string(line)
+}
 
 /// What kind of code the value is, if it is code.
 #[must_use]
@@ -9,65 +21,63 @@ pub(super) fn code(subject: Subject<'_>) -> Option<&'static str> {
     let value = subject.value();
     let assignment = subject.candidate.assignment?;
     if assignment.quote != Quote::None {
-        return interpolation(value);
+        return in_quotes(value);
     }
-    let last = *value.last()?;
+    let (first, last) = (*value.first()?, *value.last()?);
     let has = |b: u8| value.contains(&b);
-    if has(b'(') && (has(b')') || value.ends_with(b"(")) && call(value) {
+    if has(b'(') && call(value) || subject.after().first() == Some(&b'(') {
         return Some("a call");
     }
-    if value.ends_with(b"{")
-        || value.ends_with(b"[")
-        || value.ends_with(b"(")
-        || value == b"[]"
-        || value == b"{}"
-        || last == b'>' && has(b'<')
+    let open = |opening: u8, closing: u8| first == opening && !has(closing);
+    if open(b'(', b')')
+        || open(b'[', b']')
+        || open(b'{', b'}')
+        || open(b'<', b'>')
+        || value.ends_with(b"})")
+        || value.ends_with(b"))")
     {
+        return Some("a piece of an expression");
+    }
+    if b"{[(".contains(&last) || value == b"[]" || value == b"{}" || last == b'>' && has(b'<') {
         return Some("an opening bracket or a type");
     }
-    if memchr::memmem::find(value, b" => ").is_some()
-        || memchr::memmem::find(value, b"->").is_some()
-        || memchr::memmem::find(value, b"::").is_some()
-    {
+    if contains(value, b" => ") || contains(value, b"->") || contains(value, b"::") {
         return Some("an expression");
     }
-    if has(b'[') && has(b']') && value[0].is_ascii_alphabetic() {
+    if has(b'[') && has(b']') && first.is_ascii_alphabetic() {
         return Some("an element of something");
     }
-    if let Some(at) = memchr::memmem::find(value, b" ")
-        && [
-            &b"|| "[..],
-            b"&& ",
-            b"+ ",
-            b"? ",
-            b"== ",
-            b"or ",
-            b"and ",
-            b"if ",
-            b"in ",
-            b"not ",
-            b"is ",
-            b"- ",
-            b"* ",
-            b"as ",
-            b"= ",
-        ]
-        .iter()
-        .any(|op| value[at + 1..].starts_with(op))
-    {
+    if operators(value) || begins_expression(value) {
         return Some("an expression");
     }
-    if [
-        &b"new "[..],
+    if contains(value, b".is") && has(b'=') {
+        return Some("an assignment");
+    }
+    dotted(value).then_some("a member of something")
+}
+
+fn contains(value: &[u8], piece: &[u8]) -> bool {
+    memchr::memmem::find(value, piece).is_some()
+}
+
+/// A first blank with an operator behind it.
+fn operators(value: &[u8]) -> bool {
+    const OPERATORS: [&[u8]; 16] = [
+        b"|| ", b"&& ", b"+ ", b"? ", b"== ", b"!= ", b"or ", b"and ", b"if ", b"in ", b"not ", b"is ", b"- ", b"* ", b"as ",
+        b"= ",
+    ];
+    memchr::memchr(b' ', value).is_some_and(|at| OPERATORS.iter().any(|op| value[at + 1..].starts_with(op)))
+}
+
+/// Keywords and members that expressions begin with; a mark such as `!` or `&` before a lower-case name.
+fn begins_expression(value: &[u8]) -> bool {
+    const STARTS: [&[u8]; 22] = [
+        b"new ",
         b"await ",
         b"function",
         b"lambda",
         b"return ",
         b"not ",
-        b"!",
-        b"&",
-        b"*",
-        b"@",
         b"self.",
         b"this.",
         b"ctx.",
@@ -82,45 +92,37 @@ pub(super) fn code(subject: Subject<'_>) -> Option<&'static str> {
         b"settings.",
         b"conf.",
         b"cfg.",
-    ]
-    .iter()
-    .any(|p| value.starts_with(p))
-        && !value.iter().skip(1).any(|b| b"!#%^".contains(b))
-        && !(value[0] == b'!' || value[0] == b'@' || value[0] == b'*' || value[0] == b'&')
-            | value.get(1).is_some_and(u8::is_ascii_lowercase)
-    {
-        return Some("an expression");
-    }
-    if subject.after().first() == Some(&b'(') {
-        return Some("a call");
-    }
-    if dotted(value) {
-        return Some("a member of something");
-    }
-    None
+        b"#include",
+        b"typeof ",
+    ];
+    let plain = !value.iter().skip(1).any(|b| b"!#%^".contains(b));
+    let marked = matches!(value[0], b'!' | b'@' | b'*' | b'&') && value.get(1).is_some_and(u8::is_ascii_lowercase);
+    let name_behind_mark = value[0] == b'&' && value[1..].iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    plain && (STARTS.iter().any(|p| value.starts_with(p)) || marked) || name_behind_mark
 }
 
 /// A name directly before the first bracket.
 fn call(value: &[u8]) -> bool {
     let Some(at) = value.iter().position(|b| *b == b'(') else { return false };
-    at == 0
-        || value[..at].iter().all(|b| {
-            b.is_ascii_alphanumeric()
-                || matches!(b, b'_' | b'.' | b'$' | b':' | b' ' | b'>' | b'-' | b'!' | b'&' | b'*' | b'?' | b'<')
-        })
+    let name = &value[..at];
+    let named = name.iter().all(|b| b.is_ascii_alphanumeric() || b"_.$:> -!&*?<@".contains(b));
+    // `Pa(ss)w0rd` is no call: a call ends with its bracket, or its end was cut off.
+    let closes = value
+        .iter()
+        .rposition(|b| *b == b')')
+        .is_none_or(|close| close + 1 == value.len() || b".,;)}]| ?".contains(&value[close + 1]));
+    (at == 0 || named) && closes
 }
 
-/// `a.b.c`: two or more identifiers.
+/// `a.b.c`: two or more identifiers, the last of them no word with digits in it.
 fn dotted(value: &[u8]) -> bool {
     let mut parts = 0;
     for part in value.split(|b| *b == b'.') {
-        let starts = part.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_');
+        let starts = part.first().is_some_and(|b| b.is_ascii_lowercase() || *b == b'_')
+            || parts > 0 && part.first().is_some_and(u8::is_ascii_alphabetic);
         let digits = part.iter().filter(|b| b.is_ascii_digit()).count();
-        if !starts
-            || digits > 2
-            || !part.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
-            || super::shape::Shape::of(part).surprise > 4.9
-        {
+        let plain = part.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+        if !starts || digits > usize::from(part.len() >= 6) || !plain || shape::Shape::of(part).surprise > 4.9 {
             return false;
         }
         parts += 1;
@@ -128,20 +130,37 @@ fn dotted(value: &[u8]) -> bool {
     parts >= 2
 }
 
-/// Strings that a program fills in.
-fn interpolation(value: &[u8]) -> Option<&'static str> {
-    let has = |text: &[u8]| memchr::memmem::find(value, text).is_some();
-    let formats = [&b"%s"[..], b"%d", b"%v", b"%q", b"%@", b"{0}", b"{1}", b"\\(", b"\" +", b"' +", b"\" .", b"' ."];
-    if formats.iter().any(|f| has(f)) {
+/// Strings that a program fills in, and code in strings.
+fn in_quotes(value: &[u8]) -> Option<&'static str> {
+    const FORMATS: [&[u8]; 12] = [b"%s", b"%d", b"%v", b"%q", b"%@", b"{0}", b"{1}", b"\\(", b"\" +", b"' +", b"\" .", b"' ."];
+    if FORMATS.iter().any(|f| contains(value, f))
+        || value.first() == Some(&b'+') && value.last().is_some_and(|b| b"+ ,".contains(b))
+    {
         return Some("a format string");
     }
     let braces = value.iter().position(|b| *b == b'{').zip(value.iter().rposition(|b| *b == b'}'));
     if let Some((open, close)) = braces
-        && open < close
+        && open + 1 < close
         && value[open + 1..close].iter().all(|b| b.is_ascii_alphanumeric() || b"_.:".contains(b))
-        && close > open + 1
     {
         return Some("a format string");
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_and_members_are_told_from_passwords() {
+        for text in
+            ["isEqual(a", "randstr(10)", "crypto.randomBytes(16).toString('hex')", "crypt($2, gen_salt('bf'))", "(required"]
+        {
+            assert!(call(text.as_bytes()), "{text}");
+        }
+        assert!(!call(b"Pa(ss)w0rd"));
+        assert!(dotted(b"user.password") && dotted(b"bn.accessKey") && !dotted(b"Cisco.Kid1") && !dotted(b"x9.Kq7z"));
+        assert!(begins_expression(b"&CVWords") && !begins_expression(b"&Xk9!"));
+    }
 }

@@ -8,18 +8,22 @@
 //! - `sample`: the value is published by its vendor as a sample
 //! - `expression`: the value is code that computes something
 //! - `name`: what the name says of the value
-//! - `shape`: what the value's text looks like
+//! - `shape`, `value`, `stock`: what the value's text looks like
+//! - `language`: what the line around it is
 //! - `weights`: how much each signal of a generic rule counts
 //! - `path`: what kind of file it stands in
 
 mod expression;
 mod generic;
+mod language;
 mod name;
 pub mod path;
 mod placeholder;
 mod reference;
 mod sample;
 mod shape;
+mod stock;
+mod value;
 mod weights;
 
 pub use path::PathClass;
@@ -148,16 +152,54 @@ pub fn judge(subject: Subject<'_>) -> Verdict {
     }
     match rule.kind {
         Kind::Generic => generic::judge(subject),
-        Kind::Connection => specific(subject, placeholder::word(value)),
-        Kind::Provider => specific(subject, None),
+        Kind::Connection => connection(subject),
+        Kind::Provider => specific(subject),
     }
 }
 
-/// The judgement of a rule whose format says something by itself.
-fn specific(subject: Subject<'_>, certain_placeholder: Option<&'static str>) -> Verdict {
-    if let Some(word) = certain_placeholder {
+/// The judgement of a rule whose format says where the secret is, and nothing of how it looks.
+fn connection(subject: Subject<'_>) -> Verdict {
+    let decoded = basic_auth_password(subject.value());
+    let value = decoded.as_deref().unwrap_or(subject.value());
+    if let Some(word) = placeholder::word(value) {
         return Verdict::rejected("placeholder", format!("`{word}` stands in for a password"));
     }
+    let mut verdict = specific(subject);
+    let verdict_is_medium = verdict.score >= MEDIUM;
+    let mut lower = |signal, text: &str, weight: f32| {
+        verdict.score = (verdict.score + weight).max(0.0);
+        verdict.reasons.push(Reason { signal, text: text.to_owned(), weight });
+    };
+    let around = &subject.blob[subject.candidate.span.start..subject.candidate.secret.start];
+    let letters = value.iter().filter(|b| b.is_ascii_alphabetic()).count();
+    if value.len() >= 3 && memchr::memmem::find(around, value).is_some() {
+        lower("repeats-user", "the same word as the user or the database", -0.4);
+    } else if stock::share(value, b"") == stock::Share::All {
+        lower("stock", "made of nothing but stock words", -0.4);
+    } else if value.len() <= 3 || value.len() <= 4 && letters == value.len() {
+        lower("tiny", "four characters or fewer", -0.3);
+    } else if value.iter().all(u8::is_ascii_digit) && value.len() <= 6 {
+        lower("short-number", "a short number", -0.3);
+    }
+    if value.iter().filter(|b| !b.is_ascii()).count() * 3 > value.len() {
+        lower("foreign", "text outside ASCII", -0.4);
+    }
+    if verdict_is_medium && value::is_hash(value) {
+        lower("hash", "the hash of a password", -0.3);
+    }
+    verdict
+}
+
+/// The password in `user:password` behind base64, as HTTP's basic authentication sends it.
+fn basic_auth_password(value: &[u8]) -> Option<Vec<u8>> {
+    use base64::Engine as _;
+    let pair = base64::engine::general_purpose::STANDARD.decode(value).ok()?;
+    let colon = pair.iter().position(|b| *b == b':')?;
+    pair.iter().all(|b| b.is_ascii_graphic() || *b == b' ').then(|| pair[colon + 1..].to_vec())
+}
+
+/// The judgement of a rule whose format says something by itself.
+fn specific(subject: Subject<'_>) -> Verdict {
     let base: f32 = match subject.rule.format_confidence {
         Confidence::High => 0.92,
         Confidence::Medium => 0.65,

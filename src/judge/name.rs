@@ -18,6 +18,10 @@ pub(super) struct Name {
     pub qualified: bool,
     /// Words that speak of tests and samples.
     pub sample: bool,
+    /// Five words or more: the identifier of a message or a constant.
+    pub many: bool,
+    /// One word.
+    pub alone: bool,
 }
 
 /// Words after the secret word that make it something else.
@@ -520,6 +524,8 @@ pub(super) fn read(name: &[u8]) -> Name {
         .or_else(|| fused_head(&words[secret_at]));
     out.public = words.iter().find_map(|w| PUBLIC.iter().find(|p| **p == w.as_str()).copied());
     out.sample = words.iter().any(|w| SAMPLES.contains(&w.as_str()));
+    out.many = words.len() >= 5;
+    out.alone = words.len() == 1;
     out.qualified = words.iter().enumerate().any(|(i, w)| i != secret_at && QUALIFIERS.contains(&w.as_str()))
         || FUSED.iter().any(|f| words[secret_at].contains(f));
     let weak = matches!(
@@ -528,6 +534,12 @@ pub(super) fn read(name: &[u8]) -> Name {
     );
     out.bare = weak && !out.qualified;
     out
+}
+
+/// Whether a name speaks of a phrase rather than a word.
+#[must_use]
+pub(super) fn is_phrase(name: &[u8]) -> bool {
+    name.windows(6).any(|w| w.eq_ignore_ascii_case(b"phrase"))
 }
 
 const SECRET_WORDS: &[&str] = &["pw", "pwd", "psk", "pass"];

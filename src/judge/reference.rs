@@ -111,7 +111,7 @@ const FORMS: &[(Form, &str)] = &[
     (Begins("secret://"), "a secret store"),
     (Begins("secretsmanager:"), "AWS Secrets Manager"),
     (Begins("/run/secrets/"), "a Docker secret"),
-    (Begins("file://"), "a file"),
+    (Begins("file:/"), "a file"),
     (Begins("classpath:"), "a file"),
     (Begins("sha512-"), "a digest"),
     (Begins("sha256-"), "a digest"),
@@ -138,6 +138,9 @@ pub(super) fn system(value: &[u8], subject: Subject<'_>) -> Option<&'static str>
     if google_secret(text) {
         return Some("Google Secret Manager");
     }
+    if template(text) {
+        return Some("a template");
+    }
     if variable(text) {
         return Some("a variable");
     }
@@ -146,6 +149,19 @@ pub(super) fn system(value: &[u8], subject: Subject<'_>) -> Option<&'static str>
         return Some("a CI service (public-key encrypted)");
     }
     None
+}
+
+/// `sk_live_{alnum:24}`, `{[a-z]:5}`, `{{one}}`: a place with a length, filled in later.
+fn template(text: &[u8]) -> bool {
+    text.iter().enumerate().filter(|(_, b)| **b == b'{').any(|(open, _)| {
+        let Some(len) = text[open + 1..].iter().position(|b| *b == b'}') else { return false };
+        let inside = &text[open + 1..open + 1 + len];
+        let Some(colon) = inside.iter().rposition(|b| *b == b':') else { return false };
+        let (name, length) = (&inside[..colon], &inside[colon + 1..]);
+        let named = name.iter().all(u8::is_ascii_alphanumeric) && name.first().is_some_and(u8::is_ascii_alphabetic);
+        let set = name.first() == Some(&b'[') && name.last() == Some(&b']');
+        (named || set) && (1..=5).contains(&length.len()) && length.iter().all(u8::is_ascii_digit)
+    })
 }
 
 fn google_secret(text: &[u8]) -> bool {

@@ -38,22 +38,11 @@ impl Shape {
         shape.surprise = surprise(value);
         shape
     }
-
-    /// How many of lower case, upper case, digits and symbols occur.
-    #[must_use]
-    pub(super) fn classes(&self) -> usize {
-        [self.lower, self.upper, self.digits, self.symbols].iter().filter(|n| **n > 0).count()
-    }
-
-    /// Letters alone.
-    #[must_use]
-    pub(super) const fn letters_only(&self) -> bool {
-        self.lower + self.upper == self.len
-    }
 }
 
 /// Mean bits a character under the bigram model.
-fn surprise(value: &[u8]) -> f32 {
+#[must_use]
+pub(super) fn surprise(value: &[u8]) -> f32 {
     const OTHER: usize = 27;
     let class = |b: u8| match b {
         b'a'..=b'z' => usize::from(b - b'a'),
@@ -83,18 +72,6 @@ pub(super) fn is_hex(value: &[u8]) -> bool {
 pub(super) fn is_uuid(value: &[u8]) -> bool {
     value.len() == 36
         && value.iter().enumerate().all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() })
-}
-
-/// Words of letters joined by one of `_ - . : /` or by camel case, with at most a short number: an identifier.
-#[must_use]
-pub(super) fn is_identifier(value: &[u8], shape: &Shape) -> bool {
-    let joins = value.iter().filter(|b| matches!(b, b'_' | b'-' | b'.' | b':' | b'/' | b'$')).count();
-    shape.symbols == joins
-        && shape.spaces == 0
-        && shape.other == 0
-        && shape.digits <= 1 + shape.len / 16
-        && value[0].is_ascii_alphabetic()
-        && shape.surprise < 4.6
 }
 
 /// A file or URL path.
@@ -128,15 +105,29 @@ pub(super) fn is_path(value: &[u8]) -> bool {
     ]
     .iter()
     .any(|e| value.to_ascii_lowercase().ends_with(e));
-    scheme || drive || ending || begins && (slashes >= 2 || Shape::of(value).surprise < 4.4)
+    scheme || drive || ending || is_email(value) || begins && (slashes >= 2 || Shape::of(value).surprise < 4.4)
 }
 
-/// `1.2.3`, `2024-01-31`, `10.0.0.1:8080`, times: digits and separators.
+/// An address of mail with a domain that has an ending of letters.
+fn is_email(value: &[u8]) -> bool {
+    let Some(at) = value.iter().position(|b| *b == b'@') else { return false };
+    let (user, domain) = (&value[..at], &value[at + 1..]);
+    let Some(dot) = domain.iter().rposition(|b| *b == b'.') else { return false };
+    let plain = |text: &[u8]| !text.is_empty() && text.iter().all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(b));
+    plain(user) && plain(domain) && domain.len() - dot >= 3 && domain[dot + 1..].iter().all(u8::is_ascii_alphabetic)
+}
+
+/// `1.2.3`, `^7.1`, `0x7f`, `-0xfU`, `2024-01-31`, `10.0.0.1:8080`, times: digits and separators.
 #[must_use]
 pub(super) fn is_number_like(shape: &Shape, value: &[u8]) -> bool {
+    let text = value.strip_prefix(b"-").unwrap_or(value);
+    if let Some(digits) = text.strip_prefix(b"0x").or_else(|| text.strip_prefix(b"0X")) {
+        let number = digits.split(|b| matches!(b, b' ' | b'_' | b'u' | b'U' | b'L')).next().unwrap_or_default();
+        return number.len() <= 16 && number.iter().all(u8::is_ascii_hexdigit);
+    }
     shape.lower + shape.upper <= 1
         && shape.digits > 0
-        && value.iter().all(|b| b.is_ascii_alphanumeric() || b"+-.:/, _%".contains(b))
+        && value.iter().all(|b| b.is_ascii_alphanumeric() || b"+-.:/, _%^~<>=*".contains(b))
 }
 
 #[cfg(test)]
@@ -146,7 +137,7 @@ mod tests {
     #[test]
     fn random_text_surprises_more_than_words() {
         let words = ["password", "userAuthenticationToken", "application_secret_key", "localhost", "Enter your password"];
-        let random = ["k3Xv9Qm1Zr7Tb5Wp", "xq7vzkjw9fhq", "9f86d081884c7d659a2feaa0c55ad015", "Zx8QwK2vLpJ7"];
+        let random = ["k3Xv9Qm1Zr7Tb5Wp", "xq7vzkjw9fhq", "Zx8QwK2vLpJ7"];
         for w in words {
             for r in random {
                 assert!(surprise(w.as_bytes()) + 0.5 < surprise(r.as_bytes()), "{w} {r}");
@@ -156,14 +147,8 @@ mod tests {
 
     #[test]
     fn kinds_of_text() {
-        for (text, id, path) in [
-            ("user.password", true, false),
-            ("/etc/ssl/key.pem", false, true),
-            ("Summer2024!", false, false),
-            ("com.example.AuthToken", true, false),
-        ] {
-            let shape = Shape::of(text.as_bytes());
-            assert_eq!(is_identifier(text.as_bytes(), &shape), id, "{text}");
+        for (text, path) in [("user.password", false), ("/etc/ssl/key.pem", true), ("Summer2024!", false), ("a@b.example", true)]
+        {
             assert_eq!(is_path(text.as_bytes()), path, "{text}");
         }
     }

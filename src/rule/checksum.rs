@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const BASE36: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 const BASE58: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const BECH32: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 
 /// Whether the checksum in `secret` is right; `None` where it has no place for one.
@@ -13,6 +14,11 @@ const BECH32: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 pub fn verify(kind: ChecksumKind, secret: &[u8]) -> Option<bool> {
     if let ChecksumKind::Base58Check = kind {
         return base58check(secret);
+    }
+    if let ChecksumKind::Nkey = kind {
+        let bytes = base32(secret)?;
+        let (payload, sum) = bytes.split_at_checked(34)?;
+        return Some(sum == crc16(payload).to_le_bytes());
     }
     let tail = tail_len(kind);
     let body = secret.get(..secret.len().checked_sub(tail)?)?;
@@ -45,6 +51,16 @@ pub fn complete(kind: ChecksumKind, body: &str) -> Option<String> {
         }
         ChecksumKind::Gitlab => Some(in_base(crc(body), BASE36, 7)),
         ChecksumKind::AgeBech32 => bech32(body),
+        ChecksumKind::Nkey => {
+            // 54 of 58 characters are 270 of the payload's 272 bits; the other two are left 0.
+            let mut bits = base32_bits(body.as_bytes())?;
+            bits.extend([0; 2]);
+            let sum = crc16(&octets(&bits));
+            bits.extend(sum.to_le_bytes().iter().flat_map(|b| (0..8).rev().map(move |i| (b >> i) & 1)));
+            bits.resize(290, 0);
+            let digit = |five: &[u8]| char::from(BASE32[five.iter().fold(0, |n, b| 2 * n + usize::from(*b))]);
+            Some(bits[270..].chunks(5).map(digit).collect())
+        }
         ChecksumKind::Base58Check => None,
     }
 }
@@ -54,7 +70,7 @@ const fn tail_len(kind: ChecksumKind) -> usize {
         ChecksumKind::Github | ChecksumKind::Vercel | ChecksumKind::Confluent | ChecksumKind::AgeBech32 => 6,
         ChecksumKind::Gitlab => 7,
         ChecksumKind::Cloudflare | ChecksumKind::Grafana | ChecksumKind::Atlassian | ChecksumKind::Zuplo => 8,
-        ChecksumKind::Base58Check => 0,
+        ChecksumKind::Base58Check | ChecksumKind::Nkey => 0,
     }
 }
 
@@ -92,6 +108,32 @@ fn bech32_polymod(values: &[u8]) -> u32 {
         let top = sum >> 25;
         let next = ((sum & 0x01ff_ffff) << 5) ^ u32::from(v);
         GENERATOR.iter().enumerate().filter(|(i, _)| (top >> i) & 1 == 1).fold(next, |acc, (_, g)| acc ^ g)
+    })
+}
+
+/// The bits of a base32 text (RFC 4648, no padding).
+fn base32_bits(text: &[u8]) -> Option<Vec<u8>> {
+    let mut bits = Vec::with_capacity(5 * text.len());
+    for c in text {
+        let digit = BASE32.iter().position(|d| d == c)?;
+        bits.extend((0..5).rev().map(|i| u8::from((digit >> i) & 1 == 1)));
+    }
+    Some(bits)
+}
+
+/// Whole bytes of `bits`; what is left over is dropped.
+fn octets(bits: &[u8]) -> Vec<u8> {
+    bits.chunks_exact(8).map(|eight| eight.iter().fold(0, |n, b| 2 * n + b)).collect()
+}
+
+fn base32(text: &[u8]) -> Option<Vec<u8>> {
+    base32_bits(text).map(|bits| octets(&bits))
+}
+
+/// CRC-16 as NATS' nkeys use it (XMODEM: polynomial 0x1021, begins with 0).
+fn crc16(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |crc, b| {
+        (0..8).fold(crc ^ u16::from(*b) << 8, |crc: u16, _| if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 })
     })
 }
 
@@ -147,14 +189,20 @@ mod tests {
             (ChecksumKind::Zuplo, format!("zpka_{}_", "a1b2".repeat(8))),
             (ChecksumKind::Confluent, format!("cflt{}", "aB3".repeat(18))),
             (ChecksumKind::Gitlab, format!("glpat-{}.01.1w", "aB3".repeat(9))),
+            (ChecksumKind::Nkey, format!("SUAC{}", "K7WX5".repeat(10))),
         ] {
             let sum = complete(kind, &body).expect("the body has the format");
             let token = format!("{body}{sum}");
             assert_eq!(verify(kind, token.as_bytes()), Some(true), "{kind:?}");
             let mut other = token.into_bytes();
-            other[12] ^= 1;
+            other[12] = if other[12] == b'3' { b'5' } else { b'3' };
             assert_eq!(verify(kind, &other), Some(false), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn crc16_is_that_of_xmodem() {
+        assert_eq!(crc16(b"123456789"), 0x31c3);
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub enum Operator {
     Comma,
     /// `name("value")`
     Call,
+    /// `name("user", "value")`, where the name speaks of credentials.
+    Argument,
     /// `<name>value</name>`
     Element,
     /// `--name value`
@@ -100,12 +102,17 @@ impl Scanner {
             if hit.start() < done {
                 continue;
             }
-            let name = parse::name_around(bytes, hit.start(), hit.end());
+            // `login(` ends with a bracket that is no part of the name.
+            let end = hit.end() - usize::from(bytes[hit.end() - 1] == b'(');
+            let name = parse::name_around(bytes, hit.start(), end);
             done = name.end;
             at = at.max(name.end);
+            // Most names bind nothing: that is told faster than what they speak of.
+            let is_login = || class_of(name.of(bytes)) == Some(AssignmentClass::Credential);
+            let Some(parsed) = parse::binding(bytes, name, &is_login) else { continue };
             let Some(class) = class_of(name.of(bytes)) else { continue };
+            let class = if parsed.operator == Operator::Argument { AssignmentClass::Password } else { class };
             let Some(rule) = self.rules[place(class)] else { continue };
-            let Some(parsed) = parse::binding(bytes, name) else { continue };
             let secret = parsed.value;
             if secret.len() < MIN_VALUE || secret.len() > MAX_VALUE {
                 continue;
@@ -180,6 +187,25 @@ mod tests {
             ("password =\n    \"hunter22\"", "password", "hunter22", O::Equals),
             ("Client Secret: hunter22", "Client Secret", "hunter22", O::Colon),
             ("requirepass hunter22\n", "requirepass", "hunter22", O::Keyword),
+            ("#define WIFI_PASSWORD \"hunter22\"", "WIFI_PASSWORD", "hunter22", O::Keyword),
+            ("ENV DB_PASSWORD hunter22\n", "DB_PASSWORD", "hunter22", O::Keyword),
+            ("set -x KEYSTORE_PASS hunter22\n", "KEYSTORE_PASS", "hunter22", O::Keyword),
+            ("  keyPassword 'hunter22'\n", "keyPassword", "hunter22", O::Keyword),
+            ("{:user x :password \"hunter22\"}", "password", "hunter22", O::Keyword),
+            ("set :password, 'hunter22'", "password", "hunter22", O::Comma),
+            ("fill_in 'Password', with: 'hunter22'", "Password", "hunter22", O::Pair),
+            ("char router_pass[] = \"hunter22\";", "router_pass", "hunter22", O::Equals),
+            ("Dim password As String = \"hunter22\"", "password", "hunter22", O::Equals),
+            ("public string SmtpPassword { get; set; } = \"hunter22\";", "SmtpPassword", "hunter22", O::Equals),
+            ("<property name=\"db.password\">hunter22</property>", "db.password", "hunter22", O::Element),
+            ("<meta-data android:name=\"x.API_KEY\" android:value=\"hunter22\"/>", "x.API_KEY", "hunter22", O::Pair),
+            ("\"adminPassword\": {\n  \"value\": \"hunter22\"\n}", "adminPassword", "hunter22", O::Pair),
+            ("variable \"db_password\" {\n  type = string\n  default = \"hunter22\"\n}", "db_password", "hunter22", O::Pair),
+            ("const p = x.password || \"hunter22\"", "x.password", "hunter22", O::Equals),
+            ("const PASSWORD = process.env.PASS || \"hunter22\";", "PASSWORD", "hunter22", O::Equals),
+            ("req.SetBasicAuth(\"metrics\", \"hunter22\")", "req.SetBasicAuth", "hunter22", O::Argument),
+            ("ftp.login('acme', 'hunter22');", "ftp.login", "hunter22", O::Argument),
+            ("requests.get(u, auth=('acme', 'hunter22'))", "auth", "hunter22", O::Argument),
         ] {
             assert_eq!(values(text), [(name.to_owned(), value.to_owned(), operator)], "{text}");
         }

@@ -82,26 +82,34 @@ fn leading_word(bytes: &[u8], from: usize) -> usize {
     if LEADING.iter().any(|l| word.eq_ignore_ascii_case(l)) { begin } else { from }
 }
 
-/// What is bound to `name`, if anything is.
-pub(super) fn binding(bytes: &[u8], name: ByteSpan) -> Option<Binding> {
+/// What is bound to `name`, if anything is. `is_login` tells whether a call of that name takes a user and a password.
+pub(super) fn binding(bytes: &[u8], name: ByteSpan, is_login: &dyn Fn() -> bool) -> Option<Binding> {
     let reader = Reader { bytes, limit: bytes.len().min(name.end + MAX_VALUE + 3 * MAX_BLANKS) };
     let (at, closed) = reader.closers(name.end);
     if reader.at(at) == Some(b'(') && !closed {
-        return reader.call(at + 1);
+        return is_login().then(|| reader.second_literal(at + 1)).flatten().or_else(|| reader.call(at + 1));
     }
-    if name.start > 0 && matches!(bytes[name.start - 1], b'<' | b':') && reader.at(at) == Some(b'>') && !closed {
+    let before = name.start.checked_sub(1).map_or(b' ', |i| bytes[i]);
+    if reader.at(at) == Some(b'>') && (closed && is_quote(before) || !closed && matches!(before, b'<' | b':')) {
         return reader.element(at + 1);
     }
     if let Some(value) = reader.pair(at) {
         return reader.value(value, Operator::Pair, false);
     }
     let after_blanks = reader.blanks(at);
-    if let Some((operator, next)) = reader.operator(after_blanks, closed) {
+    if let Some(value) = reader.block(after_blanks, closed) {
+        return reader.literal(value, Operator::Pair, None);
+    }
+    if let Some((operator, next)) = reader.operator(after_blanks, closed || before == b':') {
         let line_start = reader.starts_line(name.start);
-        return reader.typed(operator, next, line_start).or_else(|| reader.value(next, operator, line_start));
+        return is_login()
+            .then(|| reader.second_of_call(next))
+            .flatten()
+            .or_else(|| reader.typed(operator, next, line_start))
+            .or_else(|| reader.value(next, operator, line_start));
     }
     if after_blanks > at {
-        return reader.keyword(name, after_blanks);
+        return reader.keyword(name, after_blanks).or_else(|| reader.declared(after_blanks));
     }
     None
 }
@@ -137,6 +145,7 @@ impl Reader<'_> {
         let mut closed = false;
         for _ in 0..3 {
             match self.at(at) {
+                Some(b'[') if !closed && self.at(at + 1) == Some(b']') => at += 2,
                 Some(b) if is_quote(b) => {
                     closed = true;
                     at += 1;
@@ -169,17 +178,65 @@ impl Reader<'_> {
         self.bare(start, end, Operator::Element, false)
     }
 
+    /// `"user", "value")` behind an opening bracket: the second of two literals.
+    fn second_literal(&self, at: usize) -> Option<Binding> {
+        let user = self.literal(self.blanks(at), Operator::Argument, None)?;
+        let comma = self.blanks(user.value.end + 1);
+        if self.at(comma) != Some(b',') {
+            return None;
+        }
+        let second = self.skip(comma + 1, MAX_BLANKS, |b| b.is_ascii_whitespace());
+        let found = self.literal(second, Operator::Argument, None)?;
+        matches!(self.at(self.blanks(found.value.end + 1)), Some(b')' | b']' | b',')).then_some(found)
+    }
+
+    /// `("user", "value")` or `Name("user", "value")` behind an operator.
+    fn second_of_call(&self, at: usize) -> Option<Binding> {
+        let open = self.skip(self.blanks(at), 48, |b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b' '));
+        (self.at(open) == Some(b'(')).then(|| self.second_literal(open + 1)).flatten()
+    }
+
+    /// Where the value begins in `"NAME": {"value": "` and `"NAME" { … default = "`.
+    fn block(&self, at: usize, closed: bool) -> Option<usize> {
+        let space = |at: usize| self.skip(at, MAX_BLANKS, |b| b.is_ascii_whitespace());
+        if !closed {
+            return None;
+        }
+        if self.at(at) == Some(b'{') {
+            let end = self.skip(at, 200, |b| b != b'}');
+            let found = find(&self.bytes[at..end], b"default")?;
+            let next = self.blanks(at + found + 7);
+            return (self.at(next) == Some(b'=')).then(|| self.blanks(next + 1));
+        }
+        let open = self.blanks(at + 1);
+        (self.at(at) == Some(b':') && self.at(open) == Some(b'{'))
+            .then(|| self.pair(space(open + 1)).map(|v| self.blanks(v)))
+            .flatten()
+    }
+
+    /// `NAME As String = "value"`, `NAME string = 'value'`, `NAME { get; set; } = "value"`: a type between name and operator.
+    fn declared(&self, at: usize) -> Option<Binding> {
+        let end = self.skip(at, MAX_BLANKS, |b| b.is_ascii_alphanumeric() || b" _.;{}[]*&<>".contains(&b));
+        if self.at(end) != Some(b'=') || matches!(self.at(end + 1), Some(b'=' | b'>' | b'~')) {
+            return None;
+        }
+        let literal = self.blanks(end + 1);
+        self.at(literal).filter(|b| is_quote(*b)).and_then(|_| self.quoted(literal, Operator::Equals, None))
+    }
+
     /// Where the value begins in `NAME" value="`, `NAME, "value": "` or `NAME\n  value: `.
     fn pair(&self, at: usize) -> Option<usize> {
         let mut at = self.skip(at, MAX_BLANKS, |b| b.is_ascii_whitespace() || b == b',');
         if self.at(at).is_some_and(is_quote) {
             at += 1;
         }
-        let word = self.bytes.get(at..at + 5)?;
-        if !word.eq_ignore_ascii_case(b"value") {
-            return None;
+        if self.starts(at, b"android:") {
+            at += 8;
         }
-        at += 5;
+        at += [&b"value"[..], b"with"]
+            .iter()
+            .find(|w| self.bytes.get(at..at + w.len()).is_some_and(|t| t.eq_ignore_ascii_case(w)))?
+            .len();
         if self.at(at).is_some_and(is_quote) {
             at += 1;
         }
@@ -193,6 +250,7 @@ impl Reader<'_> {
         match (three, two) {
             (b"===" | b"!==", _) => return Some((Operator::Comparison, at + 3)),
             (b"||=" | b"??=", _) => return Some((Operator::Equals, at + 3)),
+            (_, b"||" | b"??") => return Some((Operator::Equals, at + 2)),
             (_, b"==" | b"!=" | b"=~" | b"<>") => return Some((Operator::Comparison, at + 2)),
             (_, b"=>") => return Some((Operator::Arrow, at + 2)),
             (_, b":=" | b"?=" | b"+=" | b"<-" | b".=") => return Some((Operator::Equals, at + 2)),
@@ -236,10 +294,14 @@ impl Reader<'_> {
             return self.at(next).filter(|b| is_quote(*b)).and_then(|_| self.quoted(next, operator, None));
         }
         if let Some(found) = self.literal(start, operator, None) {
-            return Some(found);
+            // `key="NAME" value="…"`: what is bound here is the name of what comes next.
+            return (self.pair(found.value.end + 1).is_none() || operator == Operator::Pair).then_some(found);
         }
         if matches!(operator, Operator::Comma | Operator::Call | Operator::Comparison | Operator::Arrow) {
             return None;
+        }
+        if let Some(found) = self.fallback(start, operator) {
+            return Some(found);
         }
         if line_start || operator == Operator::Pair {
             let mut end = self.skip(start, MAX_VALUE, |b| b != b'\n' && b != b'\r');
@@ -255,6 +317,15 @@ impl Reader<'_> {
             !b.is_ascii_whitespace() && !is_quote(b) && !matches!(b, b',' | b';' | b'&' | b')' | b'}' | b'<' | b'>' | b'|')
         });
         self.bare(start, end, operator, false)
+    }
+
+    /// The literal in `variable || "value"`, `variable ?? "value"` and `variable or "value"`.
+    fn fallback(&self, at: usize, operator: Operator) -> Option<Binding> {
+        let end = self.skip(at, 80, |b| b.is_ascii_alphanumeric() || b"_.[]()'\"$:-".contains(&b));
+        let next = self.blanks(end);
+        let word = [&b"||"[..], b"??", b"or ", b"?:"].into_iter().find(|word| end > at && self.starts(next, word))?;
+        let literal = self.blanks(next + word.len());
+        self.at(literal).filter(|b| is_quote(*b)).and_then(|_| self.quoted(literal, operator, None))
     }
 
     fn bare(&self, start: usize, mut end: usize, operator: Operator, whole_line: bool) -> Option<Binding> {
@@ -305,6 +376,9 @@ impl Reader<'_> {
             _ => Quote::Backtick,
         };
         let triple = !escaped && self.at(at + 1) == Some(mark) && self.at(at + 2) == Some(mark);
+        if triple && quote == Quote::Backtick {
+            return None;
+        }
         let start = at + if triple { 3 } else { 1 + usize::from(escaped) };
         let mut end = start;
         loop {
@@ -343,8 +417,19 @@ impl Reader<'_> {
             };
             return self.at(quoted).filter(|b| is_quote(*b)).and_then(|_| self.quoted(quoted, Operator::Keyword, None));
         }
-        if self.at(at).is_some_and(is_quote) && text.eq_ignore_ascii_case(b"password") {
+        let keyworded = name.start > 0 && self.bytes[name.start - 1] == b':';
+        if self.at(at).is_some_and(is_quote) && (text.eq_ignore_ascii_case(b"password") || keyworded) {
             return self.quoted(at, Operator::Keyword, None);
+        }
+        // `#define NAME "value"`, `ENV NAME value`, `keyPassword 'value'`: all there is on the line.
+        if let Some(directive) = self.directive(name.start) {
+            let found = self.literal(at, Operator::Keyword, None).or_else(|| {
+                let end = self.skip(at, MAX_VALUE, |b| !b.is_ascii_whitespace());
+                directive.then(|| self.bare(at, end, Operator::Keyword, true)).flatten()
+            })?;
+            let rest =
+                self.skip(found.value.end + usize::from(found.quote != Quote::None), MAX_BLANKS, |b| is_blank(b) || b == b';');
+            return (directive || matches!(self.at(rest), None | Some(b'\n' | b'\r'))).then_some(found);
         }
         // `requirepass value`: the first of two words that are the whole line.
         let begins_line = name.start == 0 || self.bytes[name.start - 1] == b'\n';
@@ -355,6 +440,18 @@ impl Reader<'_> {
         let end = self.skip(at, MAX_VALUE, |b| !b.is_ascii_whitespace());
         let rest = self.blanks(end);
         matches!(self.at(rest), None | Some(b'\n' | b'\r')).then(|| self.bare(at, end, Operator::Keyword, true)).flatten()
+    }
+
+    /// Whether the name at `at` is the first word of its line (`Some(false)`) or stands behind `#define`, `ENV`, `set -x` and
+    /// their like (`Some(true)`).
+    fn directive(&self, at: usize) -> Option<bool> {
+        let from = at.saturating_sub(64);
+        let begin = self.bytes[from..at].iter().rposition(|b| *b == b'\n').map_or(from, |n| from + n + 1);
+        match self.bytes[begin..at].trim_ascii() {
+            b"" if begin > from || from == 0 => Some(false),
+            b"#define" | b"# define" | b"ENV" | b"setenv" | b"set -x" | b"set -gx" | b"set -Ux" | b"set" => Some(true),
+            _ => None,
+        }
     }
 
     /// Whether nothing but what introduces a configuration line stands before `at` on its line.

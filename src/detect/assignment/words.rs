@@ -3,7 +3,7 @@
 use crate::rule::AssignmentClass;
 
 /// What the scanner looks for, in the three cases that people write. Each is a piece of a word.
-pub(super) const FRAGMENTS: [&str; 46] = [
+pub(super) const FRAGMENTS: [&str; 48] = [
     "pass",
     "Pass",
     "PASS",
@@ -50,10 +50,12 @@ pub(super) const FRAGMENTS: [&str; 46] = [
     "PAROL",
     "salt",
     "SALT",
+    "login(",
+    "Login(",
 ];
 
 /// Words that contain a fragment and speak of something else.
-const INNOCENT: [&str; 34] = [
+const INNOCENT: [&str; 41] = [
     "passenger",
     "passive",
     "passion",
@@ -88,6 +90,13 @@ const INNOCENT: [&str; 34] = [
     "credit",
     "parole",
     "saltstack",
+    "minipass",
+    "passthrough",
+    "passthru",
+    "onepass",
+    "passlib",
+    "keycloak",
+    "keychain",
 ];
 
 /// The class that a name belongs to; `None` where it speaks of something else altogether.
@@ -115,6 +124,11 @@ pub fn class_of(name: &[u8]) -> Option<AssignmentClass> {
     .filter_map(|(word, class)| memchr::memmem::rfind(&lower, word.as_bytes()).map(|at| (at, class)))
     .max_by_key(|(at, _)| *at)
     .map(|(_, class)| class)
+    .or_else(|| {
+        // Names that end in them speak of credentials, though they begin with an innocent word or with none.
+        let ends = |word: &[u8]| name.len() >= word.len() && name[name.len() - word.len()..].eq_ignore_ascii_case(word);
+        (ends(b"authorization") || ends(b"login")).then_some(AssignmentClass::Credential)
+    })
 }
 
 /// Overwrites every `word` in `text`.

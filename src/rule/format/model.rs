@@ -129,11 +129,12 @@ pub enum ChecksumKind {
     Gitlab,
     AgeBech32,
     Base58Check,
+    Nkey,
 }
 
 impl ChecksumKind {
     /// All families with their names in rule files.
-    pub const NAMES: [(&'static str, Self); 10] = [
+    pub const NAMES: [(&'static str, Self); 11] = [
         ("github-crc32", Self::Github),
         ("vercel-crc32", Self::Vercel),
         ("cloudflare-crc32", Self::Cloudflare),
@@ -144,6 +145,7 @@ impl ChecksumKind {
         ("gitlab-crc32", Self::Gitlab),
         ("age-bech32", Self::AgeBech32),
         ("base58check", Self::Base58Check),
+        ("nkey-crc16", Self::Nkey),
     ];
 }
 

@@ -1,26 +1,12 @@
-//! The prefilter: one pass over a blob that finds which keywords of all rules occur, and where.
+//! The reference prefilter: the aho-corasick crate.
 
+use super::{Hit, Prefilter};
 use aho_corasick::automaton::{Automaton, OverlappingState};
 use aho_corasick::{Anchored, Input, dfa, nfa::contiguous};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A keyword found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Hit {
-    /// Its place in the list that the prefilter was made of.
-    pub keyword: u32,
-    /// Where it begins, in bytes.
-    pub start: usize,
-}
-
-/// Finds keywords, ASCII letters in any case.
-pub trait Prefilter: Send + Sync {
-    /// Appends every occurrence of every keyword, overlapping ones too, in any order.
-    fn find(&self, bytes: &[u8], hits: &mut Vec<Hit>);
-}
-
-/// The reference prefilter: the aho-corasick crate. It starts with the automaton that is built fastest and changes to the
+/// It starts with the automaton that is built fastest and changes to the
 /// one that runs fastest once it has seen enough bytes to pay for it.
 pub struct AhoCorasickPrefilter {
     words: Vec<String>,

@@ -1,0 +1,114 @@
+//! What kind of text the candidate's line is: a comment, a message, an assertion; and what is spoken of beside it.
+
+/// Words that speak of checksums and versions of files.
+pub(super) const CHECKSUMS: &[&[u8]] = &[
+    b"sha1",
+    b"sha256",
+    b"sha512",
+    b"checksum",
+    b"integrity",
+    b"digest",
+    b"md5",
+    b"fingerprint",
+    b"commit",
+    b"revision",
+    b"etag",
+];
+
+/// Words that a password stands beside when it is in use.
+pub(super) const ACCOUNTS: &[&[u8]] = &[b"user", b"host", b"login", b"email", b"server", b"url", b"port"];
+
+/// Endings of files in languages that quote their strings.
+const QUOTING: [&str; 49] = [
+    "rs", "py", "go", "js", "ts", "jsx", "tsx", "mjs", "cjs", "java", "kt", "kts", "scala", "c", "h", "cc", "cpp", "cxx", "hpp",
+    "hh", "cs", "m", "mm", "swift", "rb", "php", "pl", "pm", "lua", "dart", "ex", "exs", "erl", "hrl", "clj", "hs", "ml", "fs",
+    "vb", "groovy", "gradle", "jl", "r", "sql", "vue", "svelte", "proto", "graphql", "pyi",
+];
+
+/// Whether the file at `path` is written in a language that quotes its strings.
+#[must_use]
+pub(super) fn quotes_strings(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, ending)| QUOTING.iter().any(|q| ending.eq_ignore_ascii_case(q)))
+}
+
+/// Whether `line`, up to the candidate, begins or holds a comment.
+#[must_use]
+pub(super) fn is_comment(line: &[u8]) -> bool {
+    let start = line.trim_ascii_start();
+    [&b"//"[..], b"#", b"*", b"/*", b"--", b"<!--", b";", b"%"].iter().any(|mark| start.starts_with(mark))
+        && !start.starts_with(b"#define")
+        || [&b" // "[..], b" # ", b" /* "].iter().any(|mark| memchr::memmem::find(line, mark).is_some())
+}
+
+/// Whether `line`, up to the candidate, is an assertion of a test.
+#[must_use]
+pub(super) fn is_assertion(line: &[u8]) -> bool {
+    [&b"assert"[..], b"Assert", b"expect", b"should", b".toBe", b"toEqual", b"t.match(", b"t.same(", b".equal("]
+        .iter()
+        .any(|word| memchr::memmem::find(line, word).is_some())
+}
+
+/// Whether `line`, up to the candidate, speaks to a person.
+#[must_use]
+pub(super) fn is_message(line: &[u8]) -> bool {
+    [
+        &b"print"[..],
+        b"log.",
+        b"logger",
+        b"Errorf",
+        b"raise ",
+        b"throw ",
+        b"Exception(",
+        b"Error(",
+        b"echo ",
+        b"puts ",
+        b"warn(",
+        b"console.",
+    ]
+    .iter()
+    .any(|word| memchr::memmem::find(line, word).is_some())
+}
+
+/// Whether the position behind `line` is inside a string literal that `line` opens.
+#[must_use]
+pub(super) fn in_string(line: &[u8]) -> bool {
+    let mut open = None;
+    let mut escaped = false;
+    for &b in line {
+        if escaped {
+            escaped = false;
+        } else if b == b'\\' {
+            escaped = true;
+        } else if open == Some(b) {
+            open = None;
+        } else if open.is_none() && matches!(b, b'"' | b'\'' | b'`') {
+            open = Some(b);
+        }
+    }
+    open.is_some()
+}
+
+/// Whether `text` holds one of `words`, in any case.
+#[must_use]
+pub(super) fn mentions(text: &[u8], words: &[&[u8]]) -> bool {
+    let mut lower = [0u8; 256];
+    let lower = &mut lower[..text.len().min(256)];
+    lower.copy_from_slice(&text[..lower.len()]);
+    lower.make_ascii_lowercase();
+    words.iter().any(|word| memchr::memmem::find(lower, word).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read() {
+        assert!(is_comment(b"   // old: "));
+        assert!(!is_comment(b"#define "));
+        assert!(in_string(b"cmd = \"mysql --"));
+        assert!(!in_string(b"f(\"a\", "));
+        assert!(quotes_strings("src/main.rs") && !quotes_strings("config/app.yml"));
+        assert!(mentions(b"x.SHA256 = ", CHECKSUMS));
+    }
+}
