@@ -78,6 +78,9 @@ impl Config {
             if gap.until.as_ref().is_some_and(|u| parse_day(u).is_none()) {
                 return Err(problem(start, "`until` is a day such as 2026-12-31".into()));
             }
+            if let Some(Err(e)) = gap.path.as_deref().map(globset::Glob::new) {
+                return Err(problem(start, format!("`path`: {e}")));
+            }
             config.accept_gap.push(gap);
         }
         (config.rules, config.warnings) = build_rules(file, text, Author::User, ("", ""), raw.rule)?;

@@ -115,7 +115,7 @@ fn what_is_shown_of_a_secret() {
 fn a_line_with_two_secrets_shows_neither() {
     let tree = Tree::new();
     let (token, word) = (github_token("two"), password("two"));
-    tree.write("a.env", format!("DB_PASSWORD={word} GH_TOKEN={token} # {word}\n"));
+    tree.write("a.env", format!("DB_PASSWORD=\"{word}\" GH_TOKEN={token} # {word}\n"));
     let run = tree.run(&["scan", "-f", "json", "a.env"]);
     assert_silent(&run, &[token, word], "json");
 }

@@ -217,7 +217,7 @@ fn test_tells_each_example_that_is_wrong() {
     tree.write("acme.toml", wrong);
     let run = tree.run(&["rules", "test", "acme.toml"]);
     assert_eq!(run.code, 1);
-    assert_eq!(run.stdout, "1 rules, 2 examples, 1 counterexamples: 3 failed\n");
+    assert_eq!(run.stdout, "1 rules, 2 examples, 1 counterexamples: 4 failed\n");
     for message in ["acme-token: example 1: ", "acme-token: example 2: the text has no {{secret}}", "acme-token: counterexample 1: `acme-token` finds"] {
         assert!(run.stderr.contains(message), "{}", run.stderr);
     }
