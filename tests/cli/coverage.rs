@@ -32,7 +32,7 @@ fn unreadable_files_and_folders() {
     let tree = Tree::new();
     tree.write("a.txt", format!("T={}\n", github_token("a"))).write("locked.txt", "x").write("locked/b.txt", "x");
     for path in ["locked.txt", "locked"] {
-        fs::set_permissions(tree.join(path), fs::Permissions::from_mode(0)).expect("permissions can be set");
+        fs::set_permissions(tree.join(path), fs::Permissions::from_mode(0o000)).expect("permissions can be set");
     }
     fs::set_permissions(tree.path(), fs::Permissions::from_mode(0o755)).expect("permissions can be set");
     let report = run_as_anyone(&tree, &["scan", "-f", "json"]).report();

@@ -90,7 +90,7 @@ fn at_the_edges_of_a_file() {
 #[test]
 fn a_key_of_several_lines() {
     let key = private_key("lines", 4);
-    let text = format!("a\n  {}", key);
+    let text = format!("a\n  {key}");
     let tree = Tree::new();
     tree.write("a.pem", &text);
     let report = tree.scan(&[]);
