@@ -64,7 +64,8 @@ def password():
         lambda: chars(ALNUM, 8, 16),
         lambda: chars(string.ascii_lowercase + string.digits, 6, 12),
         lambda: chars(string.ascii_lowercase, 6, 12),
-    ], [20, 14, 10, 8, 14, 6, 5, 10, 10, 4, 3])[0]()
+        lambda: chars(string.digits, 6, 12),
+    ], [20, 14, 10, 8, 14, 6, 5, 10, 10, 4, 3, 2])[0]()
 
 
 def token():
@@ -79,8 +80,9 @@ def token():
         lambda: rng.choice([word(), "sk", "tk", "key", "prod"]).lower() + rng.choice("_-") + chars(ALNUM, 16, 40),
         lambda: chars(ALNUM + "!@#$%^&*_-+=()", 20, 60),
         lambda: chars(ALNUM, 10, 16),
+        lambda: chars(string.digits, 12, 24),
         password,
-    ], [22, 24, 12, 8, 6, 6, 4, 5, 4, 5, 6])[0]()
+    ], [22, 24, 12, 8, 6, 6, 4, 5, 4, 5, 1, 6])[0]()
 
 
 os.makedirs(sys.argv[1], exist_ok=True)

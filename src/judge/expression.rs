@@ -13,6 +13,7 @@ pub fn in_source(subject: Subject<'_>) -> bool {
         && language::quotes_strings(subject.path)
         && !language::is_comment(line)
         && !language::in_string(line)
+        && !language::in_block(subject.before())
 }
 
 /// What kind of code the value is, if it is code.
@@ -38,7 +39,7 @@ pub fn code(subject: Subject<'_>) -> Option<&'static str> {
     if contains(value, b" => ") || contains(value, b"->") || contains(value, b"::") {
         return Some("an expression");
     }
-    if has(b'[') && has(b']') && first.is_ascii_alphabetic() {
+    if has(b'[') && first.is_ascii_alphabetic() {
         return Some("an element of something");
     }
     if operators(value) || begins_expression(value) {
@@ -102,6 +103,10 @@ fn dotted(value: &[u8]) -> bool {
 /// Strings that a program fills in, and code in strings.
 fn in_quotes(value: &[u8]) -> Option<&'static str> {
     const FORMATS: [&[u8]; 12] = [b"%s", b"%d", b"%v", b"%q", b"%@", b"{0}", b"{1}", b"\\(", b"\" +", b"' +", b"\" .", b"' ."];
+    let whole_call = value.last() == Some(&b')') && call(value) && value.first().is_some_and(u8::is_ascii_alphabetic) && !value.contains(&b' ');
+    if whole_call {
+        return Some("a call");
+    }
     if FORMATS.iter().any(|f| contains(value, f)) || value.first() == Some(&b'+') && value.last().is_some_and(|b| b"+ ,".contains(b)) {
         return Some("a format string");
     }

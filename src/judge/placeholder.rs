@@ -41,10 +41,10 @@ pub fn stop_word(value: &[u8]) -> Option<&'static str> {
 /// Why the whole value certainly stands in for a secret.
 #[must_use]
 pub fn stands_in(value: &[u8]) -> Option<String> {
-    if value.is_empty() {
+    let text = value.trim_ascii();
+    if text.is_empty() {
         return Some("it is empty".into());
     }
-    let text = value.trim_ascii();
     let bracketed = [(b'<', b'>'), (b'[', b']'), (b'{', b'}')]
         .iter()
         .any(|(open, close)| text.first() == Some(open) && text.last() == Some(close) && text.len() > 2);
@@ -56,6 +56,9 @@ pub fn stands_in(value: &[u8]) -> Option<String> {
     let distinct = distinct.iter().filter(|d| **d).count();
     if distinct <= 2 && text.len() >= 4 || distinct <= 3 && text.len() >= 12 {
         return Some("the same characters over and over".into());
+    }
+    if repeats(text) {
+        return Some("the same piece over and over".into());
     }
     if elided(text) {
         return Some("a part of it is left out".into());
@@ -73,6 +76,11 @@ pub fn stands_in(value: &[u8]) -> Option<String> {
         return Some("its characters count up".into());
     }
     None
+}
+
+/// `yadayada`, `deadbeefdeadbeef`: a short piece repeated from end to end.
+fn repeats(text: &[u8]) -> bool {
+    text.len() >= 6 && (1..=text.len().min(32) / 2).any(|period| text[period..].iter().zip(text).all(|(a, b)| a == b))
 }
 
 /// `ops_eyJ...`, `prefix.<secret>`, `pi_{ID}_secret`.
@@ -140,7 +148,7 @@ mod tests {
 
     #[test]
     fn placeholders_are_told_from_secrets() {
-        for text in ["xxxxxxxxxxxx", "<your-token>", "YOUR_API_KEY", "********", "1234567890abcdef", "sk_live_your_key_goes_here", "aaaaaaaa"] {
+        for text in ["xxxxxxxxxxxx", "<your-token>", "YOUR_API_KEY", "********", "1234567890abcdef", "sk_live_your_key_goes_here", "aaaaaaaa", "yadayada", "   "] {
             assert!(stands_in(text.as_bytes()).is_some(), "{text}");
         }
         for text in ["hunter22", "Summer2024!", "k3Xv9Qm1Zr7Tb5Wp", "correct-horse-battery"] {

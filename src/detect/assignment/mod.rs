@@ -111,7 +111,7 @@ impl Scanner {
             let Some(parsed) = parse::binding(bytes, name, class) else { continue };
             let class = if parsed.operator == Operator::Argument { AssignmentClass::Password } else { class };
             let Some(rule) = self.rules[place(class)] else { continue };
-            let secret = parsed.value;
+            let secret = behind_scheme(bytes, parsed.value);
             if secret.len() < MIN_VALUE || secret.len() > MAX_VALUE {
                 continue;
             }
@@ -131,6 +131,17 @@ impl Scanner {
                 }),
             });
         }
+    }
+}
+
+/// The value without a scheme of HTTP authentication before it: `ApiKey …`, `Token …`.
+fn behind_scheme(bytes: &[u8], value: ByteSpan) -> ByteSpan {
+    const SCHEMES: [&[u8]; 6] = [b"apikey ", b"api-key ", b"token ", b"bearer ", b"basic ", b"key "];
+    let text = value.of(bytes);
+    let scheme = SCHEMES.iter().find(|s| text.get(..s.len()).is_some_and(|t| t.eq_ignore_ascii_case(s)));
+    match scheme {
+        Some(scheme) if !text[scheme.len()..].contains(&b' ') => ByteSpan::new(value.start + scheme.len(), value.end),
+        _ => value,
     }
 }
 
@@ -184,6 +195,7 @@ mod tests {
             ("secret := []byte(\"hunter22\")", "secret", "hunter22", O::Equals),
             ("password =\n    \"hunter22\"", "password", "hunter22", O::Equals),
             ("Client Secret: hunter22", "Client Secret", "hunter22", O::Colon),
+            ("authorization: 'ApiKey hunter22'", "authorization", "hunter22", O::Colon),
             ("requirepass hunter22\n", "requirepass", "hunter22", O::Keyword),
             ("#define WIFI_PASSWORD \"hunter22\"", "WIFI_PASSWORD", "hunter22", O::Keyword),
             ("ENV DB_PASSWORD hunter22\n", "DB_PASSWORD", "hunter22", O::Keyword),

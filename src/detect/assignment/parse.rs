@@ -291,7 +291,7 @@ impl Reader<'_> {
             return self.bare(start, end, operator, true);
         }
         let end = self.skip(start, MAX_VALUE, |b| {
-            !b.is_ascii_whitespace() && !is_quote(b) && !matches!(b, b',' | b';' | b'&' | b')' | b'}' | b'<' | b'>' | b'|')
+            !b.is_ascii_whitespace() && !is_quote(b) && !matches!(b, b',' | b';' | b'&' | b')' | b'}' | b'<' | b'>' | b'|' | b'\\')
         });
         self.bare(start, end, operator, false)
     }
