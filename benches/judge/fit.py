@@ -17,16 +17,16 @@ are fitted on the labelled set and the trees, with what the values say as a fixe
 that speak of passwords and one for others. Figures are told for the fit itself and by five-fold cross-validation in which no
 repository is in both parts. The kind of path is no signal.
 """
-import argparse, collections, csv, glob, json, os, random
+import argparse, collections, csv, glob, json, random
 import numpy as np
 from scipy.optimize import minimize
 
 SOFT = {"UUID", "AWS Client ID", "AWS S3 Bucket", "Nonce", "Salt", "Firebase Domain", "Tencent WeChat API App ID"}
 # How strongly a value's text counts beside its name: between 0 and 1, since made-up secrets are not all there are.
-TEMPER = float(os.environ.get("TEMPER", 1.0))
+TEMPER = 1.0
 # Ridge penalties, chosen by the cross-validated figures.
-VALUE_PENALTY = float(os.environ.get("VP", 3e-5))
-PENALTY = float(os.environ.get("NP", 1e-4))
+VALUE_PENALTY = 3e-5
+PENALTY = 1e-4
 # The log-odds that become the thresholds of low and medium (0.2 and 0.5): where precision was found to be what each promises.
 LOW_AT, MEDIUM_AT = -2.3, 0.1
 # The most that one signal may say.
@@ -115,7 +115,8 @@ def distinct(findings, most=3):
 
 def fit_values(secrets, code):
     rows = [(1, signals(f)) for f in secrets] + [(0, signals(f)) for f in code]
-    design = Design({s for _, said in rows for s in said if s.startswith("value-")})
+    known = {s for s in PRIOR if s.startswith("value-")}
+    design = Design(known | {s for _, said in rows for s in said if s.startswith("value-")})
     y = np.array([r[0] for r in rows], dtype=np.float64)
     password = np.array(["class-password" in r[1] for r in rows])
     weight = np.zeros(len(y))
@@ -188,7 +189,7 @@ def main():
                 rows.append((path.split("/")[1], path, line, mark(truth.get(path, ()), line), signals(f)))
             else:
                 fixed.append((path, line, f["score"]))
-    names = {s for r in rows for s in r[4] if not s.startswith("value-")}
+    names = {s for s in PRIOR if not s.startswith("value-")} | {s for r in rows for s in r[4] if not s.startswith("value-")}
     design = Design(names)
     offset = np.array([weigh(values, value_bias, r[4]) for r in rows])
     y = np.array([r[3] == "T" for r in rows], dtype=np.float64)

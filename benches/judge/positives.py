@@ -55,7 +55,7 @@ def password():
     return rng.choices([
         lambda: word() + digits(),
         lambda: leet(word() + rng.choice(["", word()])) + rng.choice(["", digits()]),
-        lambda: rng.choice("_-. ").join(word() for _ in range(rng.randint(2, 3))) + rng.choice(["", digits()]),
+        lambda: rng.choice("_-.").join(word() for _ in range(rng.randint(2, 3))) + rng.choice(["", digits()]),
         lambda: word() + word().capitalize() + rng.choice(["", "", digits()]),
         lambda: word() + rng.choice("!@#$%&*?+") + rng.choice(["", digits(), word()]),
         lambda: rng.choice("_-.").join([leet(word()), word()]),
@@ -85,6 +85,10 @@ def token():
     ], [22, 24, 12, 8, 6, 6, 4, 5, 4, 5, 1, 6])[0]()
 
 
+def phrase():
+    return rng.choice("  -_.").join(word().lower() for _ in range(rng.randint(3, 6)))
+
+
 os.makedirs(sys.argv[1], exist_ok=True)
 for file, name, make in [("passwords.env", "DB_PASSWORD", password), ("tokens.env", "SERVICE_API_TOKEN", token)]:
     with open(os.path.join(sys.argv[1], file), "w") as out:
@@ -92,3 +96,6 @@ for file, name, make in [("passwords.env", "DB_PASSWORD", password), ("tokens.en
             value = make()
             if len(value) >= 5:
                 out.write(f'{name}="{value}"\n')
+        if make is password:
+            for _ in range(300):
+                out.write(f'BACKUP_PASSPHRASE="{phrase()}"\n')

@@ -45,6 +45,9 @@ pub fn code(subject: Subject<'_>) -> Option<&'static str> {
     if operators(value) || begins_expression(value) {
         return Some("an expression");
     }
+    if last == b':' && value[..value.len() - 1].iter().all(u8::is_ascii_alphabetic) {
+        return Some("a label");
+    }
     if contains(value, b".is") && has(b'=') {
         return Some("an assignment");
     }
@@ -65,8 +68,8 @@ fn operators(value: &[u8]) -> bool {
 
 /// Keywords and members that expressions begin with; a mark such as `!` or `&` before a lower-case name.
 fn begins_expression(value: &[u8]) -> bool {
-    const STARTS: [&[u8]; 22] = [
-        b"new ", b"await ", b"function", b"lambda", b"return ", b"not ", b"self.", b"this.", b"ctx.", b"req.", b"request.", b"props.", b"data[",
+    const STARTS: [&[u8]; 24] = [
+        b"new ", b"await ", b"function(", b"function ", b"lambda ", b"lambda:", b"return ", b"not ", b"self.", b"this.", b"ctx.", b"req.", b"request.", b"props.", b"data[",
         b"args.", b"options.", b"opts.", b"params.", b"settings.", b"conf.", b"cfg.", b"#include", b"typeof ",
     ];
     let plain = !value.iter().skip(1).any(|b| b"!#%^".contains(b));
@@ -79,7 +82,7 @@ fn begins_expression(value: &[u8]) -> bool {
 fn call(value: &[u8]) -> bool {
     let Some(at) = value.iter().position(|b| *b == b'(') else { return false };
     let name = &value[..at];
-    let named = name.iter().all(|b| b.is_ascii_alphanumeric() || b"_.$:> -!&*?<@".contains(b));
+    let named = name.last() != Some(&b' ') && name.iter().all(|b| b.is_ascii_alphanumeric() || b"_.$:> -!&*?<@".contains(b));
     // `Pa(ss)w0rd` is no call: a call ends with its bracket, or its end was cut off.
     let closes = value.iter().rposition(|b| *b == b')').is_none_or(|close| close + 1 == value.len() || b".,;)}]| ?".contains(&value[close + 1]));
     (at == 0 || named) && closes

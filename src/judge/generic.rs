@@ -79,8 +79,8 @@ fn from_value(subject: Subject<'_>, name: &[u8], signals: &mut Signals) {
         return;
     }
     let (kind, why) = value::kind(text, &shape);
-    if kind == "value-sentence" && name::is_phrase(name) {
-        signals.add("value-phrase", "words with spaces between, as the name promises");
+    if matches!(kind, "value-sentence" | "value-identifier") && name::is_phrase(name) {
+        signals.add("value-phrase", "words, as the name promises");
     } else {
         signals.add(kind, why);
     }

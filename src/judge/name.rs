@@ -102,7 +102,7 @@ pub fn is_phrase(name: &[u8]) -> bool {
     name.windows(6).any(|w| w.eq_ignore_ascii_case(b"phrase"))
 }
 
-const SECRET_WORDS: &[&str] = &["pw", "pwd", "psk", "pass"];
+const SECRET_WORDS: &[&str] = &["pw", "pwd", "psk", "pass", "bindpw"];
 
 /// Secrets written as one word.
 const FUSED: &[&str] = &[

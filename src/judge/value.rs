@@ -154,7 +154,7 @@ pub fn signals(value: &[u8], shape: &Shape, name: &[u8], mut say: impl FnMut(&'s
     if is_like(value, name) {
         say("value-like-name", "the value repeats the name".into());
     }
-    if stock::names_secret(value) {
+    if shape.digits < 8 && stock::names_secret(value) {
         say("value-secret-word", "a word in it says what belongs here".into());
     }
     match shape.len {
@@ -232,7 +232,8 @@ fn is_regex(value: &[u8]) -> bool {
 fn is_publishable(value: &[u8]) -> bool {
     const PREFIXES: &[&[u8]] = &[
         b"pk_live_", b"pk_test_", b"pk_", b"pk-lf-", b"pk.eyJ", b"phc_", b"sb_publishable_", b"NRJS-", b"FLWPUBK", b"rzp_live_",
-        b"rzp_test_", b"ssh-", b"sha1-", b"sha256-", b"sha512-", b"SHA256:", b"https://", b"-----BEGIN CERT", b"-----BEGIN PUB",
+        b"rzp_test_", b"ssh-", b"sha1-", b"sha256-", b"sha512-", b"SHA256:", b"https://", b"-----BEGIN CERT", b"-----BEGIN PUB", b"MFkwEwYHKoZIzj0CAQ", b"MHYwEAYHKoZIzj0CAQ",
+        b"MIIBIjANBgkqhkiG9w0BAQ", b"MIICIjANBgkqhkiG9w0BAQ", b"MIGfMA0GCSqGSIb3DQEB", b"MCowBQYDK2VwAyEA",
     ];
     PREFIXES.iter().any(|p| value.starts_with(p)) || is_public_nkey(value)
 }
@@ -249,7 +250,7 @@ fn is_type(value: &[u8]) -> bool {
         b"char", b"varchar", b"object", b"any", b"void", b"array", b"list", b"dict", b"map", b"optional", b"option", b"none",
         b"null", b"nil", b"self", b"this", b"text", b"password", b"hidden", b"uuid", b"date", b"file", b"buffer", b"symbol",
         b"unknown", b"never", b"binary", b"cstring", b"u8", b"json", b"basic", b"bearer", b"digest", b"oauth", b"oauth2", b"saml",
-        b"ldap", b"nsstring", b"id", b"base64", b"plain", b"plaintext", b"md5", b"sha1", b"sha256", b"aes", b"scram-sha-256", b"jwt",
+        b"ldap", b"nsstring", b"id", b"base64", b"plain", b"plaintext", b"md5", b"sha1", b"sha256", b"aes", b"scram-sha-256", b"jwt", b"argon2id", b"utf8", b"utf-8", b"latin1", b"ascii",
     ];
     let lower = value.to_ascii_lowercase();
     let mut bare = lower.as_slice();

@@ -37,7 +37,7 @@ pub fn name_around(bytes: &[u8], start: usize, end: usize) -> ByteSpan {
         from -= 1;
     }
     let mut to = end;
-    while to < bytes.len() && to - end < MAX_NAME && is_name(bytes[to]) {
+    while to < bytes.len() && to - end < MAX_NAME && (is_name(bytes[to]) || bytes[to] >= 0x80) {
         to += 1;
     }
     while from < start && matches!(bytes[from], b'-' | b'.' | b'$') {
@@ -235,7 +235,8 @@ impl Reader<'_> {
             (_, b"==" | b"!=" | b"=~" | b"<>") => return Some((Operator::Comparison, at + 2)),
             (_, b"=>") => return Some((Operator::Arrow, at + 2)),
             (_, b":=" | b"?=" | b"+=" | b"<-" | b".=") => return Some((Operator::Equals, at + 2)),
-            (_, b"::") => return None,
+            (_, b"::" | b":?") => return None,
+            (_, b":-") => return Some((Operator::Colon, at + 2)),
             (_, b"?:") => return Some((Operator::Colon, at + 2)),
             _ => {}
         }
@@ -282,18 +283,27 @@ impl Reader<'_> {
         }
         if line_start || operator == Operator::Pair {
             let mut end = self.skip(start, MAX_VALUE, |b| b != b'\n' && b != b'\r');
-            if let Some(comment) = find(&self.bytes[start..end], b" #") {
-                end = start + comment;
+            for comment in [&b" #"[..], b" (", b" //"] {
+                if let Some(at) = find(&self.bytes[start..end], comment) {
+                    end = start + at;
+                }
             }
             while end > start && (is_blank(self.bytes[end - 1]) || matches!(self.bytes[end - 1], b',' | b';' | b'\\')) {
                 end -= 1;
             }
             return self.bare(start, end, operator, true);
         }
+        let start = self.behind_scheme(start);
         let end = self.skip(start, MAX_VALUE, |b| {
             !b.is_ascii_whitespace() && !is_quote(b) && !matches!(b, b',' | b';' | b'&' | b')' | b'}' | b'<' | b'>' | b'|' | b'\\')
         });
         self.bare(start, end, operator, false)
+    }
+
+    /// Behind a scheme of HTTP authentication: `token …`, `ApiKey …`.
+    fn behind_scheme(&self, at: usize) -> usize {
+        let scheme = super::SCHEMES.iter().find(|s| self.bytes.get(at..at + s.len()).is_some_and(|t| t.eq_ignore_ascii_case(s)));
+        scheme.map_or(at, |s| at + s.len())
     }
 
     /// The literal in `variable || "value"`, `variable ?? "value"` and `variable or "value"`.
@@ -399,9 +409,11 @@ impl Reader<'_> {
             let found = self.literal(at, Operator::Keyword, None).or_else(|| {
                 let end = self.skip(at, MAX_VALUE, |b| !b.is_ascii_whitespace());
                 directive.then(|| self.bare(at, end, Operator::Keyword, true)).flatten()
-            })?;
-            let rest = self.skip(found.value.end + usize::from(found.quote != Quote::None), MAX_BLANKS, |b| is_blank(b) || b == b';');
-            return (directive || matches!(self.at(rest), None | Some(b'\n' | b'\r'))).then_some(found);
+            });
+            if let Some(found) = found {
+                let rest = self.skip(found.value.end + usize::from(found.quote != Quote::None), MAX_BLANKS, |b| is_blank(b) || b == b';');
+                return (directive || matches!(self.at(rest), None | Some(b'\n' | b'\r'))).then_some(found);
+            }
         }
         // `requirepass value`: the first of two words that are the whole line.
         let begins_line = name.start == 0 || self.bytes[name.start - 1] == b'\n';
