@@ -5,7 +5,7 @@ use crate::detect::assignment::{Operator, Quote};
 
 /// Whether an unquoted value stands in source code of a language that quotes its strings: not in a comment, not in a string.
 #[must_use]
-pub(super) fn in_source(subject: Subject<'_>) -> bool {
+pub fn in_source(subject: Subject<'_>) -> bool {
     let Some(assignment) = subject.candidate.assignment else { return false };
     let line = subject.line_before();
     assignment.quote == Quote::None
@@ -13,11 +13,12 @@ pub(super) fn in_source(subject: Subject<'_>) -> bool {
         && language::quotes_strings(subject.path)
         && !language::is_comment(line)
         && !language::in_string(line)
+        && !language::in_block(subject.before())
 }
 
 /// What kind of code the value is, if it is code.
 #[must_use]
-pub(super) fn code(subject: Subject<'_>) -> Option<&'static str> {
+pub fn code(subject: Subject<'_>) -> Option<&'static str> {
     let value = subject.value();
     let assignment = subject.candidate.assignment?;
     if assignment.quote != Quote::None {
@@ -29,13 +30,7 @@ pub(super) fn code(subject: Subject<'_>) -> Option<&'static str> {
         return Some("a call");
     }
     let open = |opening: u8, closing: u8| first == opening && !has(closing);
-    if open(b'(', b')')
-        || open(b'[', b']')
-        || open(b'{', b'}')
-        || open(b'<', b'>')
-        || value.ends_with(b"})")
-        || value.ends_with(b"))")
-    {
+    if open(b'(', b')') || open(b'[', b']') || open(b'{', b'}') || open(b'<', b'>') || value.ends_with(b"})") || value.ends_with(b"))") {
         return Some("a piece of an expression");
     }
     if b"{[(".contains(&last) || value == b"[]" || value == b"{}" || last == b'>' && has(b'<') {
@@ -44,11 +39,14 @@ pub(super) fn code(subject: Subject<'_>) -> Option<&'static str> {
     if contains(value, b" => ") || contains(value, b"->") || contains(value, b"::") {
         return Some("an expression");
     }
-    if has(b'[') && has(b']') && first.is_ascii_alphabetic() {
+    if has(b'[') && first.is_ascii_alphabetic() {
         return Some("an element of something");
     }
     if operators(value) || begins_expression(value) {
         return Some("an expression");
+    }
+    if last == b':' && value[..value.len() - 1].iter().all(u8::is_ascii_alphabetic) {
+        return Some("a label");
     }
     if contains(value, b".is") && has(b'=') {
         return Some("an assignment");
@@ -63,37 +61,16 @@ fn contains(value: &[u8], piece: &[u8]) -> bool {
 /// A first blank with an operator behind it.
 fn operators(value: &[u8]) -> bool {
     const OPERATORS: [&[u8]; 16] = [
-        b"|| ", b"&& ", b"+ ", b"? ", b"== ", b"!= ", b"or ", b"and ", b"if ", b"in ", b"not ", b"is ", b"- ", b"* ", b"as ",
-        b"= ",
+        b"|| ", b"&& ", b"+ ", b"? ", b"== ", b"!= ", b"or ", b"and ", b"if ", b"in ", b"not ", b"is ", b"- ", b"* ", b"as ", b"= ",
     ];
     memchr::memchr(b' ', value).is_some_and(|at| OPERATORS.iter().any(|op| value[at + 1..].starts_with(op)))
 }
 
 /// Keywords and members that expressions begin with; a mark such as `!` or `&` before a lower-case name.
 fn begins_expression(value: &[u8]) -> bool {
-    const STARTS: [&[u8]; 22] = [
-        b"new ",
-        b"await ",
-        b"function",
-        b"lambda",
-        b"return ",
-        b"not ",
-        b"self.",
-        b"this.",
-        b"ctx.",
-        b"req.",
-        b"request.",
-        b"props.",
-        b"data[",
-        b"args.",
-        b"options.",
-        b"opts.",
-        b"params.",
-        b"settings.",
-        b"conf.",
-        b"cfg.",
-        b"#include",
-        b"typeof ",
+    const STARTS: [&[u8]; 24] = [
+        b"new ", b"await ", b"function(", b"function ", b"lambda ", b"lambda:", b"return ", b"not ", b"self.", b"this.", b"ctx.", b"req.", b"request.", b"props.", b"data[",
+        b"args.", b"options.", b"opts.", b"params.", b"settings.", b"conf.", b"cfg.", b"#include", b"typeof ",
     ];
     let plain = !value.iter().skip(1).any(|b| b"!#%^".contains(b));
     let marked = matches!(value[0], b'!' | b'@' | b'*' | b'&') && value.get(1).is_some_and(u8::is_ascii_lowercase);
@@ -105,12 +82,9 @@ fn begins_expression(value: &[u8]) -> bool {
 fn call(value: &[u8]) -> bool {
     let Some(at) = value.iter().position(|b| *b == b'(') else { return false };
     let name = &value[..at];
-    let named = name.iter().all(|b| b.is_ascii_alphanumeric() || b"_.$:> -!&*?<@".contains(b));
+    let named = name.last() != Some(&b' ') && name.iter().all(|b| b.is_ascii_alphanumeric() || b"_.$:> -!&*?<@".contains(b));
     // `Pa(ss)w0rd` is no call: a call ends with its bracket, or its end was cut off.
-    let closes = value
-        .iter()
-        .rposition(|b| *b == b')')
-        .is_none_or(|close| close + 1 == value.len() || b".,;)}]| ?".contains(&value[close + 1]));
+    let closes = value.iter().rposition(|b| *b == b')').is_none_or(|close| close + 1 == value.len() || b".,;)}]| ?".contains(&value[close + 1]));
     (at == 0 || named) && closes
 }
 
@@ -118,8 +92,7 @@ fn call(value: &[u8]) -> bool {
 fn dotted(value: &[u8]) -> bool {
     let mut parts = 0;
     for part in value.split(|b| *b == b'.') {
-        let starts = part.first().is_some_and(|b| b.is_ascii_lowercase() || *b == b'_')
-            || parts > 0 && part.first().is_some_and(u8::is_ascii_alphabetic);
+        let starts = part.first().is_some_and(|b| b.is_ascii_lowercase() || *b == b'_') || parts > 0 && part.first().is_some_and(u8::is_ascii_alphabetic);
         let digits = part.iter().filter(|b| b.is_ascii_digit()).count();
         let plain = part.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
         if !starts || digits > usize::from(part.len() >= 6) || !plain || shape::Shape::of(part).surprise > 4.9 {
@@ -133,9 +106,11 @@ fn dotted(value: &[u8]) -> bool {
 /// Strings that a program fills in, and code in strings.
 fn in_quotes(value: &[u8]) -> Option<&'static str> {
     const FORMATS: [&[u8]; 12] = [b"%s", b"%d", b"%v", b"%q", b"%@", b"{0}", b"{1}", b"\\(", b"\" +", b"' +", b"\" .", b"' ."];
-    if FORMATS.iter().any(|f| contains(value, f))
-        || value.first() == Some(&b'+') && value.last().is_some_and(|b| b"+ ,".contains(b))
-    {
+    let whole_call = value.last() == Some(&b')') && call(value) && value.first().is_some_and(u8::is_ascii_alphabetic) && !value.contains(&b' ');
+    if whole_call {
+        return Some("a call");
+    }
+    if FORMATS.iter().any(|f| contains(value, f)) || value.first() == Some(&b'+') && value.last().is_some_and(|b| b"+ ,".contains(b)) {
         return Some("a format string");
     }
     let braces = value.iter().position(|b| *b == b'{').zip(value.iter().rposition(|b| *b == b'}'));
@@ -154,9 +129,7 @@ mod tests {
 
     #[test]
     fn calls_and_members_are_told_from_passwords() {
-        for text in
-            ["isEqual(a", "randstr(10)", "crypto.randomBytes(16).toString('hex')", "crypt($2, gen_salt('bf'))", "(required"]
-        {
+        for text in ["isEqual(a", "randstr(10)", "crypto.randomBytes(16).toString('hex')", "crypt($2, gen_salt('bf'))", "(required"] {
             assert!(call(text.as_bytes()), "{text}");
         }
         assert!(!call(b"Pa(ss)w0rd"));

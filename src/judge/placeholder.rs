@@ -2,158 +2,30 @@
 
 /// Values that people write where a password will be, and that name no secret.
 const WORDS: &[&str] = &[
-    "password",
-    "passwort",
-    "passwd",
-    "pass",
-    "pwd",
-    "secret",
-    "token",
-    "key",
-    "apikey",
-    "api_key",
-    "api-key",
-    "changeme",
-    "change_me",
-    "change-me",
-    "change this",
-    "changethis",
-    "change_this",
-    "change-this",
-    "placeholder",
-    "example",
-    "sample",
-    "dummy",
-    "fake",
-    "foo",
-    "bar",
-    "foobar",
-    "foobarbaz",
-    "baz",
-    "qux",
-    "test",
-    "testing",
-    "tests",
-    "todo",
-    "tbd",
-    "none",
-    "null",
-    "nil",
-    "undefined",
-    "true",
-    "false",
-    "yes",
-    "no",
-    "empty",
-    "default",
-    "value",
-    "string",
-    "text",
-    "your_password",
-    "yourpassword",
-    "your-password",
-    "mypassword",
-    "my_password",
-    "my-password",
-    "mysecret",
-    "my_secret",
-    "my-secret",
-    "secret_key",
-    "secretkey",
-    "access_token",
-    "accesstoken",
-    "xxx",
-    "abc",
-    "abcd",
-    "redacted",
-    "hidden",
-    "masked",
-    "removed",
-    "censored",
-    "user",
-    "username",
-    "admin",
-    "root",
-    "guest",
-    "required",
-    "optional",
-    "unknown",
-    "n/a",
-    "na",
-    "insert",
-    "replace",
-    "replaceme",
-    "replace_me",
-    "replace-me",
-    "fixme",
-    "notset",
-    "not_set",
-    "unset",
-    "dontcare",
-    "blank",
+    "password", "passwort", "passwd", "pass", "pwd", "secret", "token", "key", "apikey", "api_key", "api-key", "changeme", "change_me",
+    "change-me", "change this", "changethis", "change_this", "change-this", "placeholder", "example", "sample", "dummy", "fake", "foo", "bar", "foobar", "foobarbaz", "baz", "qux",
+    "test", "testing", "tests", "todo", "tbd", "none", "null", "nil", "undefined", "true", "false", "yes", "no", "empty", "default",
+    "value", "string", "text", "your_password", "yourpassword", "your-password", "mypassword", "my_password", "my-password",
+    "mysecret", "my_secret", "my-secret", "secret_key", "secretkey", "access_token", "accesstoken", "xxx", "abc", "abcd", "redacted",
+    "hidden", "masked", "removed", "censored", "user", "username", "admin", "root", "guest", "required", "optional", "unknown",
+    "n/a", "na", "insert", "replace", "replaceme", "replace_me", "replace-me", "fixme", "notset", "not_set", "unset", "dontcare", "blank", "hunter2", "set-me", "setme", "letmein", "s3cr3t", "qwerty", "passw0rd", "p@ssw0rd", "p@ssword",
 ];
 
 /// Pieces of instructions to the reader.
 const PHRASES: &[&str] = &[
-    "your_",
-    "your-",
-    "your ",
-    "<your",
-    "yourapi",
-    "yoursecret",
-    "yourtoken",
-    "yourkey",
-    "yourpass",
-    "_here",
-    "-here",
-    " here",
-    "goes_here",
-    "goeshere",
-    "keyhere",
-    "tokenhere",
-    "changeme",
-    "change_me",
-    "change-me",
-    "change me",
-    "replace_",
-    "replace-",
-    "replace me",
-    "replaceme",
-    "insert_",
-    "insert-",
-    "insert ",
-    "placeholder",
-    "redacted",
-    "enter_",
-    "enter-",
-    "enter ",
-    "todo",
-    "fixme",
-    "put_your",
-    "to_be_",
+    "your_", "your-", "your ", "<your", "yourapi", "yoursecret", "yourtoken", "yourkey", "yourpass", "_here", "-here", " here", "goes_here", "goeshere",
+    "keyhere", "tokenhere", "changeme", "change_me", "change-me", "change me", "replace_", "replace-", "replace me", "replaceme", "insert_", "insert-", "insert ", "placeholder", "redacted", "enter_", "enter-", "enter ",
+    "todo", "fixme", "put_your", "to_be_",
 ];
 
 /// Words that lower trust in an otherwise well-formed token. Four letters or more, so that chance seldom makes them.
 const STOP_WORDS: &[&str] = &[
-    "example",
-    "sample",
-    "placeholder",
-    "dummy",
-    "fake",
-    "changeme",
-    "redacted",
-    "notreal",
-    "invalid",
-    "yourkey",
-    "foobar",
-    "deadbeef",
-    "testtest",
-    "xxxx",
+    "example", "sample", "placeholder", "dummy", "fake", "changeme", "redacted", "notreal", "invalid", "yourkey", "foobar", "deadbeef", "testtest", "xxxx",
 ];
 
 /// The common placeholder word that the whole value is, if it is one.
 #[must_use]
-pub(super) fn word(value: &[u8]) -> Option<&'static str> {
+pub fn word(value: &[u8]) -> Option<&'static str> {
     let lower = value.to_ascii_lowercase();
     let bare = lower.strip_suffix(b"...").unwrap_or(&lower);
     WORDS.iter().find(|w| w.as_bytes() == bare).copied()
@@ -161,18 +33,18 @@ pub(super) fn word(value: &[u8]) -> Option<&'static str> {
 
 /// A word in `value` that speaks of a sample; it lowers the score and no more.
 #[must_use]
-pub(super) fn stop_word(value: &[u8]) -> Option<&'static str> {
+pub fn stop_word(value: &[u8]) -> Option<&'static str> {
     let lower = value.to_ascii_lowercase();
     STOP_WORDS.iter().find(|w| memchr::memmem::find(&lower, w.as_bytes()).is_some()).copied()
 }
 
 /// Why the whole value certainly stands in for a secret.
 #[must_use]
-pub(super) fn stands_in(value: &[u8]) -> Option<String> {
-    if value.is_empty() {
+pub fn stands_in(value: &[u8]) -> Option<String> {
+    let text = value.trim_ascii();
+    if text.is_empty() {
         return Some("it is empty".into());
     }
-    let text = value.trim_ascii();
     let bracketed = [(b'<', b'>'), (b'[', b']'), (b'{', b'}')]
         .iter()
         .any(|(open, close)| text.first() == Some(open) && text.last() == Some(close) && text.len() > 2);
@@ -180,12 +52,13 @@ pub(super) fn stands_in(value: &[u8]) -> Option<String> {
         return Some("it is a name in brackets".into());
     }
     let mut distinct = [false; 256];
-    for b in text {
-        distinct[usize::from(*b)] = true;
-    }
+    text.iter().for_each(|b| distinct[usize::from(*b)] = true);
     let distinct = distinct.iter().filter(|d| **d).count();
     if distinct <= 2 && text.len() >= 4 || distinct <= 3 && text.len() >= 12 {
         return Some("the same characters over and over".into());
+    }
+    if repeats(text) {
+        return Some("the same piece over and over".into());
     }
     if elided(text) {
         return Some("a part of it is left out".into());
@@ -205,12 +78,14 @@ pub(super) fn stands_in(value: &[u8]) -> Option<String> {
     None
 }
 
+/// `yadayada`, `deadbeefdeadbeef`: a short piece repeated from end to end.
+fn repeats(text: &[u8]) -> bool {
+    text.len() >= 6 && (1..=text.len().min(32) / 2).any(|period| text[period..].iter().zip(text).all(|(a, b)| a == b))
+}
+
 /// `ops_eyJ...`, `prefix.<secret>`, `pi_{ID}_secret`.
 fn elided(text: &[u8]) -> bool {
-    if text.ends_with(b"...")
-        || text.ends_with("…".as_bytes())
-        || text.len() <= 64 && memchr::memmem::find(text, b"...").is_some()
-    {
+    if text.ends_with(b"...") || text.ends_with("…".as_bytes()) || text.len() <= 64 && memchr::memmem::find(text, b"...").is_some() {
         return true;
     }
     [(b'<', b'>'), (b'{', b'}')].iter().any(|(open, close)| {
@@ -239,7 +114,7 @@ fn filler(text: &[u8]) -> bool {
 
 /// How many characters of `value` belong to runs that count up, count down or repeat, where that is four in ten or more.
 #[must_use]
-pub(super) fn sequence(value: &[u8]) -> Option<usize> {
+pub fn sequence(value: &[u8]) -> Option<usize> {
     let mut covered = 0;
     let mut i = 0;
     while i + 1 < value.len() {
@@ -273,15 +148,7 @@ mod tests {
 
     #[test]
     fn placeholders_are_told_from_secrets() {
-        for text in [
-            "xxxxxxxxxxxx",
-            "<your-token>",
-            "YOUR_API_KEY",
-            "********",
-            "1234567890abcdef",
-            "sk_live_your_key_goes_here",
-            "aaaaaaaa",
-        ] {
+        for text in ["xxxxxxxxxxxx", "<your-token>", "YOUR_API_KEY", "********", "1234567890abcdef", "sk_live_your_key_goes_here", "aaaaaaaa", "yadayada", "   "] {
             assert!(stands_in(text.as_bytes()).is_some(), "{text}");
         }
         for text in ["hunter22", "Summer2024!", "k3Xv9Qm1Zr7Tb5Wp", "correct-horse-battery"] {

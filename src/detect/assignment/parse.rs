@@ -1,6 +1,7 @@
 //! Reads the name around a word, and what is bound to it.
 
 use super::{ByteSpan, MAX_VALUE, Operator, Quote};
+use crate::rule::AssignmentClass;
 
 /// The longest name in bytes.
 const MAX_NAME: usize = 80;
@@ -9,7 +10,7 @@ const MAX_BLANKS: usize = 48;
 
 /// A value bound to a name.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Binding {
+pub struct Binding {
     pub operator: Operator,
     pub quote: Quote,
     pub value: ByteSpan,
@@ -30,13 +31,13 @@ const fn is_quote(b: u8) -> bool {
 }
 
 /// The identifier that the word at `start..end` stands in, with a leading word as in `Client Secret`.
-pub(super) fn name_around(bytes: &[u8], start: usize, end: usize) -> ByteSpan {
+pub fn name_around(bytes: &[u8], start: usize, end: usize) -> ByteSpan {
     let mut from = start;
     while from > 0 && start - from < MAX_NAME && is_name(bytes[from - 1]) {
         from -= 1;
     }
     let mut to = end;
-    while to < bytes.len() && to - end < MAX_NAME && is_name(bytes[to]) {
+    while to < bytes.len() && to - end < MAX_NAME && (is_name(bytes[to]) || bytes[to] >= 0x80) {
         to += 1;
     }
     while from < start && matches!(bytes[from], b'-' | b'.' | b'$') {
@@ -51,24 +52,8 @@ pub(super) fn name_around(bytes: &[u8], start: usize, end: usize) -> ByteSpan {
 /// Where the name begins if the word before it belongs to it: `API Key`, `Client Secret`.
 fn leading_word(bytes: &[u8], from: usize) -> usize {
     const LEADING: [&[u8]; 18] = [
-        b"api",
-        b"access",
-        b"secret",
-        b"private",
-        b"client",
-        b"auth",
-        b"account",
-        b"app",
-        b"master",
-        b"admin",
-        b"root",
-        b"user",
-        b"database",
-        b"bearer",
-        b"signing",
-        b"encryption",
-        b"consumer",
-        b"refresh",
+        b"api", b"access", b"secret", b"private", b"client", b"auth", b"account", b"app", b"master", b"admin", b"root", b"user",
+        b"database", b"bearer", b"signing", b"encryption", b"consumer", b"refresh",
     ];
     if from < 3 || bytes[from - 1] != b' ' {
         return from;
@@ -82,12 +67,13 @@ fn leading_word(bytes: &[u8], from: usize) -> usize {
     if LEADING.iter().any(|l| word.eq_ignore_ascii_case(l)) { begin } else { from }
 }
 
-/// What is bound to `name`, if anything is. `is_login` tells whether a call of that name takes a user and a password.
-pub(super) fn binding(bytes: &[u8], name: ByteSpan, is_login: &dyn Fn() -> bool) -> Option<Binding> {
+/// What is bound to `name`, which speaks of a `class` of secrets, if anything is.
+pub fn binding(bytes: &[u8], name: ByteSpan, class: AssignmentClass) -> Option<Binding> {
     let reader = Reader { bytes, limit: bytes.len().min(name.end + MAX_VALUE + 3 * MAX_BLANKS) };
     let (at, closed) = reader.closers(name.end);
+    let of_two = class == AssignmentClass::Credential;
     if reader.at(at) == Some(b'(') && !closed {
-        return is_login().then(|| reader.second_literal(at + 1)).flatten().or_else(|| reader.call(at + 1));
+        return of_two.then(|| reader.second_literal(at + 1)).flatten().or_else(|| reader.call(at + 1));
     }
     let before = name.start.checked_sub(1).map_or(b' ', |i| bytes[i]);
     if reader.at(at) == Some(b'>') && (closed && is_quote(before) || !closed && matches!(before, b'<' | b':')) {
@@ -102,7 +88,7 @@ pub(super) fn binding(bytes: &[u8], name: ByteSpan, is_login: &dyn Fn() -> bool)
     }
     if let Some((operator, next)) = reader.operator(after_blanks, closed || before == b':') {
         let line_start = reader.starts_line(name.start);
-        return is_login()
+        return of_two
             .then(|| reader.second_of_call(next))
             .flatten()
             .or_else(|| reader.typed(operator, next, line_start))
@@ -209,9 +195,7 @@ impl Reader<'_> {
             return (self.at(next) == Some(b'=')).then(|| self.blanks(next + 1));
         }
         let open = self.blanks(at + 1);
-        (self.at(at) == Some(b':') && self.at(open) == Some(b'{'))
-            .then(|| self.pair(space(open + 1)).map(|v| self.blanks(v)))
-            .flatten()
+        (self.at(at) == Some(b':') && self.at(open) == Some(b'{')).then(|| self.pair(space(open + 1)).map(|v| self.blanks(v))).flatten()
     }
 
     /// `NAME As String = "value"`, `NAME string = 'value'`, `NAME { get; set; } = "value"`: a type between name and operator.
@@ -233,10 +217,7 @@ impl Reader<'_> {
         if self.starts(at, b"android:") {
             at += 8;
         }
-        at += [&b"value"[..], b"with"]
-            .iter()
-            .find(|w| self.bytes.get(at..at + w.len()).is_some_and(|t| t.eq_ignore_ascii_case(w)))?
-            .len();
+        at += [&b"value"[..], b"with"].iter().find(|w| self.bytes.get(at..at + w.len()).is_some_and(|t| t.eq_ignore_ascii_case(w)))?.len();
         if self.at(at).is_some_and(is_quote) {
             at += 1;
         }
@@ -254,7 +235,8 @@ impl Reader<'_> {
             (_, b"==" | b"!=" | b"=~" | b"<>") => return Some((Operator::Comparison, at + 2)),
             (_, b"=>") => return Some((Operator::Arrow, at + 2)),
             (_, b":=" | b"?=" | b"+=" | b"<-" | b".=") => return Some((Operator::Equals, at + 2)),
-            (_, b"::") => return None,
+            (_, b"::" | b":?") => return None,
+            (_, b":-") => return Some((Operator::Colon, at + 2)),
             (_, b"?:") => return Some((Operator::Colon, at + 2)),
             _ => {}
         }
@@ -275,11 +257,7 @@ impl Reader<'_> {
         let end = self.skip(start, 48, |b| {
             b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'<' | b'>' | b'&' | b'\'' | b'[' | b']' | b'?' | b'|' | b' ')
         });
-        if end == start
-            || self.at(end) != Some(b'=')
-            || self.at(end + 1) == Some(b'=')
-            || !self.bytes[start].is_ascii_alphabetic() && self.bytes[start] != b'&'
-        {
+        if end == start || self.at(end) != Some(b'=') || self.at(end + 1) == Some(b'=') || !self.bytes[start].is_ascii_alphabetic() && self.bytes[start] != b'&' {
             return None;
         }
         self.value(end + 1, Operator::Equals, line_start)
@@ -305,18 +283,27 @@ impl Reader<'_> {
         }
         if line_start || operator == Operator::Pair {
             let mut end = self.skip(start, MAX_VALUE, |b| b != b'\n' && b != b'\r');
-            if let Some(comment) = find(&self.bytes[start..end], b" #") {
-                end = start + comment;
+            for comment in [&b" #"[..], b" (", b" //"] {
+                if let Some(at) = find(&self.bytes[start..end], comment) {
+                    end = start + at;
+                }
             }
             while end > start && (is_blank(self.bytes[end - 1]) || matches!(self.bytes[end - 1], b',' | b';' | b'\\')) {
                 end -= 1;
             }
             return self.bare(start, end, operator, true);
         }
+        let start = self.behind_scheme(start);
         let end = self.skip(start, MAX_VALUE, |b| {
-            !b.is_ascii_whitespace() && !is_quote(b) && !matches!(b, b',' | b';' | b'&' | b')' | b'}' | b'<' | b'>' | b'|')
+            !b.is_ascii_whitespace() && !is_quote(b) && !matches!(b, b',' | b';' | b'&' | b')' | b'}' | b'<' | b'>' | b'|' | b'\\')
         });
         self.bare(start, end, operator, false)
+    }
+
+    /// Behind a scheme of HTTP authentication: `token …`, `ApiKey …`.
+    fn behind_scheme(&self, at: usize) -> usize {
+        let scheme = super::SCHEMES.iter().find(|s| self.bytes.get(at..at + s.len()).is_some_and(|t| t.eq_ignore_ascii_case(s)));
+        scheme.map_or(at, |s| at + s.len())
     }
 
     /// The literal in `variable || "value"`, `variable ?? "value"` and `variable or "value"`.
@@ -350,9 +337,7 @@ impl Reader<'_> {
         if wrapper.is_some() {
             return None;
         }
-        let path = self.skip(at, 64, |b| {
-            b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'[' | b']' | b'@' | b'$' | b'&' | b'*' | b' ')
-        });
+        let path = self.skip(at, 64, |b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'[' | b']' | b'@' | b'$' | b'&' | b'*' | b' '));
         if self.at(path).is_some_and(is_quote) {
             let prefix = &self.bytes[at..path];
             let is_prefix = prefix.len() <= 2 && prefix.iter().all(|b| b"rbfuLRBFU@$[".contains(b));
@@ -402,9 +387,7 @@ impl Reader<'_> {
             if let Some(found) = self.literal(at, Operator::Flag, None) {
                 return Some(found);
             }
-            let end = self.skip(at, MAX_VALUE, |b| {
-                !b.is_ascii_whitespace() && !is_quote(b) && !matches!(b, b')' | b'|' | b';' | b'&' | b',' | b']')
-            });
+            let end = self.skip(at, MAX_VALUE, |b| !b.is_ascii_whitespace() && !is_quote(b) && !matches!(b, b')' | b'|' | b';' | b'&' | b',' | b']'));
             let value = &self.bytes[at..end];
             return (value.first() != Some(&b'-')).then(|| self.bare(at, end, Operator::Flag, false)).flatten();
         }
@@ -426,10 +409,11 @@ impl Reader<'_> {
             let found = self.literal(at, Operator::Keyword, None).or_else(|| {
                 let end = self.skip(at, MAX_VALUE, |b| !b.is_ascii_whitespace());
                 directive.then(|| self.bare(at, end, Operator::Keyword, true)).flatten()
-            })?;
-            let rest =
-                self.skip(found.value.end + usize::from(found.quote != Quote::None), MAX_BLANKS, |b| is_blank(b) || b == b';');
-            return (directive || matches!(self.at(rest), None | Some(b'\n' | b'\r'))).then_some(found);
+            });
+            if let Some(found) = found {
+                let rest = self.skip(found.value.end + usize::from(found.quote != Quote::None), MAX_BLANKS, |b| is_blank(b) || b == b';');
+                return (directive || matches!(self.at(rest), None | Some(b'\n' | b'\r'))).then_some(found);
+            }
         }
         // `requirepass value`: the first of two words that are the whole line.
         let begins_line = name.start == 0 || self.bytes[name.start - 1] == b'\n';
@@ -463,10 +447,9 @@ impl Reader<'_> {
         }
         let mut before = self.bytes[begin..at].trim_ascii();
         loop {
-            let stripped =
-                [&b"export"[..], b"set", b"ENV", b"ARG", b"-", b"#", b"//", b";", b"*", b"-e", b"--", b"-D", b"+", b"\"", b"'"]
-                    .iter()
-                    .find_map(|word| before.strip_suffix(*word));
+            let stripped = [&b"export"[..], b"set", b"ENV", b"ARG", b"-", b"#", b"//", b";", b"*", b"-e", b"--", b"-D", b"+", b"\"", b"'"]
+                .iter()
+                .find_map(|word| before.strip_suffix(*word));
             match stripped {
                 Some(rest) => before = rest.trim_ascii_end(),
                 None => return before.is_empty(),

@@ -3,100 +3,20 @@
 use crate::rule::AssignmentClass;
 
 /// What the scanner looks for, in the three cases that people write. Each is a piece of a word.
-pub(super) const FRAGMENTS: [&str; 48] = [
-    "pass",
-    "Pass",
-    "PASS",
-    "pwd",
-    "Pwd",
-    "PWD",
-    "_pw",
-    "_PW",
-    "secret",
-    "Secret",
-    "SECRET",
-    "token",
-    "Token",
-    "TOKEN",
-    "key",
-    "Key",
-    "KEY",
-    "auth",
-    "Auth",
-    "AUTH",
-    "cred",
-    "Cred",
-    "CRED",
-    "psk",
-    "PSK",
-    "identified",
-    "IDENTIFIED",
-    "Identified",
-    "contrase",
-    "Contrase",
-    "CONTRASE",
-    "senha",
-    "Senha",
-    "SENHA",
-    "kennwort",
-    "Kennwort",
-    "KENNWORT",
-    "motdepasse",
-    "mot_de_passe",
-    "wachtwoord",
-    "haslo",
-    "parol",
-    "Parol",
-    "PAROL",
-    "salt",
-    "SALT",
-    "login(",
-    "Login(",
+pub const FRAGMENTS: [&str; 54] = [
+    "pass", "Pass", "PASS", "pwd", "Pwd", "PWD", "_pw", "_PW", "secret", "Secret", "SECRET", "token", "Token", "TOKEN", "key",
+    "Key", "KEY", "auth", "Auth", "AUTH", "cred", "Cred", "CRED", "psk", "PSK", "identified", "IDENTIFIED", "Identified",
+    "contrase", "Contrase", "CONTRASE", "senha", "Senha", "SENHA", "kennwort", "Kennwort", "KENNWORT", "motdepasse",
+    "mot_de_passe", "wachtwoord", "haslo", "parol", "Parol", "PAROL", "salt", "SALT", "login(", "Login(", "hasło", "pw=", "pw:",
+    "pw =", "PW=", "PW:",
 ];
 
 /// Words that contain a fragment and speak of something else.
 const INNOCENT: [&str; 41] = [
-    "passenger",
-    "passive",
-    "passion",
-    "passage",
-    "bypass",
-    "compass",
-    "passport",
-    "passed",
-    "passing",
-    "passes",
-    "author",
-    "keyboard",
-    "keyword",
-    "keynote",
-    "keycode",
-    "keypress",
-    "keydown",
-    "keyup",
-    "keyframe",
-    "keymap",
-    "keypad",
-    "keystroke",
-    "monkey",
-    "turkey",
-    "hockey",
-    "donkey",
-    "jockey",
-    "whiskey",
-    "tokeniz",
-    "tokenis",
-    "secretary",
-    "credit",
-    "parole",
-    "saltstack",
-    "minipass",
-    "passthrough",
-    "passthru",
-    "onepass",
-    "passlib",
-    "keycloak",
-    "keychain",
+    "passenger", "passive", "passion", "passage", "bypass", "compass", "passport", "passed", "passing", "passes", "author",
+    "keyboard", "keyword", "keynote", "keycode", "keypress", "keydown", "keyup", "keyframe", "keymap", "keypad", "keystroke",
+    "monkey", "turkey", "hockey", "donkey", "jockey", "whiskey", "tokeniz", "tokenis", "secretary", "credit", "parole",
+    "saltstack", "minipass", "passthrough", "passthru", "onepass", "passlib", "keycloak", "keychain",
 ];
 
 /// The class that a name belongs to; `None` where it speaks of something else altogether.
@@ -107,8 +27,11 @@ pub fn class_of(name: &[u8]) -> Option<AssignmentClass> {
         blank(&mut lower, word.as_bytes());
     }
     let has = |word: &str| memchr::memmem::find(&lower, word.as_bytes());
-    let password = ["pass", "pwd", "_pw", "psk", "identified", "contrase", "senha", "kennwort", "wachtwoord", "haslo", "parol"];
-    if password.iter().any(|w| has(w).is_some()) {
+    let password =
+        ["pass", "pwd", "_pw", "psk", "contrase", "senha", "kennwort", "wachtwoord", "haslo", "hasło", "parol"];
+    let upper_pw = name.ends_with(b"PW") && name.iter().all(|b| !b.is_ascii_lowercase());
+    let whole = lower == b"pw" || lower == b"identified" || upper_pw;
+    if whole || password.iter().any(|w| has(w).is_some()) {
         return Some(AssignmentClass::Password);
     }
     // The last word says what the thing is: a token secret is a secret, a secret key is a key.
