@@ -30,7 +30,13 @@ pub fn code(subject: Subject<'_>) -> Option<&'static str> {
         return Some("a call");
     }
     let open = |opening: u8, closing: u8| first == opening && !has(closing);
-    if open(b'(', b')') || open(b'[', b']') || open(b'{', b'}') || open(b'<', b'>') || value.ends_with(b"})") || value.ends_with(b"))") {
+    if open(b'(', b')')
+        || open(b'[', b']')
+        || open(b'{', b'}')
+        || open(b'<', b'>')
+        || value.ends_with(b"})")
+        || value.ends_with(b"))")
+    {
         return Some("a piece of an expression");
     }
     if b"{[(".contains(&last) || value == b"[]" || value == b"{}" || last == b'>' && has(b'<') {
@@ -61,7 +67,8 @@ fn contains(value: &[u8], piece: &[u8]) -> bool {
 /// A first blank with an operator behind it.
 fn operators(value: &[u8]) -> bool {
     const OPERATORS: [&[u8]; 16] = [
-        b"|| ", b"&& ", b"+ ", b"? ", b"== ", b"!= ", b"or ", b"and ", b"if ", b"in ", b"not ", b"is ", b"- ", b"* ", b"as ", b"= ",
+        b"|| ", b"&& ", b"+ ", b"? ", b"== ", b"!= ", b"or ", b"and ", b"if ", b"in ", b"not ", b"is ", b"- ", b"* ", b"as ",
+        b"= ",
     ];
     memchr::memchr(b' ', value).is_some_and(|at| OPERATORS.iter().any(|op| value[at + 1..].starts_with(op)))
 }
@@ -69,8 +76,30 @@ fn operators(value: &[u8]) -> bool {
 /// Keywords and members that expressions begin with; a mark such as `!` or `&` before a lower-case name.
 fn begins_expression(value: &[u8]) -> bool {
     const STARTS: [&[u8]; 24] = [
-        b"new ", b"await ", b"function(", b"function ", b"lambda ", b"lambda:", b"return ", b"not ", b"self.", b"this.", b"ctx.", b"req.", b"request.", b"props.", b"data[",
-        b"args.", b"options.", b"opts.", b"params.", b"settings.", b"conf.", b"cfg.", b"#include", b"typeof ",
+        b"new ",
+        b"await ",
+        b"function(",
+        b"function ",
+        b"lambda ",
+        b"lambda:",
+        b"return ",
+        b"not ",
+        b"self.",
+        b"this.",
+        b"ctx.",
+        b"req.",
+        b"request.",
+        b"props.",
+        b"data[",
+        b"args.",
+        b"options.",
+        b"opts.",
+        b"params.",
+        b"settings.",
+        b"conf.",
+        b"cfg.",
+        b"#include",
+        b"typeof ",
     ];
     let plain = !value.iter().skip(1).any(|b| b"!#%^".contains(b));
     let marked = matches!(value[0], b'!' | b'@' | b'*' | b'&') && value.get(1).is_some_and(u8::is_ascii_lowercase);
@@ -84,7 +113,10 @@ fn call(value: &[u8]) -> bool {
     let name = &value[..at];
     let named = name.last() != Some(&b' ') && name.iter().all(|b| b.is_ascii_alphanumeric() || b"_.$:> -!&*?<@".contains(b));
     // `Pa(ss)w0rd` is no call: a call ends with its bracket, or its end was cut off.
-    let closes = value.iter().rposition(|b| *b == b')').is_none_or(|close| close + 1 == value.len() || b".,;)}]| ?".contains(&value[close + 1]));
+    let closes = value
+        .iter()
+        .rposition(|b| *b == b')')
+        .is_none_or(|close| close + 1 == value.len() || b".,;)}]| ?".contains(&value[close + 1]));
     (at == 0 || named) && closes
 }
 
@@ -92,7 +124,8 @@ fn call(value: &[u8]) -> bool {
 fn dotted(value: &[u8]) -> bool {
     let mut parts = 0;
     for part in value.split(|b| *b == b'.') {
-        let starts = part.first().is_some_and(|b| b.is_ascii_lowercase() || *b == b'_') || parts > 0 && part.first().is_some_and(u8::is_ascii_alphabetic);
+        let starts = part.first().is_some_and(|b| b.is_ascii_lowercase() || *b == b'_')
+            || parts > 0 && part.first().is_some_and(u8::is_ascii_alphabetic);
         let digits = part.iter().filter(|b| b.is_ascii_digit()).count();
         let plain = part.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
         if !starts || digits > usize::from(part.len() >= 6) || !plain || shape::Shape::of(part).surprise > 4.9 {
@@ -106,11 +139,16 @@ fn dotted(value: &[u8]) -> bool {
 /// Strings that a program fills in, and code in strings.
 fn in_quotes(value: &[u8]) -> Option<&'static str> {
     const FORMATS: [&[u8]; 12] = [b"%s", b"%d", b"%v", b"%q", b"%@", b"{0}", b"{1}", b"\\(", b"\" +", b"' +", b"\" .", b"' ."];
-    let whole_call = value.last() == Some(&b')') && call(value) && value.first().is_some_and(u8::is_ascii_alphabetic) && !value.contains(&b' ');
+    let whole_call = value.last() == Some(&b')')
+        && call(value)
+        && value.first().is_some_and(u8::is_ascii_alphabetic)
+        && !value.contains(&b' ');
     if whole_call {
         return Some("a call");
     }
-    if FORMATS.iter().any(|f| contains(value, f)) || value.first() == Some(&b'+') && value.last().is_some_and(|b| b"+ ,".contains(b)) {
+    if FORMATS.iter().any(|f| contains(value, f))
+        || value.first() == Some(&b'+') && value.last().is_some_and(|b| b"+ ,".contains(b))
+    {
         return Some("a format string");
     }
     let braces = value.iter().position(|b| *b == b'{').zip(value.iter().rposition(|b| *b == b'}'));
@@ -129,7 +167,9 @@ mod tests {
 
     #[test]
     fn calls_and_members_are_told_from_passwords() {
-        for text in ["isEqual(a", "randstr(10)", "crypto.randomBytes(16).toString('hex')", "crypt($2, gen_salt('bf'))", "(required"] {
+        for text in
+            ["isEqual(a", "randstr(10)", "crypto.randomBytes(16).toString('hex')", "crypt($2, gen_salt('bf'))", "(required"]
+        {
             assert!(call(text.as_bytes()), "{text}");
         }
         assert!(!call(b"Pa(ss)w0rd"));

@@ -197,7 +197,8 @@ fn is_sentence(value: &[u8], shape: &Shape) -> bool {
 
 /// The value says again what the name says: `password = "user_password"`, `TOKEN_EXPIRED = "token_expired"`.
 fn is_like(value: &[u8], name: &[u8]) -> bool {
-    let squeeze = |text: &[u8]| -> Vec<u8> { text.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect() };
+    let squeeze =
+        |text: &[u8]| -> Vec<u8> { text.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect() };
     if value.len() > name.len() + 16 {
         return false;
     }
@@ -212,8 +213,26 @@ fn is_like(value: &[u8], name: &[u8]) -> bool {
 #[must_use]
 pub fn is_hash(value: &[u8]) -> bool {
     const PREFIXES: [&[u8]; 20] = [
-        b"$1$", b"$2a$", b"$2b$", b"$2y$", b"$2x$", b"$5$", b"$6$", b"$7$", b"$y$", b"$argon2", b"$apr1$", b"$scrypt$", b"$pbkdf2", b"pbkdf2_",
-        b"pbkdf2:", b"{SSHA", b"{SHA", b"{CRYPT}", b"SCRAM-SHA-", b"scrypt:",
+        b"$1$",
+        b"$2a$",
+        b"$2b$",
+        b"$2y$",
+        b"$2x$",
+        b"$5$",
+        b"$6$",
+        b"$7$",
+        b"$y$",
+        b"$argon2",
+        b"$apr1$",
+        b"$scrypt$",
+        b"$pbkdf2",
+        b"pbkdf2_",
+        b"pbkdf2:",
+        b"{SSHA",
+        b"{SHA",
+        b"{CRYPT}",
+        b"SCRAM-SHA-",
+        b"scrypt:",
     ];
     let postgres = value.len() == 35 && value.starts_with(b"md5") && value[3..].iter().all(u8::is_ascii_hexdigit);
     postgres || PREFIXES.iter().any(|p| value.starts_with(p))
@@ -221,8 +240,7 @@ pub fn is_hash(value: &[u8]) -> bool {
 
 /// A regular expression.
 fn is_regex(value: &[u8]) -> bool {
-    const MARKS: [&[u8]; 12] =
-        [b"0-9", b"a-z", b"A-Z", b"\\d", b"\\w", b"\\s", b"\\b", b"(?:", b"(?P<", b".*", b".+", b"[^"];
+    const MARKS: [&[u8]; 12] = [b"0-9", b"a-z", b"A-Z", b"\\d", b"\\w", b"\\s", b"\\b", b"(?:", b"(?P<", b".*", b".+", b"[^"];
     let found = MARKS.iter().filter(|m| memchr::memmem::find(value, m).is_some()).count();
     let brackets = value.iter().any(|b| b"[(\\^".contains(b));
     found >= 1 && brackets
@@ -231,26 +249,110 @@ fn is_regex(value: &[u8]) -> bool {
 /// Keys that vendors mean to stand in pages and apps.
 fn is_publishable(value: &[u8]) -> bool {
     const PREFIXES: &[&[u8]] = &[
-        b"pk_live_", b"pk_test_", b"pk_", b"pk-lf-", b"pk.eyJ", b"phc_", b"sb_publishable_", b"NRJS-", b"FLWPUBK", b"rzp_live_",
-        b"rzp_test_", b"ssh-", b"sha1-", b"sha256-", b"sha512-", b"SHA256:", b"https://", b"-----BEGIN CERT", b"-----BEGIN PUB", b"MFkwEwYHKoZIzj0CAQ", b"MHYwEAYHKoZIzj0CAQ",
-        b"MIIBIjANBgkqhkiG9w0BAQ", b"MIICIjANBgkqhkiG9w0BAQ", b"MIGfMA0GCSqGSIb3DQEB", b"MCowBQYDK2VwAyEA",
+        b"pk_live_",
+        b"pk_test_",
+        b"pk_",
+        b"pk-lf-",
+        b"pk.eyJ",
+        b"phc_",
+        b"sb_publishable_",
+        b"NRJS-",
+        b"FLWPUBK",
+        b"rzp_live_",
+        b"rzp_test_",
+        b"ssh-",
+        b"sha1-",
+        b"sha256-",
+        b"sha512-",
+        b"SHA256:",
+        b"https://",
+        b"-----BEGIN CERT",
+        b"-----BEGIN PUB",
+        b"MFkwEwYHKoZIzj0CAQ",
+        b"MHYwEAYHKoZIzj0CAQ",
+        b"MIIBIjANBgkqhkiG9w0BAQ",
+        b"MIICIjANBgkqhkiG9w0BAQ",
+        b"MIGfMA0GCSqGSIb3DQEB",
+        b"MCowBQYDK2VwAyEA",
     ];
     PREFIXES.iter().any(|p| value.starts_with(p)) || is_public_nkey(value)
 }
 
 /// The public half of a NATS nkey: its kind, then 55 characters of base32.
 fn is_public_nkey(value: &[u8]) -> bool {
-    value.len() == 56 && b"ACNOUX".contains(&value[0]) && value.iter().all(|b| b.is_ascii_uppercase() || (b'2'..=b'7').contains(b))
+    value.len() == 56
+        && b"ACNOUX".contains(&value[0])
+        && value.iter().all(|b| b.is_ascii_uppercase() || (b'2'..=b'7').contains(b))
 }
 
 /// The name of a type, or of a kind of authentication.
 fn is_type(value: &[u8]) -> bool {
     const TYPES: &[&[u8]] = &[
-        b"string", b"str", b"bytes", b"byte", b"int", b"integer", b"bool", b"boolean", b"number", b"float", b"double", b"long",
-        b"char", b"varchar", b"object", b"any", b"void", b"array", b"list", b"dict", b"map", b"optional", b"option", b"none",
-        b"null", b"nil", b"self", b"this", b"text", b"password", b"hidden", b"uuid", b"date", b"file", b"buffer", b"symbol",
-        b"unknown", b"never", b"binary", b"cstring", b"u8", b"json", b"basic", b"bearer", b"digest", b"oauth", b"oauth2", b"saml",
-        b"ldap", b"nsstring", b"id", b"base64", b"plain", b"plaintext", b"md5", b"sha1", b"sha256", b"aes", b"scram-sha-256", b"jwt", b"argon2id", b"utf8", b"utf-8", b"latin1", b"ascii",
+        b"string",
+        b"str",
+        b"bytes",
+        b"byte",
+        b"int",
+        b"integer",
+        b"bool",
+        b"boolean",
+        b"number",
+        b"float",
+        b"double",
+        b"long",
+        b"char",
+        b"varchar",
+        b"object",
+        b"any",
+        b"void",
+        b"array",
+        b"list",
+        b"dict",
+        b"map",
+        b"optional",
+        b"option",
+        b"none",
+        b"null",
+        b"nil",
+        b"self",
+        b"this",
+        b"text",
+        b"password",
+        b"hidden",
+        b"uuid",
+        b"date",
+        b"file",
+        b"buffer",
+        b"symbol",
+        b"unknown",
+        b"never",
+        b"binary",
+        b"cstring",
+        b"u8",
+        b"json",
+        b"basic",
+        b"bearer",
+        b"digest",
+        b"oauth",
+        b"oauth2",
+        b"saml",
+        b"ldap",
+        b"nsstring",
+        b"id",
+        b"base64",
+        b"plain",
+        b"plaintext",
+        b"md5",
+        b"sha1",
+        b"sha256",
+        b"aes",
+        b"scram-sha-256",
+        b"jwt",
+        b"argon2id",
+        b"utf8",
+        b"utf-8",
+        b"latin1",
+        b"ascii",
     ];
     let lower = value.to_ascii_lowercase();
     let mut bare = lower.as_slice();
@@ -266,7 +368,8 @@ mod tests {
 
     #[test]
     fn words_are_found_in_values() {
-        let words = |text: &'static str| pieces(text.as_bytes()).map(|w| String::from_utf8_lossy(w).into_owned()).collect::<Vec<_>>();
+        let words =
+            |text: &'static str| pieces(text.as_bytes()).map(|w| String::from_utf8_lossy(w).into_owned()).collect::<Vec<_>>();
         assert_eq!(words("myHTTPKey_2 old"), ["my", "HTTP", "Key", "old"]);
         assert_eq!(words("1234"), Vec::<String>::new());
     }

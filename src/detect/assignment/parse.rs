@@ -1,7 +1,6 @@
 //! Reads the name around a word, and what is bound to it.
 
 use super::{ByteSpan, MAX_VALUE, Operator, Quote};
-use crate::rule::AssignmentClass;
 
 /// The longest name in bytes.
 const MAX_NAME: usize = 80;
@@ -52,8 +51,24 @@ pub fn name_around(bytes: &[u8], start: usize, end: usize) -> ByteSpan {
 /// Where the name begins if the word before it belongs to it: `API Key`, `Client Secret`.
 fn leading_word(bytes: &[u8], from: usize) -> usize {
     const LEADING: [&[u8]; 18] = [
-        b"api", b"access", b"secret", b"private", b"client", b"auth", b"account", b"app", b"master", b"admin", b"root", b"user",
-        b"database", b"bearer", b"signing", b"encryption", b"consumer", b"refresh",
+        b"api",
+        b"access",
+        b"secret",
+        b"private",
+        b"client",
+        b"auth",
+        b"account",
+        b"app",
+        b"master",
+        b"admin",
+        b"root",
+        b"user",
+        b"database",
+        b"bearer",
+        b"signing",
+        b"encryption",
+        b"consumer",
+        b"refresh",
     ];
     if from < 3 || bytes[from - 1] != b' ' {
         return from;
@@ -67,13 +82,12 @@ fn leading_word(bytes: &[u8], from: usize) -> usize {
     if LEADING.iter().any(|l| word.eq_ignore_ascii_case(l)) { begin } else { from }
 }
 
-/// What is bound to `name`, which speaks of a `class` of secrets, if anything is.
-pub fn binding(bytes: &[u8], name: ByteSpan, class: AssignmentClass) -> Option<Binding> {
+/// What is bound to `name`, if anything is. `is_login` tells whether a call of that name takes a user and a password.
+pub fn binding(bytes: &[u8], name: ByteSpan, is_login: &dyn Fn() -> bool) -> Option<Binding> {
     let reader = Reader { bytes, limit: bytes.len().min(name.end + MAX_VALUE + 3 * MAX_BLANKS) };
     let (at, closed) = reader.closers(name.end);
-    let of_two = class == AssignmentClass::Credential;
     if reader.at(at) == Some(b'(') && !closed {
-        return of_two.then(|| reader.second_literal(at + 1)).flatten().or_else(|| reader.call(at + 1));
+        return is_login().then(|| reader.second_literal(at + 1)).flatten().or_else(|| reader.call(at + 1));
     }
     let before = name.start.checked_sub(1).map_or(b' ', |i| bytes[i]);
     if reader.at(at) == Some(b'>') && (closed && is_quote(before) || !closed && matches!(before, b'<' | b':')) {
@@ -88,7 +102,7 @@ pub fn binding(bytes: &[u8], name: ByteSpan, class: AssignmentClass) -> Option<B
     }
     if let Some((operator, next)) = reader.operator(after_blanks, closed || before == b':') {
         let line_start = reader.starts_line(name.start);
-        return of_two
+        return is_login()
             .then(|| reader.second_of_call(next))
             .flatten()
             .or_else(|| reader.typed(operator, next, line_start))
@@ -195,7 +209,9 @@ impl Reader<'_> {
             return (self.at(next) == Some(b'=')).then(|| self.blanks(next + 1));
         }
         let open = self.blanks(at + 1);
-        (self.at(at) == Some(b':') && self.at(open) == Some(b'{')).then(|| self.pair(space(open + 1)).map(|v| self.blanks(v))).flatten()
+        (self.at(at) == Some(b':') && self.at(open) == Some(b'{'))
+            .then(|| self.pair(space(open + 1)).map(|v| self.blanks(v)))
+            .flatten()
     }
 
     /// `NAME As String = "value"`, `NAME string = 'value'`, `NAME { get; set; } = "value"`: a type between name and operator.
@@ -217,7 +233,10 @@ impl Reader<'_> {
         if self.starts(at, b"android:") {
             at += 8;
         }
-        at += [&b"value"[..], b"with"].iter().find(|w| self.bytes.get(at..at + w.len()).is_some_and(|t| t.eq_ignore_ascii_case(w)))?.len();
+        at += [&b"value"[..], b"with"]
+            .iter()
+            .find(|w| self.bytes.get(at..at + w.len()).is_some_and(|t| t.eq_ignore_ascii_case(w)))?
+            .len();
         if self.at(at).is_some_and(is_quote) {
             at += 1;
         }
@@ -257,7 +276,11 @@ impl Reader<'_> {
         let end = self.skip(start, 48, |b| {
             b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'<' | b'>' | b'&' | b'\'' | b'[' | b']' | b'?' | b'|' | b' ')
         });
-        if end == start || self.at(end) != Some(b'=') || self.at(end + 1) == Some(b'=') || !self.bytes[start].is_ascii_alphabetic() && self.bytes[start] != b'&' {
+        if end == start
+            || self.at(end) != Some(b'=')
+            || self.at(end + 1) == Some(b'=')
+            || !self.bytes[start].is_ascii_alphabetic() && self.bytes[start] != b'&'
+        {
             return None;
         }
         self.value(end + 1, Operator::Equals, line_start)
@@ -295,7 +318,9 @@ impl Reader<'_> {
         }
         let start = self.behind_scheme(start);
         let end = self.skip(start, MAX_VALUE, |b| {
-            !b.is_ascii_whitespace() && !is_quote(b) && !matches!(b, b',' | b';' | b'&' | b')' | b'}' | b'<' | b'>' | b'|' | b'\\')
+            !b.is_ascii_whitespace()
+                && !is_quote(b)
+                && !matches!(b, b',' | b';' | b'&' | b')' | b'}' | b'<' | b'>' | b'|' | b'\\')
         });
         self.bare(start, end, operator, false)
     }
@@ -337,7 +362,9 @@ impl Reader<'_> {
         if wrapper.is_some() {
             return None;
         }
-        let path = self.skip(at, 64, |b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'[' | b']' | b'@' | b'$' | b'&' | b'*' | b' '));
+        let path = self.skip(at, 64, |b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'[' | b']' | b'@' | b'$' | b'&' | b'*' | b' ')
+        });
         if self.at(path).is_some_and(is_quote) {
             let prefix = &self.bytes[at..path];
             let is_prefix = prefix.len() <= 2 && prefix.iter().all(|b| b"rbfuLRBFU@$[".contains(b));
@@ -387,7 +414,9 @@ impl Reader<'_> {
             if let Some(found) = self.literal(at, Operator::Flag, None) {
                 return Some(found);
             }
-            let end = self.skip(at, MAX_VALUE, |b| !b.is_ascii_whitespace() && !is_quote(b) && !matches!(b, b')' | b'|' | b';' | b'&' | b',' | b']'));
+            let end = self.skip(at, MAX_VALUE, |b| {
+                !b.is_ascii_whitespace() && !is_quote(b) && !matches!(b, b')' | b'|' | b';' | b'&' | b',' | b']')
+            });
             let value = &self.bytes[at..end];
             return (value.first() != Some(&b'-')).then(|| self.bare(at, end, Operator::Flag, false)).flatten();
         }
@@ -411,7 +440,8 @@ impl Reader<'_> {
                 directive.then(|| self.bare(at, end, Operator::Keyword, true)).flatten()
             });
             if let Some(found) = found {
-                let rest = self.skip(found.value.end + usize::from(found.quote != Quote::None), MAX_BLANKS, |b| is_blank(b) || b == b';');
+                let rest = self
+                    .skip(found.value.end + usize::from(found.quote != Quote::None), MAX_BLANKS, |b| is_blank(b) || b == b';');
                 return (directive || matches!(self.at(rest), None | Some(b'\n' | b'\r'))).then_some(found);
             }
         }
@@ -447,9 +477,10 @@ impl Reader<'_> {
         }
         let mut before = self.bytes[begin..at].trim_ascii();
         loop {
-            let stripped = [&b"export"[..], b"set", b"ENV", b"ARG", b"-", b"#", b"//", b";", b"*", b"-e", b"--", b"-D", b"+", b"\"", b"'"]
-                .iter()
-                .find_map(|word| before.strip_suffix(*word));
+            let stripped =
+                [&b"export"[..], b"set", b"ENV", b"ARG", b"-", b"#", b"//", b";", b"*", b"-e", b"--", b"-D", b"+", b"\"", b"'"]
+                    .iter()
+                    .find_map(|word| before.strip_suffix(*word));
             match stripped {
                 Some(rest) => before = rest.trim_ascii_end(),
                 None => return before.is_empty(),
