@@ -223,7 +223,7 @@ fn repeats(text: &[u8]) -> bool {
 /// `ops_eyJ...`, `prefix.<secret>`, `pi_{ID}_secret`.
 fn elided(text: &[u8]) -> bool {
     if text.ends_with(b"...")
-        || text.ends_with("…".as_bytes())
+        || memchr::memmem::find(text, "…".as_bytes()).is_some()
         || text.len() <= 64 && memchr::memmem::find(text, b"...").is_some()
     {
         return true;
