@@ -142,6 +142,7 @@ fn from_surroundings(subject: Subject<'_>, assignment: &Assignment, signals: &mu
         "in-list",
         "in a list of words",
     );
+    signals.when(bare && after.starts_with(b"<") && after.get(1).is_some_and(u8::is_ascii_alphabetic), "cut-short", "a placeholder goes on from it");
     let nuls = subject.before().iter().chain(after).filter(|b| **b == 0).count();
     signals.when(nuls > 1, "binary", "among binary data");
     let in_tag = line.iter().rposition(|b| *b == b'<').is_some_and(|at| !line[at..].contains(&b'>'));

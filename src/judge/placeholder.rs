@@ -8,7 +8,7 @@ const WORDS: &[&str] = &[
     "value", "string", "text", "your_password", "yourpassword", "your-password", "mypassword", "my_password", "my-password",
     "mysecret", "my_secret", "my-secret", "secret_key", "secretkey", "access_token", "accesstoken", "xxx", "abc", "abcd", "redacted",
     "hidden", "masked", "removed", "censored", "user", "username", "admin", "root", "guest", "required", "optional", "unknown",
-    "n/a", "na", "insert", "replace", "replaceme", "replace_me", "replace-me", "fixme", "notset", "not_set", "unset", "dontcare", "blank", "hunter2", "set-me", "setme", "letmein", "s3cr3t", "qwerty", "passw0rd", "p@ssw0rd", "p@ssword",
+    "n/a", "na", "insert", "replace", "replaceme", "replace_me", "replace-me", "fixme", "notset", "not_set", "unset", "dontcare", "blank", "hunter2", "hunter22", "set-me", "setme", "letmein", "s3cr3t", "qwerty", "passw0rd", "p@ssw0rd", "p@ssword",
 ];
 
 /// Pieces of instructions to the reader.

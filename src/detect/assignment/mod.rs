@@ -217,7 +217,7 @@ mod tests {
             ("\"adminPassword\": {\n  \"value\": \"hunter22\"\n}", "adminPassword", "hunter22", O::Pair),
             ("variable \"db_password\" {\n  type = string\n  default = \"hunter22\"\n}", "db_password", "hunter22", O::Pair),
             ("const p = x.password || \"hunter22\"", "x.password", "hunter22", O::Equals),
-            ("const PASSWORD = process.env.PASS || \"hunter22\";", "PASSWORD", "hunter22", O::Equals),
+            ("const PASSWORD = process.env.X || \"hunter22\";", "PASSWORD", "hunter22", O::Equals),
             ("req.SetBasicAuth(\"metrics\", \"hunter22\")", "req.SetBasicAuth", "hunter22", O::Argument),
             ("ftp.login('acme', 'hunter22');", "ftp.login", "hunter22", O::Argument),
             ("requests.get(u, auth=('acme', 'hunter22'))", "auth", "hunter22", O::Argument),

@@ -71,12 +71,14 @@ fn leading_word(bytes: &[u8], from: usize) -> usize {
 pub fn binding(bytes: &[u8], name: ByteSpan, class: AssignmentClass) -> Option<Binding> {
     let reader = Reader { bytes, limit: bytes.len().min(name.end + MAX_VALUE + 3 * MAX_BLANKS) };
     let (at, closed) = reader.closers(name.end);
-    let of_two = class == AssignmentClass::Credential;
+    let of_two = class == AssignmentClass::Credential || name.of(bytes).ends_with(b"Authentication");
     if reader.at(at) == Some(b'(') && !closed {
         return of_two.then(|| reader.second_literal(at + 1)).flatten().or_else(|| reader.call(at + 1));
     }
     let before = name.start.checked_sub(1).map_or(b' ', |i| bytes[i]);
-    if reader.at(at) == Some(b'>') && (closed && is_quote(before) || !closed && matches!(before, b'<' | b':')) {
+    // `(?P<secret>` is a group of a regular expression.
+    let group = name.start >= 2 && matches!(&bytes[name.start - 2..name.start], b"?<" | b"P<");
+    if !group && reader.at(at) == Some(b'>') && (closed && is_quote(before) || !closed && matches!(before, b'<' | b':')) {
         return reader.element(at + 1);
     }
     if let Some(value) = reader.pair(at) {
