@@ -90,7 +90,9 @@ pub fn binding(bytes: &[u8], name: ByteSpan, is_login: &dyn Fn() -> bool) -> Opt
         return is_login().then(|| reader.second_literal(at + 1)).flatten().or_else(|| reader.call(at + 1));
     }
     let before = name.start.checked_sub(1).map_or(b' ', |i| bytes[i]);
-    if reader.at(at) == Some(b'>') && (closed && is_quote(before) || !closed && matches!(before, b'<' | b':')) {
+    // `(?P<secret>` is a group of a regular expression.
+    let group = name.start >= 2 && matches!(&bytes[name.start - 2..name.start], b"?<" | b"P<");
+    if !group && reader.at(at) == Some(b'>') && (closed && is_quote(before) || !closed && matches!(before, b'<' | b':')) {
         return reader.element(at + 1);
     }
     if let Some(value) = reader.pair(at) {
