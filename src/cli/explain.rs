@@ -3,9 +3,11 @@
 use super::common::{RuleFlags, Settings};
 use super::usage_error;
 use crate::detect::Scratch;
-use crate::examine::{Judged, examine};
+use crate::examine::{Examined, Judged, examine};
 use crate::finding::location::{Base, place};
-use crate::finding::redact;
+use crate::finding::snippet::visible;
+use crate::finding::{Redactor, redact};
+use crate::pipeline::secrets_of;
 use crate::source::tree::Root;
 use crate::source::{Blob, Encoding, ExcludeReason, Sink, SkipReason, Stop};
 use clap::Args;
@@ -49,14 +51,13 @@ fn try_run(arguments: &ExplainArguments) -> Result<ExitCode, ExitCode> {
     let encoding = Encoding::of(&stored);
     let mut text = Vec::new();
     encoding.transcode(&stored[encoding.mark_len()..], &mut text);
-    let mut out = String::new();
     let examined = examine(&settings.detector, &text, Some(&path), &mut Scratch::default());
-    for (judged, verdict) in
-        examined.found.iter().map(|j| (j, "a secret")).chain(examined.rejected.iter().map(|j| (j, "not a secret")))
-    {
+    let teller = Teller::new(&settings, &examined, &text, Base::default(), &path, arguments.show_secrets);
+    let mut out = String::new();
+    for (judged, verdict) in all(&examined) {
         let at = place(&text, judged.candidate.span, Base::default());
         if (at.start_line..=at.end_line).contains(&line) {
-            told(&mut out, judged, verdict, &text, &settings, &path, arguments.show_secrets);
+            teller.tell(&mut out, judged, verdict);
         }
     }
     if out.is_empty() {
@@ -65,38 +66,72 @@ fn try_run(arguments: &ExplainArguments) -> Result<ExitCode, ExitCode> {
     Ok(super::print(&out))
 }
 
-fn told(out: &mut String, judged: &Judged, verdict: &str, text: &[u8], settings: &Settings, path: &str, show: bool) {
-    let secret = judged.candidate.secret.of(text);
-    let shown = if show { String::from_utf8_lossy(secret).into_owned() } else { redact::shown(judged.rule, secret) };
-    let at = place(text, judged.candidate.secret, Base::default());
-    let level = judged.verdict.level().map_or("rejected", crate::rule::Confidence::as_str);
-    let _ = writeln!(
-        out,
-        "{path}:{}:{}  {}  {verdict}: {level}, score {:.2}",
-        at.start_line, at.start_column, judged.rule.id, judged.verdict.score
-    );
-    let _ = writeln!(out, "  value        {shown}");
-    let _ = writeln!(out, "  fingerprint  {}", settings.key.fingerprint(judged.rule.family(), secret, path));
-    let _ = writeln!(
-        out,
-        "  entropy      {:.2} bits a byte (the rule asks for {:.1})",
-        judged.candidate.entropy, judged.rule.entropy
-    );
-    if let Some(right) = judged.candidate.checksum {
-        let _ = writeln!(out, "  checksum     {}", if right { "right" } else { "wrong" });
+/// Every candidate with what became of it.
+fn all(examined: &Examined) -> impl Iterator<Item = (&Judged, &'static str)> {
+    let found = examined.found.iter().map(|j| (j, "a secret"));
+    found.chain(examined.rejected.iter().map(|j| (j, "not a secret")))
+}
+
+/// Tells of candidates in one text.
+struct Teller<'a> {
+    settings: &'a Settings,
+    text: &'a [u8],
+    base: Base,
+    path: &'a str,
+    /// `None` where secrets are to be shown.
+    redactor: Option<Redactor>,
+}
+
+impl<'a> Teller<'a> {
+    fn new(settings: &'a Settings, examined: &Examined, text: &'a [u8], base: Base, path: &'a str, show: bool) -> Self {
+        let redactor = (!show).then(|| Redactor::new(secrets_of(examined, text).into_iter().collect()));
+        Self { settings, text, base, path, redactor }
     }
-    if let Some(assignment) = judged.candidate.assignment {
-        let name = String::from_utf8_lossy(assignment.name.of(text)).into_owned();
-        let _ = writeln!(out, "  assigned to  {name} ({:?}, {:?} quotes)", assignment.operator, assignment.quote);
+
+    fn clean(&self, text: &str) -> String {
+        visible(&self.redactor.as_ref().map_or_else(|| text.to_owned(), |r| r.redact(text)))
     }
-    for reason in &judged.verdict.reasons {
-        let _ = writeln!(out, "  {:+.2}  {:<24} {}", reason.weight, reason.signal, reason.text);
+
+    fn tell(&self, out: &mut String, judged: &Judged, verdict: &str) {
+        let secret = judged.candidate.secret.of(self.text);
+        let shown = match &self.redactor {
+            Some(_) => redact::shown(judged.rule, secret),
+            None => String::from_utf8_lossy(secret).into_owned(),
+        };
+        let at = place(self.text, judged.candidate.secret, self.base);
+        let level = judged.verdict.level().map_or("rejected", crate::rule::Confidence::as_str);
+        let _ = writeln!(
+            out,
+            "{}:{}:{}  {}  {verdict}: {level}, score {:.2}",
+            self.clean(self.path),
+            at.start_line,
+            at.start_column,
+            judged.rule.id,
+            judged.verdict.score
+        );
+        let _ = writeln!(out, "  value        {shown}");
+        let _ = writeln!(out, "  fingerprint  {}", self.settings.key.fingerprint(judged.rule.family(), secret, self.path));
+        let _ = writeln!(
+            out,
+            "  entropy      {:.2} bits a byte (the rule asks for {:.1})",
+            judged.candidate.entropy, judged.rule.entropy
+        );
+        if let Some(right) = judged.candidate.checksum {
+            let _ = writeln!(out, "  checksum     {}", if right { "right" } else { "wrong" });
+        }
+        if let Some(assignment) = judged.candidate.assignment {
+            let name = self.clean(&String::from_utf8_lossy(assignment.name.of(self.text)));
+            let _ = writeln!(out, "  assigned to  {name} ({:?}, {:?} quotes)", assignment.operator, assignment.quote);
+        }
+        for reason in &judged.verdict.reasons {
+            let _ = writeln!(out, "  {:+.2}  {:<24} {}", reason.weight, reason.signal, self.clean(&reason.text));
+        }
+        if !judged.also.is_empty() {
+            let also: Vec<&str> = judged.also.iter().map(|r| r.id).collect();
+            let _ = writeln!(out, "  also seen by {}", also.join(", "));
+        }
+        out.push('\n');
     }
-    if !judged.also.is_empty() {
-        let also: Vec<&str> = judged.also.iter().map(|r| r.id).collect();
-        let _ = writeln!(out, "  also seen by {}", also.join(", "));
-    }
-    out.push('\n');
 }
 
 /// Looks for one fingerprint in the tree.
@@ -112,13 +147,14 @@ impl Sink for Seeker<'_> {
     fn blob(&self, blob: &Blob<'_>) {
         let path = &blob.origin.path;
         let examined = examine(&self.settings.detector, blob.bytes, Some(path), &mut Scratch::default());
-        for (judged, verdict) in
-            examined.found.iter().map(|j| (j, "a secret")).chain(examined.rejected.iter().map(|j| (j, "not a secret")))
-        {
-            let secret = judged.candidate.secret.of(blob.bytes);
-            if self.settings.key.fingerprint(judged.rule.family(), secret, path).0 == self.wanted {
+        let teller = Teller::new(self.settings, &examined, blob.bytes, blob.base, path, self.show);
+        for (judged, verdict) in all(&examined) {
+            let secret = judged.candidate.secret;
+            let in_core = blob.core.start <= secret.start && secret.start < blob.core.end;
+            let fingerprint = self.settings.key.fingerprint(judged.rule.family(), secret.of(blob.bytes), path);
+            if in_core && fingerprint.0 == self.wanted {
                 let mut out = String::new();
-                told(&mut out, judged, verdict, blob.bytes, self.settings, path, self.show);
+                teller.tell(&mut out, judged, verdict);
                 if let Ok(mut found) = self.found.lock() {
                     found.push(out);
                 }

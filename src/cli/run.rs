@@ -2,11 +2,13 @@
 
 use super::common::{LimitFlags, ReportFlags, RuleFlags, Settings, When};
 use super::{progress, usage_error};
+use crate::finding::snippet::visible;
 use crate::finding::{Finding, Redactor};
 use crate::pipeline::{Collector, Outcome};
 use crate::report::model::{Gap, Report, ReportedFinding, Run, SCHEMA_VERSION, Scan, Tool};
 use crate::report::{Format, Style, write};
 use crate::rule::catalogue::CATALOGUE_VERSION;
+use crate::source::tree::Missing;
 use crate::source::{SkipReason, Stop};
 use crate::triage::gate::Ending;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -23,7 +25,7 @@ pub(super) struct Targets {
     /// For each target the folder that its paths are relative to; empty for stdin.
     pub roots: Vec<String>,
     /// Named paths that are not there.
-    pub missing: Vec<String>,
+    pub missing: Vec<Missing>,
 }
 
 /// Reads the settings, lets `look` fill the collector, writes the reports, and says how the run ended.
@@ -69,8 +71,8 @@ fn conclude(
     destinations: &[(Format, PathBuf)],
     settings: &Settings,
     outcome: &Outcome,
-    missing: &[String],
-    run: Run,
+    missing: &[Missing],
+    mut run: Run,
 ) -> Result<ExitCode, ExitCode> {
     let reported: Vec<&Finding> = outcome
         .findings
@@ -84,11 +86,20 @@ fn conclude(
         missing: !missing.is_empty(),
         interrupted: run.interrupted,
     };
-    let report = tell(flags, settings, outcome, &reported, missing, complete, run);
+    // What goes to stderr passes the redactor like every report: it is there only now.
+    let redactor = (!flags.show_secrets).then_some(&outcome.redactor);
+    let clean = |text: &str| redactor.map_or_else(|| text.to_owned(), |r| r.redact(text));
+    for e in missing {
+        eprintln!("keysift: {}", visible(&clean(&e.to_string())));
+    }
+    run.roots.iter_mut().for_each(|root| *root = clean(root));
+    let missing = missing.iter().map(|m| clean(&m.path)).collect();
+    let report = tell(redactor, flags.show_rejected, settings, outcome, &reported, missing, complete, run);
     let mut failed = false;
     for (format, path) in destinations {
         if let Err(e) = write_one(flags, &report, *format, path) {
-            eprintln!("keysift: the report cannot be written to {}: {e}", path.display());
+            let place = visible(&clean(&path.display().to_string()));
+            eprintln!("keysift: the report cannot be written to {place}: {e}");
             failed = true;
         }
     }
@@ -98,18 +109,18 @@ fn conclude(
     Ok(ExitCode::from(ending.exit_code(flags.exit_code, flags.incomplete)))
 }
 
+#[expect(clippy::too_many_arguments, reason = "all of a report comes together here")]
 fn tell(
-    flags: &ReportFlags,
+    redactor: Option<&Redactor>,
+    show_rejected: bool,
     settings: &Settings,
     outcome: &Outcome,
     reported: &[&Finding],
-    missing: &[String],
+    missing: Vec<String>,
     complete: bool,
     run: Run,
 ) -> Report {
-    let redactor = (!flags.show_secrets).then_some(&outcome.redactor);
-    let tell = |f: &Finding, redactor: Option<&Redactor>| ReportedFinding::of(f, redactor);
-    let clean = |text: &str| redactor.map_or_else(|| text.to_owned(), |r| r.redact(text));
+    let tell = |f: &Finding| ReportedFinding::of(f, redactor);
     Report {
         schema_version: SCHEMA_VERSION,
         tool: Tool {
@@ -128,15 +139,15 @@ fn tell(
                 .iter()
                 .map(|((reason, accepted), tally)| Gap::of(reason.as_str(), tally, *accepted, redactor))
                 .collect(),
-            missing: missing.iter().map(|m| clean(m)).collect(),
+            missing,
             suppressed: Vec::new(),
             rejected: outcome.rejected_total,
             below_threshold: (outcome.findings.len() - reported.len()) as u64,
             fingerprint_key: settings.key.id(),
             run,
         },
-        findings: reported.iter().map(|f| tell(f, redactor)).collect(),
-        rejected_findings: flags.show_rejected.then(|| outcome.rejected.iter().map(|f| tell(f, redactor)).collect()),
+        findings: reported.iter().map(|f| tell(f)).collect(),
+        rejected_findings: show_rejected.then(|| outcome.rejected.iter().map(tell).collect()),
     }
 }
 

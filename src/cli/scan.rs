@@ -50,27 +50,32 @@ fn look(
     let here = [PathBuf::from(".")];
     let paths = if arguments.paths.is_empty() { &here[..] } else { &arguments.paths };
     for named in paths {
-        let target = roots.len();
         if named.as_os_str() == "-" {
-            roots.push(String::new());
+            let target = target_of(roots, String::new());
             stdin::scan_text(io::stdin().lock(), "stdin", target, collector).map_err(read_failed)?;
             continue;
         }
-        let tree = Tree {
-            named: named.clone(),
-            target,
-            exclude: settings.exclude.clone(),
-            max_file_size: arguments.limits.max_file_size.or(settings.max_file_size).unwrap_or(MAX_FILE_SIZE),
-            obey_gitignore: !arguments.limits.no_gitignore,
-        };
-        match Root::of(named).and_then(|root| tree.scan(&root, collector).map(|()| root)) {
-            Ok(root) => roots.push(root.folder.to_string_lossy().into_owned()),
-            Err(e) => {
-                eprintln!("keysift: {e}");
-                roots.push(String::new());
-                missing.push(e.path);
-            }
+        let scanned = Root::of(named).and_then(|root| {
+            let tree = Tree {
+                named: named.clone(),
+                target: target_of(roots, root.folder.to_string_lossy().into_owned()),
+                exclude: settings.exclude.clone(),
+                max_file_size: arguments.limits.max_file_size.or(settings.max_file_size).unwrap_or(MAX_FILE_SIZE),
+                obey_gitignore: !arguments.limits.no_gitignore,
+            };
+            tree.scan(&root, collector)
+        });
+        if let Err(e) = scanned {
+            missing.push(e);
         }
     }
     Ok(())
+}
+
+/// The place of a root among the roots: named paths that share it are one target.
+fn target_of(roots: &mut Vec<String>, root: String) -> usize {
+    roots.iter().position(|r| *r == root).unwrap_or_else(|| {
+        roots.push(root);
+        roots.len() - 1
+    })
 }

@@ -78,6 +78,9 @@ impl Config {
             if gap.until.as_ref().is_some_and(|u| parse_day(u).is_none()) {
                 return Err(problem(start, "`until` is a day such as 2026-12-31".into()));
             }
+            if let Some(Err(e)) = gap.path.as_deref().map(globset::Glob::new) {
+                return Err(problem(start, format!("`path`: {e}")));
+            }
             config.accept_gap.push(gap);
         }
         (config.rules, config.warnings) = build_rules(file, text, Author::User, ("", ""), raw.rule)?;
@@ -114,7 +117,13 @@ pub fn parse_day(text: &str) -> Option<i64> {
         return None;
     }
     let (year, month, day): (i64, i64, i64) = (year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        2 => 28 + i64::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    if !text.bytes().all(|b| b.is_ascii_digit() || b == b'-') || !(1..=12).contains(&month) || !(1..=days).contains(&day) {
         return None;
     }
     // Days from civil, Howard Hinnant's algorithm: http://howardhinnant.github.io/date_algorithms.html

@@ -96,15 +96,17 @@ impl Finding {
     }
 }
 
-/// Groups occurrences into findings, by path, position, rule.
+/// Groups occurrences into findings, by path, position, rule. Targets are kept apart: the same path in two of them is two
+/// files. What was looked at twice counts once.
 #[must_use]
 pub fn group(mut occurrences: Vec<Occurrence>, key: &IdentityKey) -> Vec<Finding> {
     occurrences.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.secret.cmp(&b.secret)));
-    let mut places: BTreeMap<Fingerprint, usize> = BTreeMap::new();
+    occurrences.dedup_by(|a, b| (a.target, a.rule.id, &a.location, &a.secret) == (b.target, b.rule.id, &b.location, &b.secret));
+    let mut places: BTreeMap<(Fingerprint, usize), usize> = BTreeMap::new();
     let mut findings: Vec<Finding> = Vec::new();
     for o in occurrences {
         let fingerprint = key.fingerprint(o.rule.family(), o.secret.expose(), &o.location.path);
-        if let Some(&at) = places.get(&fingerprint) {
+        if let Some(&at) = places.get(&(fingerprint.clone(), o.target)) {
             let finding = &mut findings[at];
             finding.occurrences_total += 1;
             if o.score > finding.score {
@@ -121,7 +123,7 @@ pub fn group(mut occurrences: Vec<Occurrence>, key: &IdentityKey) -> Vec<Finding
             }
             continue;
         }
-        places.insert(fingerprint.clone(), findings.len());
+        places.insert((fingerprint.clone(), o.target), findings.len());
         findings.push(Finding {
             rule: o.rule,
             secret_id: key.secret_id(o.secret.expose()),

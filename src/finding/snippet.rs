@@ -3,8 +3,11 @@
 use crate::detect::ByteSpan;
 use serde::Serialize;
 
-/// The most bytes shown on each side of the secret.
+/// The most characters shown on each side of the secret.
 const AROUND: usize = 80;
+/// The bytes taken from each side of it before the redactor of the run has seen them: a secret that is known from elsewhere
+/// must not be cut in two before it is hidden.
+const TAKEN: usize = 480;
 
 /// A redacted line, and where in it the secret stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,15 +20,35 @@ pub struct Snippet {
     pub mark_end: usize,
 }
 
-/// Makes the snippet of `secret` in `text`. `hidden` are all places to hide, with what to show instead; `secret` is one of
+impl Snippet {
+    /// The same, no longer than is shown.
+    #[must_use]
+    pub fn cut(&self) -> Self {
+        let chars: Vec<char> = self.text.chars().collect();
+        let from = if self.mark_start > AROUND + 1 { self.mark_start - AROUND } else { 0 };
+        let to = if chars.len() > self.mark_end + AROUND + 1 { self.mark_end + AROUND } else { chars.len() };
+        let mut text = String::new();
+        if from > 0 {
+            text.push('…');
+        }
+        let mark_start = self.mark_start - from + usize::from(from > 0);
+        text.extend(&chars[from..to]);
+        if to < chars.len() {
+            text.push('…');
+        }
+        Self { text, mark_start, mark_end: mark_start + (self.mark_end - self.mark_start) }
+    }
+}
+
+/// Makes the snippet of `secret` in `text`, longer than is shown ([`Snippet::cut`]). `hidden` are all places to hide, with what to show instead; `secret` is one of
 /// them.
 #[must_use]
 pub fn snippet(text: &[u8], secret: ByteSpan, hidden: &[(ByteSpan, String)]) -> Snippet {
     let line_start = memchr::memrchr(b'\n', &text[..secret.start]).map_or(0, |n| n + 1);
     let first_line_end = memchr::memchr(b'\n', &text[secret.start..]).map_or(text.len(), |n| secret.start + n);
-    let from = boundary(text, line_start.max(secret.start.saturating_sub(AROUND)));
+    let from = boundary(text, line_start.max(secret.start.saturating_sub(TAKEN)));
     let shown_end = secret.end.min(first_line_end).max(secret.start);
-    let to = boundary(text, first_line_end.min(shown_end + AROUND));
+    let to = boundary(text, first_line_end.min(shown_end + TAKEN));
     let mut out = Snippet { text: String::new(), mark_start: 0, mark_end: 0 };
     if from > line_start {
         out.text.push('…');
@@ -71,6 +94,12 @@ fn push(out: &mut String, bytes: &[u8]) {
     }
 }
 
+/// `text` without what would steer a terminal or forge a line: control characters and marks of direction become `�`.
+#[must_use]
+pub fn visible(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() || is_direction(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
 /// Marks that would reorder what a terminal shows.
 const fn is_direction(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -90,14 +119,14 @@ mod tests {
 
     #[test]
     fn hides_the_secret_and_its_neighbours() {
-        let text = b"x = 1\nuser=joe1234 pass=hunter22 z\nlast";
+        let text = b"x = 1\nuser=joe1234 next=hunter22 z\nlast";
         let find = |what: &[u8]| {
             let at = memchr::memmem::find(text, what).unwrap();
             ByteSpan::new(at, at + what.len())
         };
         let hidden = [(find(b"hunter22"), "<8>".to_owned()), (find(b"joe1234"), "<7>".to_owned())];
         let found = snippet(text, hidden[0].0, &hidden);
-        assert_eq!(found.text, "user=<7> pass=<8> z");
+        assert_eq!(found.text, "user=<7> next=<8> z");
         assert_eq!((found.mark_start, found.mark_end), (14, 17));
     }
 
@@ -105,7 +134,8 @@ mod tests {
     fn a_long_line_is_cut_and_a_secret_over_lines_shows_once() {
         let text = [&b"a".repeat(300)[..], b"SECRET\nSECRET\nend"].concat();
         let span = ByteSpan::new(300, 313);
-        let found = snippet(&text, span, &[(span, "<>".to_owned())]);
+        let found = snippet(&text, span, &[(span, "<>".to_owned())]).cut();
+        assert_eq!((found.mark_start, found.mark_end, found.text.chars().count()), (81, 83, 83));
         assert!(found.text.starts_with("…a") && found.text.ends_with("<>"), "{}", found.text);
     }
 }

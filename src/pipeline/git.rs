@@ -68,7 +68,7 @@ impl GitCollector<'_> {
             encoding.transcode(&stored[encoding.mark_len()..], &mut wide);
             &wide[..]
         } else {
-            stored
+            &stored[encoding.mark_len()..]
         };
         let origin = Origin { path: path.unwrap_or_default().to_owned(), target: self.target, ..Origin::default() };
         let blob = Blob {

@@ -8,7 +8,7 @@ mod git;
 pub use git::scan_repository;
 
 use crate::detect::{ByteSpan, Detector, Scratch};
-use crate::examine::{Judged, examine};
+use crate::examine::{Examined, Judged, examine};
 use crate::finding::location::Places;
 use crate::finding::{Finding, IdentityKey, Location, Occurrence, Redactor, Secret, group, redact, snippet};
 use crate::source::{Blob, ExcludeReason, Sink, SkipReason, Stop};
@@ -150,13 +150,7 @@ impl<'a> Collector<'a> {
             found: told(&examined.found),
             rejected: if self.keep_rejected { told(&examined.rejected) } else { Vec::new() },
         };
-        let secrets: Vec<Secret> = examined
-            .found
-            .iter()
-            .chain(examined.rejected.iter().filter(|j| is_hidden(j)))
-            .filter(|j| is_hidden_everywhere(j, j.candidate.secret.of(blob.bytes)))
-            .map(|j| Secret::new(j.candidate.secret.of(blob.bytes)))
-            .collect();
+        let secrets = secrets_of(&examined, blob.bytes);
         self.lock().secrets.extend(secrets);
         looked
     }
@@ -196,6 +190,15 @@ impl Sink for Collector<'_> {
     fn stop(&self) -> &Stop {
         self.stop
     }
+}
+
+/// What the redactor must know of a blob.
+pub(crate) fn secrets_of(examined: &Examined, bytes: &[u8]) -> Vec<Secret> {
+    let all = examined.found.iter().chain(examined.rejected.iter().filter(|j| is_hidden(j)));
+    all.map(|j| (j, j.candidate.secret.of(bytes)))
+        .filter(|(j, value)| is_hidden_everywhere(j, value))
+        .map(|(_, value)| Secret::new(value))
+        .collect()
 }
 
 /// Whether a rejected candidate is hidden all the same: all that might be a secret; not references and placeholders, which

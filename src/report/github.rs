@@ -1,6 +1,7 @@
 //! GitHub Actions annotations: workflow commands on stdout.
 
 use super::Report;
+use crate::finding::snippet::visible;
 use std::io::{self, Write};
 
 /// GitHub shows at most ten annotations of a kind for a step; the rest stands in the log.
@@ -36,7 +37,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    visible(&text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A"))
 }
 
 fn property(text: &str) -> String {

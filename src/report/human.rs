@@ -2,6 +2,7 @@
 
 use super::Report;
 use super::model::{Gap, ReportedFinding};
+use crate::finding::snippet::visible;
 use crate::source::{ExcludeReason, SkipReason};
 use anstyle::{AnsiColor, Style as Ansi};
 use std::io::{self, Write};
@@ -154,7 +155,7 @@ fn place(report: &Report, style: &Style, finding: &ReportedFinding) -> String {
             whole.strip_prefix(here).ok().map(|p| p.display().to_string())
         })
         .unwrap_or_else(|| l.path.clone());
-    format!("{path}:{}:{}", l.start_line, l.start_column)
+    format!("{}:{}:{}", visible(&path), l.start_line, l.start_column)
 }
 
 fn write_summary(pen: &mut Pen<'_>, report: &Report) -> io::Result<()> {
@@ -215,7 +216,7 @@ fn write_summary(pen: &mut Pen<'_>, report: &Report) -> io::Result<()> {
         }
     }
     for path in &scan.missing {
-        let text = pen.paint(RED, &format!("not found: {path}"));
+        let text = pen.paint(RED, &format!("not found: {}", visible(path)));
         pen.line(&text)?;
     }
     for gap in &scan.skipped {
@@ -235,7 +236,7 @@ fn write_summary(pen: &mut Pen<'_>, report: &Report) -> io::Result<()> {
 
 fn gap_text(gap: &Gap, help: &str) -> String {
     let mut text = format!("{} {}", gap.count, help);
-    let shown: Vec<&str> = gap.examples.iter().take(3).map(String::as_str).collect();
+    let shown: Vec<String> = gap.examples.iter().take(3).map(|e| visible(e)).collect();
     if !shown.is_empty() {
         let more = if gap.count > shown.len() as u64 { ", …" } else { "" };
         text = format!("{text}: {}{more}", shown.join(", "));

@@ -1,6 +1,7 @@
 //! The report as data. `docs/report.schema.json` is generated from it.
 
-use crate::finding::{Finding, Location, Redactor, snippet::Snippet};
+use crate::finding::snippet::{Snippet, visible};
+use crate::finding::{Finding, Location, Redactor};
 use crate::judge::Reason;
 use crate::pipeline::Tally;
 use serde::Serialize;
@@ -202,8 +203,12 @@ impl ReportedFinding {
             state: "open".to_owned(),
             exposure: finding.git.as_ref().map(|g| g.exposure.as_str().to_owned()),
             path_class: finding.path_class.as_str().to_owned(),
+            snippet: if redactor.is_some() {
+                redact_snippet(&finding.snippet, &clean).cut()
+            } else {
+                with_secret(&finding.snippet, &shown).cut()
+            },
             secret: shown,
-            snippet: redact_snippet(&finding.snippet, &clean),
             verification: Verification { status: "not_checked".to_owned() },
             location: location(&finding.location),
             introduced: finding.git.as_ref().and_then(|g| g.introduced.as_ref()).map(location),
@@ -236,6 +241,15 @@ fn redact_snippet(snippet: &Snippet, clean: &impl Fn(&str) -> String) -> Snippet
     let mark_start = before.chars().count();
     let mark_end = mark_start + marked.chars().count();
     Snippet { text: format!("{before}{marked}{after}"), mark_start, mark_end }
+}
+
+/// The snippet with the secret itself in it, in one line.
+fn with_secret(snippet: &Snippet, secret: &str) -> Snippet {
+    let before: String = snippet.text.chars().take(snippet.mark_start).collect();
+    let after: String = snippet.text.chars().skip(snippet.mark_end).collect();
+    let secret = visible(&secret.replace('\r', "").replace('\n', "\\n"));
+    let mark_end = snippet.mark_start + secret.chars().count();
+    Snippet { text: format!("{before}{secret}{after}"), mark_start: snippet.mark_start, mark_end }
 }
 
 fn redact_json(value: &serde_json::Value, clean: &impl Fn(&str) -> String) -> serde_json::Value {

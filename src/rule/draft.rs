@@ -40,21 +40,21 @@ pub fn draft(id: &str, text: &str) -> Result<String, DraftError> {
     }
     let (class, placeholder) = alphabet(&bodies);
     let repeat = if shortest == longest { format!("{{{shortest}}}") } else { format!("{{{shortest},{longest}}}") };
-    let pattern = format!("{}[{class}]{repeat}", escape(prefix));
+    let pattern = format!("{}[{class}]{repeat}", regex_syntax::escape(prefix));
     let mut out = String::new();
     let _ = writeln!(
         out,
         "# Drafted from {} samples: read every line of it, then run `keysift rules check` and `keysift rules test`.",
         samples.len()
     );
-    let _ = writeln!(out, "[[rule]]\nid = \"{id}\"\nname = \"{id}\"\nseverity = \"high\"");
+    let _ = writeln!(out, "[[rule]]\nid = {id:?}\nname = {id:?}\nseverity = \"high\"");
     if prefix.len() >= 3 {
         let _ = writeln!(out, "format_confidence = \"high\"\nkeywords = [{:?}]", prefix.to_ascii_lowercase());
-        let _ = writeln!(out, "pattern = '''(?:^|[^{class}])(?P<secret>{pattern})(?:[^{class}]|$)'''");
+        let _ = writeln!(out, "pattern = {}", literal(&format!("(?:^|[^{class}])(?P<secret>{pattern})(?:[^{class}]|$)")));
     } else {
         let _ = writeln!(out, "format_confidence = \"low\"");
         let _ = writeln!(out, "assigned = [\"provider\"]   # the words that name this token in the text around it");
-        let _ = writeln!(out, "pattern = '''{pattern}'''");
+        let _ = writeln!(out, "pattern = {}", literal(&pattern));
     }
     let _ = writeln!(out, "entropy = {:.1}", entropy_floor(&bodies));
     let _ = writeln!(
@@ -62,9 +62,11 @@ pub fn draft(id: &str, text: &str) -> Result<String, DraftError> {
         "\n[rule.remedy]\nrotate = \"\"\nsteps = \"Revoke it where it was issued, issue a new one, and keep that in a secret manager.\""
     );
     for surrounding in ["PROVIDER_TOKEN={{secret}}", "client = Client(provider_token=\"{{secret}}\")"] {
-        let _ = writeln!(out, "\n[[rule.example]]\nsecret = \"{prefix}{{{placeholder}:{longest}}}\"\ntext = '''{surrounding}'''");
+        let secret = format!("{prefix}{{{placeholder}:{longest}}}");
+        let _ = writeln!(out, "\n[[rule.example]]\nsecret = {secret:?}\ntext = {}", literal(surrounding));
     }
-    let _ = writeln!(out, "\n[[rule.counterexample]]\ntext = '''PROVIDER_TOKEN={prefix}your-token-here'''");
+    let near_miss = format!("PROVIDER_TOKEN={prefix}your-token-here");
+    let _ = writeln!(out, "\n[[rule.counterexample]]\ntext = {}", literal(&near_miss));
     Ok(out)
 }
 
@@ -106,8 +108,10 @@ fn entropy_floor(bodies: &[&str]) -> f32 {
     (least * 0.8 * 10.0).floor() / 10.0
 }
 
-fn escape(text: &str) -> String {
-    text.chars().flat_map(|c| (!c.is_ascii_alphanumeric() && c != '_').then_some('\\').into_iter().chain([c])).collect()
+/// `text` as a TOML string, written as it is where that can be.
+fn literal(text: &str) -> String {
+    // Of printable ASCII Rust's own notation is TOML's as well.
+    if text.contains("'''") || text.ends_with('\'') { format!("{text:?}") } else { format!("'''{text}'''") }
 }
 
 #[cfg(test)]

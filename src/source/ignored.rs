@@ -83,9 +83,17 @@ impl Tracked {
 
 /// The `.gitignore` files from the top of a work tree down to a folder; later ones decide.
 #[derive(Clone, Default)]
-pub(super) struct Rules(Option<Arc<Node>>);
+pub(super) enum Rules {
+    /// No rules.
+    #[default]
+    None,
+    /// A `.gitignore` and those above it.
+    Some(Arc<Node>),
+    /// Within an ignored folder: nothing in there can be taken in again.
+    Everything,
+}
 
-struct Node {
+pub(super) struct Node {
     parent: Rules,
     matcher: Gitignore,
 }
@@ -94,6 +102,9 @@ impl Rules {
     /// These rules and those of the `.gitignore` in `folder`, if there is one.
     #[must_use]
     pub(super) fn with(&self, folder: &Path) -> Self {
+        if matches!(self, Self::Everything) {
+            return Self::Everything;
+        }
         let file = folder.join(".gitignore");
         // A link could point to a file elsewhere; git reads none either.
         if !std::fs::symlink_metadata(&file).is_ok_and(|m| m.is_file() && m.len() < 1 << 20) {
@@ -102,7 +113,7 @@ impl Rules {
         let mut builder = GitignoreBuilder::new(folder);
         let _ = builder.add(&file);
         match builder.build() {
-            Ok(matcher) if !matcher.is_empty() => Self(Some(Arc::new(Node { parent: self.clone(), matcher }))),
+            Ok(matcher) if !matcher.is_empty() => Self::Some(Arc::new(Node { parent: self.clone(), matcher })),
             _ => self.clone(),
         }
     }
@@ -110,20 +121,18 @@ impl Rules {
     /// Whether `path` (absolute) is ignored.
     #[must_use]
     pub(super) fn ignores(&self, path: &Path, folder: bool) -> bool {
-        let mut node = self.0.as_deref();
-        while let Some(n) = node {
-            match n.matcher.matched(path, folder) {
-                ignore::Match::None => node = n.parent.0.as_deref(),
+        let mut rules = self;
+        loop {
+            let node = match rules {
+                Self::None => return false,
+                Self::Everything => return true,
+                Self::Some(node) => node,
+            };
+            match node.matcher.matched(path, folder) {
+                ignore::Match::None => rules = &node.parent,
                 ignore::Match::Ignore(_) => return true,
                 ignore::Match::Whitelist(_) => return false,
             }
         }
-        false
-    }
-
-    /// Whether there are no rules.
-    #[must_use]
-    pub(super) const fn is_empty(&self) -> bool {
-        self.0.is_none()
     }
 }

@@ -161,7 +161,7 @@ impl ExcludeReason {
 pub trait Sink: Sync {
     /// Looks at a blob.
     fn blob(&self, blob: &Blob<'_>);
-    /// Notes a file that was read to its end: `bytes` as it is stored.
+    /// Notes a file that was read to its end, or until the scan was interrupted: `bytes` as it is stored.
     fn file(&self, bytes: u64);
     /// Notes what was not looked at.
     fn skip(&self, reason: SkipReason, path: &str, bytes: u64);

@@ -2,7 +2,7 @@
 //! that overlap by more than the longest match and its context.
 
 use super::text::{Encoding, PROBE};
-use super::{Blob, Origin, Sink};
+use super::{Blob, Origin, Sink, SkipReason};
 use crate::detect::ByteSpan;
 use crate::detect::candidate::CONTEXT;
 use crate::finding::location::Base;
@@ -37,7 +37,7 @@ pub(super) fn read_all(mut reader: impl Read, origin: &Origin, sink: &dyn Sink, 
             encoding.transcode(&stored[encoding.mark_len()..], text);
             text
         } else {
-            stored
+            &stored[encoding.mark_len()..]
         };
         sink.blob(&Blob {
             bytes,
@@ -81,7 +81,11 @@ fn in_chunks(
         carry = 0;
         let core_end = if ended { text.len() } else { text.len().saturating_sub(OVERLAP).max(seen) };
         sink.blob(&Blob { bytes: text, core: ByteSpan::new(seen, core_end), base, stored_before, encoding, origin });
-        if ended || sink.stop().is_asked() {
+        if ended {
+            return Ok(total);
+        }
+        if sink.stop().is_asked() {
+            sink.skip(SkipReason::Interrupted, &origin.path, 0);
             return Ok(total);
         }
         let keep_from = boundary(text, core_end.saturating_sub(OVERLAP));

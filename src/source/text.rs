@@ -6,6 +6,8 @@
 pub enum Encoding {
     /// UTF-8, Latin-1, or bytes.
     Bytes,
+    /// UTF-8 behind a byte order mark.
+    MarkedUtf8,
     Utf16 {
         big_endian: bool,
         bom: bool,
@@ -26,6 +28,7 @@ impl Encoding {
         match head {
             [0xff, 0xfe, 0, 0, ..] => return Self::Utf32 { big_endian: false, bom: true },
             [0, 0, 0xfe, 0xff, ..] => return Self::Utf32 { big_endian: true, bom: true },
+            [0xef, 0xbb, 0xbf, ..] => return Self::MarkedUtf8,
             [0xff, 0xfe, ..] => return Self::Utf16 { big_endian: false, bom: true },
             [0xfe, 0xff, ..] => return Self::Utf16 { big_endian: true, bom: true },
             _ => {}
@@ -69,7 +72,7 @@ impl Encoding {
     /// Whether text must be transcoded.
     #[must_use]
     pub const fn is_wide(self) -> bool {
-        !matches!(self, Self::Bytes)
+        !matches!(self, Self::Bytes | Self::MarkedUtf8)
     }
 
     /// The bytes of its byte order mark.
@@ -77,6 +80,7 @@ impl Encoding {
     pub const fn mark_len(self) -> usize {
         match self {
             Self::Utf16 { bom: true, .. } => 2,
+            Self::MarkedUtf8 => 3,
             Self::Utf32 { bom: true, .. } => 4,
             _ => 0,
         }
@@ -86,7 +90,7 @@ impl Encoding {
     #[must_use]
     pub const fn unit(self) -> usize {
         match self {
-            Self::Bytes => 1,
+            Self::Bytes | Self::MarkedUtf8 => 1,
             Self::Utf16 { .. } => 2,
             Self::Utf32 { .. } => 4,
         }
@@ -96,7 +100,7 @@ impl Encoding {
     pub fn transcode(self, stored: &[u8], out: &mut Vec<u8>) {
         let mut buffer = [0; 4];
         match self {
-            Self::Bytes => out.extend_from_slice(stored),
+            Self::Bytes | Self::MarkedUtf8 => out.extend_from_slice(stored),
             Self::Utf16 { big_endian, .. } => {
                 let units = stored
                     .chunks_exact(2)
@@ -121,7 +125,7 @@ impl Encoding {
     #[must_use]
     pub fn stored_len(self, text: &[u8]) -> u64 {
         match self {
-            Self::Bytes => text.len() as u64,
+            Self::Bytes | Self::MarkedUtf8 => text.len() as u64,
             Self::Utf16 { .. } => {
                 text.utf8_chunks().map(|c| c.valid().chars().map(|c| 2 * c.len_utf16() as u64).sum::<u64>()).sum()
             }

@@ -45,7 +45,7 @@ impl Root {
     /// Where the path does not exist.
     pub fn of(named: &Path) -> Result<Self, Missing> {
         let missing = |cause| Missing { path: named.display().to_string(), cause };
-        let meta = fs::symlink_metadata(named).map_err(missing)?;
+        let meta = named_meta(named).map_err(missing)?;
         let absolute = absolute(named).map_err(missing)?;
         let folder = if meta.is_dir() { absolute.clone() } else { absolute.parent().unwrap_or(&absolute).to_owned() };
         if let Some(work_tree) = WorkTree::around(&folder) {
@@ -60,9 +60,14 @@ impl Root {
     }
 }
 
-/// The path without links in its folders; a link as last part stays.
+/// What a named path is: a link that the user names is taken for what it points to, where that is there.
+fn named_meta(path: &Path) -> std::io::Result<fs::Metadata> {
+    fs::metadata(path).or_else(|_| fs::symlink_metadata(path))
+}
+
+/// The path without links in its folders; a link to a file as last part stays.
 fn absolute(path: &Path) -> std::io::Result<PathBuf> {
-    let meta = fs::symlink_metadata(path)?;
+    let meta = named_meta(path)?;
     if meta.is_dir() || path.file_name().is_none() {
         return path.canonicalize();
     }
@@ -178,7 +183,8 @@ impl<'a> Walk<'a> {
             if let Some(reason) = self.leaves_out(&path, &origin, kind.is_dir(), &rules) {
                 self.sink.exclude(reason, &origin.path);
             } else if kind.is_dir() {
-                let rules = rules.clone();
+                // An ignored folder that is looked into for its tracked files: all else in it stays left out.
+                let rules = if rules.ignores(&path, true) { Rules::Everything } else { rules.clone() };
                 scope.spawn(move |scope| self.folder(scope, &path, rules));
             } else if kind.is_symlink() {
                 self.link(&path, &origin);
@@ -223,7 +229,7 @@ impl<'a> Walk<'a> {
             return Some(ExcludeReason::Excluded);
         }
         let work_tree = self.obeyed()?;
-        if rules.is_empty() || !rules.ignores(path, folder) {
+        if !rules.ignores(path, folder) {
             return None;
         }
         let bytes = origin.path_bytes.as_deref().unwrap_or(origin.path.as_bytes());

@@ -101,7 +101,7 @@ fn mistakes_in_a_config_file() {
         tree.write("k.toml", text);
         let run = tree.run(&["scan", "-c", "k.toml"]);
         assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{text}: {}", run.printed());
-        told.push_str(&format!("{}\n{}\n", text.trim(), run.stderr));
+        told.push_str(&format!("{}\n{}\n", text.trim_end(), run.stderr));
     }
     insta::assert_snapshot!("config-mistakes", told);
 }

@@ -2,7 +2,7 @@
 //!
 //! Every secret is made when a test runs, from a template or from pieces: no finished token stands in the repository.
 
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
 use std::ffi::OsStr;
 use std::fs;
@@ -143,12 +143,8 @@ impl Run {
     /// Runs `command` in `tree` with `stdin`.
     pub fn of(command: &mut Command, stdin: &[u8], tree: &Tree) -> Self {
         let arguments = command.get_args().map(|a| a.to_string_lossy().into_owned()).collect();
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("keysift can be started");
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("keysift can be started");
         let mut pipe = child.stdin.take().expect("stdin is piped");
         let stdin = stdin.to_owned();
         // A run that ends before it has read everything closes the pipe: that is its right.
@@ -198,17 +194,13 @@ pub fn stable(text: &str, folder: &str) -> String {
     let mut out = String::new();
     for line in text.lines() {
         let mut line = line.to_owned();
-        for (before, after, instead) in [
-            (" in ", " s with ", "[TIME]"),
-            (" s with ", " rules", "[N]"),
-            ("\"milliseconds\": ", "", "[TIME]"),
-            ("\"milliseconds\":", "}", "[TIME]"),
-            ("\"threads\": ", ",", "[N]"),
-            ("\"threads\":", ",", "[N]"),
-            ("\"rules\": ", "", "[N]"),
-            ("\"rules\":", "}", "[N]"),
-        ] {
-            line = replace_number(&line, before, after, instead);
+        for (before, after, instead) in [(" in ", " s with ", "[TIME]"), (" s with ", " rules", "[N]")] {
+            line = replace_number(&line, before, &[after], instead);
+        }
+        for (key, instead) in [("milliseconds", "[TIME]"), ("threads", "[N]"), ("rules", "[N]")] {
+            for colon in [":", ": "] {
+                line = replace_number(&line, &format!("\"{key}\"{colon}"), &[",", "}", ""], instead);
+            }
         }
         out.push_str(&line);
         out.push('\n');
@@ -216,13 +208,13 @@ pub fn stable(text: &str, folder: &str) -> String {
     out
 }
 
-/// Replaces the number between `before` and `after`.
-fn replace_number(line: &str, before: &str, after: &str, instead: &str) -> String {
+/// Replaces the number between `before` and one of `after`, of which an empty one is the end of the line.
+fn replace_number(line: &str, before: &str, after: &[&str], instead: &str) -> String {
     for (at, _) in line.match_indices(before) {
         let from = at + before.len();
         let len = line[from..].find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(line.len() - from);
         let rest = &line[from + len..];
-        if len > 0 && (if after.is_empty() { rest.is_empty() } else { rest.starts_with(after) }) {
+        if len > 0 && after.iter().any(|a| if a.is_empty() { rest.is_empty() } else { rest.starts_with(a) }) {
             return format!("{}{instead}{rest}", &line[..from]);
         }
     }

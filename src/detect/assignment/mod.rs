@@ -102,18 +102,20 @@ impl Scanner {
             if hit.start() < done {
                 continue;
             }
-            // `login(` ends with a bracket that is no part of the name.
-            let end = hit.end() - usize::from(bytes[hit.end() - 1] == b'(');
+            // `login(` and `pw=` end with what is no part of the name.
+            let beyond = bytes[hit.start()..hit.end()].iter().rev().take_while(|b| b" (:=".contains(b)).count();
+            let end = hit.end() - beyond;
             let name = parse::name_around(bytes, hit.start(), end);
             done = name.end;
             at = at.max(name.end);
             // Most names bind nothing: that is told faster than what they speak of.
-            let is_login = || class_of(name.of(bytes)) == Some(AssignmentClass::Credential);
+            let is_login =
+                || class_of(name.of(bytes)) == Some(AssignmentClass::Credential) || name.of(bytes).ends_with(b"Authentication");
             let Some(parsed) = parse::binding(bytes, name, &is_login) else { continue };
             let Some(class) = class_of(name.of(bytes)) else { continue };
             let class = if parsed.operator == Operator::Argument { AssignmentClass::Password } else { class };
             let Some(rule) = self.rules[place(class)] else { continue };
-            let secret = parsed.value;
+            let secret = behind_scheme(bytes, parsed.value);
             if secret.len() < MIN_VALUE || secret.len() > MAX_VALUE {
                 continue;
             }
@@ -133,6 +135,19 @@ impl Scanner {
                 }),
             });
         }
+    }
+}
+
+/// Schemes of HTTP authentication, as they stand before a token.
+const SCHEMES: [&[u8]; 6] = [b"apikey ", b"api-key ", b"token ", b"bearer ", b"basic ", b"key "];
+
+/// The value without a scheme of HTTP authentication before it: `ApiKey …`, `Token …`.
+fn behind_scheme(bytes: &[u8], value: ByteSpan) -> ByteSpan {
+    let text = value.of(bytes);
+    let scheme = SCHEMES.iter().find(|s| text.get(..s.len()).is_some_and(|t| t.eq_ignore_ascii_case(s)));
+    match scheme {
+        Some(scheme) if !text[scheme.len()..].contains(&b' ') => ByteSpan::new(value.start + scheme.len(), value.end),
+        _ => value,
     }
 }
 
@@ -186,6 +201,9 @@ mod tests {
             ("secret := []byte(\"hunter22\")", "secret", "hunter22", O::Equals),
             ("password =\n    \"hunter22\"", "password", "hunter22", O::Equals),
             ("Client Secret: hunter22", "Client Secret", "hunter22", O::Colon),
+            ("authorization: 'ApiKey hunter22'", "authorization", "hunter22", O::Colon),
+            ("pw = 'hunter22'", "pw", "hunter22", O::Equals),
+            ("Contrase\u{f1}a: hunter22\n", "Contrase\u{f1}a", "hunter22", O::Colon),
             ("requirepass hunter22\n", "requirepass", "hunter22", O::Keyword),
             ("#define WIFI_PASSWORD \"hunter22\"", "WIFI_PASSWORD", "hunter22", O::Keyword),
             ("ENV DB_PASSWORD hunter22\n", "DB_PASSWORD", "hunter22", O::Keyword),
@@ -202,7 +220,7 @@ mod tests {
             ("\"adminPassword\": {\n  \"value\": \"hunter22\"\n}", "adminPassword", "hunter22", O::Pair),
             ("variable \"db_password\" {\n  type = string\n  default = \"hunter22\"\n}", "db_password", "hunter22", O::Pair),
             ("const p = x.password || \"hunter22\"", "x.password", "hunter22", O::Equals),
-            ("const PASSWORD = process.env.PASS || \"hunter22\";", "PASSWORD", "hunter22", O::Equals),
+            ("const PASSWORD = process.env.X || \"hunter22\";", "PASSWORD", "hunter22", O::Equals),
             ("req.SetBasicAuth(\"metrics\", \"hunter22\")", "req.SetBasicAuth", "hunter22", O::Argument),
             ("ftp.login('acme', 'hunter22');", "ftp.login", "hunter22", O::Argument),
             ("requests.get(u, auth=('acme', 'hunter22'))", "auth", "hunter22", O::Argument),
