@@ -184,10 +184,10 @@ fn detect(bencher: Bencher<'_, '_>, text: &[u8]) {
 #[divan::bench(sample_count = 20)]
 fn examine_near_misses(bencher: Bencher<'_, '_>) {
     let (detector, mut scratch, text) = (Detector::new(RuleSet::built_in()), Scratch::default(), near_misses());
-    examine(&detector, text, "src/app.py", &mut scratch);
+    examine(&detector, text, Some("src/app.py"), &mut scratch);
     bencher
         .counter(BytesCount::of_slice(text))
-        .bench_local(|| examine(&detector, black_box(text), "src/app.py", &mut scratch).rejected.len());
+        .bench_local(|| examine(&detector, black_box(text), Some("src/app.py"), &mut scratch).rejected.len());
 }
 
 /// What every run pays before it has read a byte, and what the first small file costs.

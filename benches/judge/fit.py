@@ -17,18 +17,18 @@ are fitted on the labelled set and the trees, with what the values say as a fixe
 that speak of passwords and one for others. Figures are told for the fit itself and by five-fold cross-validation in which no
 repository is in both parts. The kind of path is no signal.
 """
-import argparse, collections, csv, glob, json, os, random
+import argparse, collections, csv, glob, json, random
 import numpy as np
 from scipy.optimize import minimize
 
 SOFT = {"UUID", "AWS Client ID", "AWS S3 Bucket", "Nonce", "Salt", "Firebase Domain", "Tencent WeChat API App ID"}
 # How strongly a value's text counts beside its name: between 0 and 1, since made-up secrets are not all there are.
-TEMPER = float(os.environ.get("TEMPER", 0.85))
+TEMPER = 1.0
 # Ridge penalties, chosen by the cross-validated figures.
-VALUE_PENALTY = float(os.environ.get("VP", 3e-5))
-PENALTY = float(os.environ.get("NP", 1e-4))
+VALUE_PENALTY = 3e-5
+PENALTY = 1e-4
 # The log-odds that become the thresholds of low and medium (0.2 and 0.5): where precision was found to be what each promises.
-LOW_AT, MEDIUM_AT = -2.0, 0.3
+LOW_AT, MEDIUM_AT = -2.3, 0.1
 # The most that one signal may say.
 LIMIT = 6.0
 
@@ -50,6 +50,15 @@ def signals(finding):
     return [r["signal"] for r in finding["reasons"]]
 
 
+# What is known beforehand of signals that the material is too thin to teach; the fit is drawn towards it.
+PRIOR = {
+    "value-code": -5.0, "value-hash": -4.0, "value-type": -5.0, "value-publishable": -5.0, "value-placeholder": -4.0, "value-stock": -2.0,
+    "value-regex": -4.0, "value-foreign": -3.0, "value-escapes": -2.0, "value-sequence": -2.0, "value-lines": -2.0, "value-sentence": -2.0,
+    "value-path": -2.0, "value-number": -4.0, "value-stop-word": -1.5, "value-secret-word": -1.0,
+    "binary": -3.0, "lookup": -2.0, "is-key": -2.0, "in-list": -2.0, "name-id": -3.0, "name-public": -2.0, "name-other": -2.0, "in-variable": -1.0,
+}
+
+
 class Design:
     """Columns: each signal, and each signal again for passwords alone."""
 
@@ -69,12 +78,15 @@ class Design:
                         x[i, n + self.at[s]] = 0.6  # less than 1: a difference between the two must be worth it
         return x
 
+    def prior(self):
+        return np.array([PRIOR.get(s, 0.0) for s in self.names] + [0.0] * len(self.names))
+
     def table(self, w):
         n = len(self.names)
         return {s: (w[i] + 0.6 * w[n + i], w[i]) for i, s in enumerate(self.names)}
 
 
-def logistic(x, y, weight, offset, l2):
+def logistic(x, y, weight, offset, l2, prior):
     """Weights (bias last) by penalised maximum likelihood."""
     x = np.hstack([x, np.ones((len(x), 1), dtype=np.float32)])
     total = weight.sum()
@@ -82,9 +94,9 @@ def logistic(x, y, weight, offset, l2):
     def loss(w):
         z = x @ w + offset
         p = 1 / (1 + np.exp(-np.clip(z, -30, 30)))
-        value = (weight * (np.logaddexp(0, z) - y * z)).sum() / total + l2 * (w[:-1] ** 2).sum()
+        value = (weight * (np.logaddexp(0, z) - y * z)).sum() / total + l2 * ((w[:-1] - prior) ** 2).sum()
         grad = x.T @ (weight * (p - y)) / total
-        grad[:-1] += 2 * l2 * w[:-1]
+        grad[:-1] += 2 * l2 * (w[:-1] - prior)
         return value, grad
 
     found = minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", bounds=[(-LIMIT, LIMIT)] * (x.shape[1] - 1) + [(None, None)], options={"maxiter": 400})
@@ -103,7 +115,8 @@ def distinct(findings, most=3):
 
 def fit_values(secrets, code):
     rows = [(1, signals(f)) for f in secrets] + [(0, signals(f)) for f in code]
-    design = Design({s for _, said in rows for s in said if s.startswith("value-")})
+    known = {s for s in PRIOR if s.startswith("value-")}
+    design = Design(known | {s for _, said in rows for s in said if s.startswith("value-")})
     y = np.array([r[0] for r in rows], dtype=np.float64)
     password = np.array(["class-password" in r[1] for r in rows])
     weight = np.zeros(len(y))
@@ -112,7 +125,7 @@ def fit_values(secrets, code):
             chosen = kind & (y == side)
             weight[chosen] = 1 / max(1, chosen.sum())
     x = design.matrix([r[1] for r in rows])
-    w = logistic(x, y, weight * len(y) / 4, 0.0, VALUE_PENALTY)
+    w = logistic(x, y, weight * len(y) / 4, 0.0, VALUE_PENALTY, design.prior())
     return {s: (TEMPER * a, TEMPER * b) for s, (a, b) in design.table(w).items()}, TEMPER * w[-1]
 
 
@@ -176,7 +189,7 @@ def main():
                 rows.append((path.split("/")[1], path, line, mark(truth.get(path, ()), line), signals(f)))
             else:
                 fixed.append((path, line, f["score"]))
-    names = {s for r in rows for s in r[4] if not s.startswith("value-")}
+    names = {s for s in PRIOR if not s.startswith("value-")} | {s for r in rows for s in r[4] if not s.startswith("value-")}
     design = Design(names)
     offset = np.array([weigh(values, value_bias, r[4]) for r in rows])
     y = np.array([r[3] == "T" for r in rows], dtype=np.float64)
@@ -190,7 +203,7 @@ def main():
 
     def fit(chosen):
         xs, ys = np.vstack([x[chosen], cx]), np.concatenate([y[chosen], np.zeros(len(code))])
-        return logistic(xs, ys, np.concatenate([weight[chosen], cw]), np.concatenate([offset[chosen], co]), PENALTY)
+        return logistic(xs, ys, np.concatenate([weight[chosen], cw]), np.concatenate([offset[chosen], co]), PENALTY, design.prior())
 
     def scored(logits):
         logits = (logits - MEDIUM_AT) * np.log(4) / (MEDIUM_AT - LOW_AT)

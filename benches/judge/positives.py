@@ -55,7 +55,7 @@ def password():
     return rng.choices([
         lambda: word() + digits(),
         lambda: leet(word() + rng.choice(["", word()])) + rng.choice(["", digits()]),
-        lambda: rng.choice("_-. ").join(word() for _ in range(rng.randint(2, 3))) + rng.choice(["", digits()]),
+        lambda: rng.choice("_-.").join(word() for _ in range(rng.randint(2, 3))) + rng.choice(["", digits()]),
         lambda: word() + word().capitalize() + rng.choice(["", "", digits()]),
         lambda: word() + rng.choice("!@#$%&*?+") + rng.choice(["", digits(), word()]),
         lambda: rng.choice("_-.").join([leet(word()), word()]),
@@ -64,7 +64,8 @@ def password():
         lambda: chars(ALNUM, 8, 16),
         lambda: chars(string.ascii_lowercase + string.digits, 6, 12),
         lambda: chars(string.ascii_lowercase, 6, 12),
-    ], [20, 14, 10, 8, 14, 6, 5, 10, 10, 4, 3])[0]()
+        lambda: chars(string.digits, 6, 12),
+    ], [20, 14, 10, 8, 14, 6, 5, 10, 10, 4, 3, 2])[0]()
 
 
 def token():
@@ -79,8 +80,13 @@ def token():
         lambda: rng.choice([word(), "sk", "tk", "key", "prod"]).lower() + rng.choice("_-") + chars(ALNUM, 16, 40),
         lambda: chars(ALNUM + "!@#$%^&*_-+=()", 20, 60),
         lambda: chars(ALNUM, 10, 16),
+        lambda: chars(string.digits, 12, 24),
         password,
-    ], [22, 24, 12, 8, 6, 6, 4, 5, 4, 5, 6])[0]()
+    ], [22, 24, 12, 8, 6, 6, 4, 5, 4, 5, 1, 6])[0]()
+
+
+def phrase():
+    return rng.choice("  -_.").join(word().lower() for _ in range(rng.randint(3, 6)))
 
 
 os.makedirs(sys.argv[1], exist_ok=True)
@@ -90,3 +96,6 @@ for file, name, make in [("passwords.env", "DB_PASSWORD", password), ("tokens.en
             value = make()
             if len(value) >= 5:
                 out.write(f'{name}="{value}"\n')
+        if make is password:
+            for _ in range(300):
+                out.write(f'BACKUP_PASSPHRASE="{phrase()}"\n')

@@ -101,9 +101,7 @@ impl Finding {
 #[must_use]
 pub fn group(mut occurrences: Vec<Occurrence>, key: &IdentityKey) -> Vec<Finding> {
     occurrences.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.secret.cmp(&b.secret)));
-    occurrences.dedup_by(|a, b| {
-        (a.target, a.rule.id, &a.location, &a.secret) == (b.target, b.rule.id, &b.location, &b.secret)
-    });
+    occurrences.dedup_by(|a, b| (a.target, a.rule.id, &a.location, &a.secret) == (b.target, b.rule.id, &b.location, &b.secret));
     let mut places: BTreeMap<(Fingerprint, usize), usize> = BTreeMap::new();
     let mut findings: Vec<Finding> = Vec::new();
     for o in occurrences {

@@ -5,7 +5,7 @@ use crate::detect::assignment::{Operator, Quote};
 
 /// Whether an unquoted value stands in source code of a language that quotes its strings: not in a comment, not in a string.
 #[must_use]
-pub(super) fn in_source(subject: Subject<'_>) -> bool {
+pub fn in_source(subject: Subject<'_>) -> bool {
     let Some(assignment) = subject.candidate.assignment else { return false };
     let line = subject.line_before();
     assignment.quote == Quote::None
@@ -13,11 +13,12 @@ pub(super) fn in_source(subject: Subject<'_>) -> bool {
         && language::quotes_strings(subject.path)
         && !language::is_comment(line)
         && !language::in_string(line)
+        && !language::in_block(subject.before())
 }
 
 /// What kind of code the value is, if it is code.
 #[must_use]
-pub(super) fn code(subject: Subject<'_>) -> Option<&'static str> {
+pub fn code(subject: Subject<'_>) -> Option<&'static str> {
     let value = subject.value();
     let assignment = subject.candidate.assignment?;
     if assignment.quote != Quote::None {
@@ -44,11 +45,14 @@ pub(super) fn code(subject: Subject<'_>) -> Option<&'static str> {
     if contains(value, b" => ") || contains(value, b"->") || contains(value, b"::") {
         return Some("an expression");
     }
-    if has(b'[') && has(b']') && first.is_ascii_alphabetic() {
+    if has(b'[') && first.is_ascii_alphabetic() {
         return Some("an element of something");
     }
     if operators(value) || begins_expression(value) {
         return Some("an expression");
+    }
+    if last == b':' && value[..value.len() - 1].iter().all(u8::is_ascii_alphabetic) {
+        return Some("a label");
     }
     if contains(value, b".is") && has(b'=') {
         return Some("an assignment");
@@ -71,11 +75,13 @@ fn operators(value: &[u8]) -> bool {
 
 /// Keywords and members that expressions begin with; a mark such as `!` or `&` before a lower-case name.
 fn begins_expression(value: &[u8]) -> bool {
-    const STARTS: [&[u8]; 22] = [
+    const STARTS: [&[u8]; 24] = [
         b"new ",
         b"await ",
-        b"function",
-        b"lambda",
+        b"function(",
+        b"function ",
+        b"lambda ",
+        b"lambda:",
         b"return ",
         b"not ",
         b"self.",
@@ -105,7 +111,7 @@ fn begins_expression(value: &[u8]) -> bool {
 fn call(value: &[u8]) -> bool {
     let Some(at) = value.iter().position(|b| *b == b'(') else { return false };
     let name = &value[..at];
-    let named = name.iter().all(|b| b.is_ascii_alphanumeric() || b"_.$:> -!&*?<@".contains(b));
+    let named = name.last() != Some(&b' ') && name.iter().all(|b| b.is_ascii_alphanumeric() || b"_.$:> -!&*?<@".contains(b));
     // `Pa(ss)w0rd` is no call: a call ends with its bracket, or its end was cut off.
     let closes = value
         .iter()
@@ -133,6 +139,13 @@ fn dotted(value: &[u8]) -> bool {
 /// Strings that a program fills in, and code in strings.
 fn in_quotes(value: &[u8]) -> Option<&'static str> {
     const FORMATS: [&[u8]; 12] = [b"%s", b"%d", b"%v", b"%q", b"%@", b"{0}", b"{1}", b"\\(", b"\" +", b"' +", b"\" .", b"' ."];
+    let whole_call = value.last() == Some(&b')')
+        && call(value)
+        && value.first().is_some_and(u8::is_ascii_alphabetic)
+        && !value.contains(&b' ');
+    if whole_call {
+        return Some("a call");
+    }
     if FORMATS.iter().any(|f| contains(value, f))
         || value.first() == Some(&b'+') && value.last().is_some_and(|b| b"+ ,".contains(b))
     {

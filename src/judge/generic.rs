@@ -63,6 +63,7 @@ fn from_name(subject: Subject<'_>, assignment: &Assignment, signals: &mut Signal
     signals.when(name.qualified, "name-qualified", "the name says what it opens");
     signals.when(name.sample, "name-sample", "the name speaks of a test or a sample");
     signals.when(name.many, "name-many", "a name of many words, as messages have");
+    signals.when(name.id, "name-id", "the name is that of an identifier");
     signals.when(name.alone, "name-alone", "the name is one word");
 }
 
@@ -73,9 +74,13 @@ fn from_value(subject: Subject<'_>, name: &[u8], signals: &mut Signals) {
         signals.add("value-code", format!("the value is {kind}"));
         return;
     }
+    if let Some((kind, why)) = value::stand_in(text, name) {
+        signals.add(kind, why);
+        return;
+    }
     let (kind, why) = value::kind(text, &shape);
-    if kind == "value-sentence" && name::is_phrase(name) {
-        signals.add("value-phrase", "words with spaces between, as the name promises");
+    if matches!(kind, "value-sentence" | "value-identifier") && name::is_phrase(name) {
+        signals.add("value-phrase", "words, as the name promises");
     } else {
         signals.add(kind, why);
     }
@@ -91,6 +96,14 @@ fn from_surroundings(subject: Subject<'_>, assignment: &Assignment, signals: &mu
     } else if bare && !matches!(assignment.operator, Operator::Flag | Operator::Element) {
         signals.add("bare-in-line", "without quotes in the middle of a line");
     }
+    let line = subject.line_before();
+    if bare && assignment.operator == Operator::Colon {
+        let between = &subject.blob[assignment.name.end..subject.candidate.secret.start];
+        let quoted = between.iter().any(|b| b"\"'`".contains(b));
+        signals.when(quoted, "bare-after-quoted", "the name in quotes, the value without");
+        signals.when(between == b":" && !assignment.whole_line, "tight-colon", "no blank behind the colon");
+    }
+    signals.when(line.ends_with(b"${"), "in-variable", "what a variable is where it is not set");
     match assignment.operator {
         Operator::Comparison => signals.add("comparison", "compared, not assigned"),
         Operator::Call => signals.add("call", "an argument of a call"),
@@ -129,7 +142,6 @@ fn from_surroundings(subject: Subject<'_>, assignment: &Assignment, signals: &mu
     signals.when(assignment.operator == Operator::Comma && in_list(subject, behind), "in-list", "in a list of words");
     let nuls = subject.before().iter().chain(after).filter(|b| **b == 0).count();
     signals.when(nuls > 1, "binary", "among binary data");
-    let line = subject.line_before();
     let in_tag = line.iter().rposition(|b| *b == b'<').is_some_and(|at| !line[at..].contains(&b'>'));
     signals.when(in_tag && assignment.operator == Operator::Equals, "markup", "an attribute in markup");
     signals.when(language::is_comment(line), "comment", "in a comment");

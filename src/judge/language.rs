@@ -88,6 +88,14 @@ pub(super) fn in_string(line: &[u8]) -> bool {
     open.is_some()
 }
 
+/// Whether the position behind `before` is inside a literal of several lines that `before` opens.
+#[must_use]
+pub fn in_block(before: &[u8]) -> bool {
+    let ticks = before.iter().filter(|b| **b == b'`').count();
+    let triple = |mark: &[u8]| memchr::memmem::find_iter(before, mark).count();
+    ticks % 2 == 1 || triple(b"\"\"\"") % 2 == 1 || triple(b"'''") % 2 == 1
+}
+
 /// Whether `text` holds one of `words`, in any case.
 #[must_use]
 pub(super) fn mentions(text: &[u8], words: &[&[u8]]) -> bool {

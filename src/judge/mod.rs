@@ -171,13 +171,12 @@ fn connection(subject: Subject<'_>) -> Verdict {
         verdict.reasons.push(Reason { signal, text: text.to_owned(), weight });
     };
     let around = &subject.blob[subject.candidate.span.start..subject.candidate.secret.start];
-    let letters = value.iter().filter(|b| b.is_ascii_alphabetic()).count();
     if value.len() >= 3 && memchr::memmem::find(around, value).is_some() {
         lower("repeats-user", "the same word as the user or the database", -0.4);
     } else if stock::share(value, b"") == stock::Share::All {
         lower("stock", "made of nothing but stock words", -0.4);
-    } else if value.len() <= 3 || value.len() <= 4 && letters == value.len() {
-        lower("tiny", "four characters or fewer", -0.3);
+    } else if value.len() <= 3 {
+        lower("tiny", "three characters or fewer", -0.3);
     } else if value.iter().all(u8::is_ascii_digit) && value.len() <= 6 {
         lower("short-number", "a short number", -0.3);
     }

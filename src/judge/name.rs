@@ -5,7 +5,7 @@ use crate::rule::AssignmentClass;
 
 /// What a name says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Name {
+pub struct Name {
     /// The secret word is the last one: the thing itself.
     pub is_head: bool,
     /// Another word follows that makes it something else: field, label, url, count …
@@ -22,6 +22,8 @@ pub(super) struct Name {
     pub many: bool,
     /// One word.
     pub alone: bool,
+    /// It ends in `id`: what it names identifies, and opens nothing.
+    pub id: bool,
 }
 
 /// Words after the secret word that make it something else.
@@ -509,8 +511,8 @@ const SAMPLES: &[&str] =
 
 /// Reads `name`.
 #[must_use]
-pub(super) fn read(name: &[u8]) -> Name {
-    let words = words(name);
+pub fn read(name: &[u8]) -> Name {
+    let (words, segment) = words(name);
     let mut out = Name::default();
     let secret_at = words.iter().rposition(|w| class_of(w.as_bytes()).is_some() || SECRET_WORDS.contains(&w.as_str()));
     let Some(secret_at) = secret_at else { return out };
@@ -522,7 +524,10 @@ pub(super) fn read(name: &[u8]) -> Name {
         .rev()
         .find_map(|w| OTHER_HEADS.iter().find(|h| **h == w.as_str()).copied())
         .or_else(|| fused_head(&words[secret_at]));
-    out.public = words.iter().find_map(|w| PUBLIC.iter().find(|p| **p == w.as_str()).copied());
+    out.id = meaningful_after.last().is_some_and(|w| matches!(w.as_str(), "id" | "ids"));
+    // What an object holds is told by the member: `config.secret_key` is no setting.
+    let from = if secret_at >= segment { segment } else { 0 };
+    out.public = words[from..].iter().find_map(|w| PUBLIC.iter().find(|p| **p == w.as_str()).copied());
     out.sample = words.iter().any(|w| SAMPLES.contains(&w.as_str()));
     out.many = words.len() >= 5;
     out.alone = words.len() == 1;
@@ -538,11 +543,11 @@ pub(super) fn read(name: &[u8]) -> Name {
 
 /// Whether a name speaks of a phrase rather than a word.
 #[must_use]
-pub(super) fn is_phrase(name: &[u8]) -> bool {
+pub fn is_phrase(name: &[u8]) -> bool {
     name.windows(6).any(|w| w.eq_ignore_ascii_case(b"phrase"))
 }
 
-const SECRET_WORDS: &[&str] = &["pw", "pwd", "psk", "pass"];
+const SECRET_WORDS: &[&str] = &["pw", "pwd", "psk", "pass", "bindpw"];
 
 /// Secrets written as one word.
 const FUSED: &[&str] = &[
@@ -582,12 +587,14 @@ fn fused_head(word: &str) -> Option<&'static str> {
         "tokenurl",
         "secretname",
     ]
-    .contains(&word)
+    .iter()
+    .any(|w| word == *w)
     .then_some("name")
 }
 
-/// The words of a name, lower case: split at `_ - . $`, blanks and camel case.
-fn words(name: &[u8]) -> Vec<String> {
+/// The words of a name, lower case, split at `_ - . $`, blanks and camel case; and where those behind the last dot begin.
+fn words(name: &[u8]) -> (Vec<String>, usize) {
+    let mut segment = 0;
     let mut out: Vec<String> = Vec::new();
     let mut word = String::new();
     let mut previous = b' ';
@@ -599,6 +606,9 @@ fn words(name: &[u8]) -> Vec<String> {
         if (camel || separator) && !word.is_empty() {
             out.push(std::mem::take(&mut word));
         }
+        if b == b'.' {
+            segment = out.len();
+        }
         if !separator {
             word.push(char::from(b.to_ascii_lowercase()));
         }
@@ -607,7 +617,7 @@ fn words(name: &[u8]) -> Vec<String> {
     if !word.is_empty() {
         out.push(word);
     }
-    out
+    (out, segment)
 }
 
 #[cfg(test)]
@@ -616,10 +626,10 @@ mod tests {
 
     #[test]
     fn names_are_split_into_words() {
-        assert_eq!(words(b"DB_PASSWORD"), ["db", "password"]);
-        assert_eq!(words(b"dbPassword2"), ["db", "password2"]);
-        assert_eq!(words(b"awsAPIKey"), ["aws", "api", "key"]);
-        assert_eq!(words(b"spring.datasource.password"), ["spring", "datasource", "password"]);
+        assert_eq!(words(b"DB_PASSWORD").0, ["db", "password"]);
+        assert_eq!(words(b"dbPassword2").0, ["db", "password2"]);
+        assert_eq!(words(b"awsAPIKey").0, ["aws", "api", "key"]);
+        assert_eq!(words(b"spring.datasource.password").0, ["spring", "datasource", "password"]);
     }
 
     #[test]
@@ -628,6 +638,8 @@ mod tests {
         assert_eq!(read(b"passwordField").other_head, Some("field"));
         assert_eq!(read(b"token_count").other_head, Some("count"));
         assert_eq!(read(b"public_key").public, Some("public"));
+        assert_eq!(read(b"config.secret_key").public, None);
+        assert!(read(b"oauthClientId").id);
         assert!(read(b"key").bare);
         assert!(!read(b"api_key").bare);
         assert!(read(b"apikey").qualified);

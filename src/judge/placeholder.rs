@@ -91,6 +91,15 @@ const WORDS: &[&str] = &[
     "unset",
     "dontcare",
     "blank",
+    "hunter2",
+    "set-me",
+    "setme",
+    "letmein",
+    "s3cr3t",
+    "qwerty",
+    "passw0rd",
+    "p@ssw0rd",
+    "p@ssword",
 ];
 
 /// Pieces of instructions to the reader.
@@ -153,7 +162,7 @@ const STOP_WORDS: &[&str] = &[
 
 /// The common placeholder word that the whole value is, if it is one.
 #[must_use]
-pub(super) fn word(value: &[u8]) -> Option<&'static str> {
+pub fn word(value: &[u8]) -> Option<&'static str> {
     let lower = value.to_ascii_lowercase();
     let bare = lower.strip_suffix(b"...").unwrap_or(&lower);
     WORDS.iter().find(|w| w.as_bytes() == bare).copied()
@@ -161,18 +170,18 @@ pub(super) fn word(value: &[u8]) -> Option<&'static str> {
 
 /// A word in `value` that speaks of a sample; it lowers the score and no more.
 #[must_use]
-pub(super) fn stop_word(value: &[u8]) -> Option<&'static str> {
+pub fn stop_word(value: &[u8]) -> Option<&'static str> {
     let lower = value.to_ascii_lowercase();
     STOP_WORDS.iter().find(|w| memchr::memmem::find(&lower, w.as_bytes()).is_some()).copied()
 }
 
 /// Why the whole value certainly stands in for a secret.
 #[must_use]
-pub(super) fn stands_in(value: &[u8]) -> Option<String> {
-    if value.is_empty() {
+pub fn stands_in(value: &[u8]) -> Option<String> {
+    let text = value.trim_ascii();
+    if text.is_empty() {
         return Some("it is empty".into());
     }
-    let text = value.trim_ascii();
     let bracketed = [(b'<', b'>'), (b'[', b']'), (b'{', b'}')]
         .iter()
         .any(|(open, close)| text.first() == Some(open) && text.last() == Some(close) && text.len() > 2);
@@ -180,12 +189,13 @@ pub(super) fn stands_in(value: &[u8]) -> Option<String> {
         return Some("it is a name in brackets".into());
     }
     let mut distinct = [false; 256];
-    for b in text {
-        distinct[usize::from(*b)] = true;
-    }
+    text.iter().for_each(|b| distinct[usize::from(*b)] = true);
     let distinct = distinct.iter().filter(|d| **d).count();
     if distinct <= 2 && text.len() >= 4 || distinct <= 3 && text.len() >= 12 {
         return Some("the same characters over and over".into());
+    }
+    if repeats(text) {
+        return Some("the same piece over and over".into());
     }
     if elided(text) {
         return Some("a part of it is left out".into());
@@ -205,10 +215,15 @@ pub(super) fn stands_in(value: &[u8]) -> Option<String> {
     None
 }
 
+/// `yadayada`, `deadbeefdeadbeef`: a short piece repeated from end to end.
+fn repeats(text: &[u8]) -> bool {
+    text.len() >= 6 && (1..=text.len().min(32) / 2).any(|period| text[period..].iter().zip(text).all(|(a, b)| a == b))
+}
+
 /// `ops_eyJ...`, `prefix.<secret>`, `pi_{ID}_secret`.
 fn elided(text: &[u8]) -> bool {
     if text.ends_with(b"...")
-        || text.ends_with("…".as_bytes())
+        || memchr::memmem::find(text, "…".as_bytes()).is_some()
         || text.len() <= 64 && memchr::memmem::find(text, b"...").is_some()
     {
         return true;
@@ -239,7 +254,7 @@ fn filler(text: &[u8]) -> bool {
 
 /// How many characters of `value` belong to runs that count up, count down or repeat, where that is four in ten or more.
 #[must_use]
-pub(super) fn sequence(value: &[u8]) -> Option<usize> {
+pub fn sequence(value: &[u8]) -> Option<usize> {
     let mut covered = 0;
     let mut i = 0;
     while i + 1 < value.len() {
@@ -281,6 +296,8 @@ mod tests {
             "1234567890abcdef",
             "sk_live_your_key_goes_here",
             "aaaaaaaa",
+            "yadayada",
+            "   ",
         ] {
             assert!(stands_in(text.as_bytes()).is_some(), "{text}");
         }

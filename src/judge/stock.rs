@@ -2,7 +2,7 @@
 //! They lower a score and no more; chance makes them of random letters once in a great while.
 
 /// The vocabulary, in alphabetical order.
-const WORDS: [&str; 135] = [
+const WORDS: [&str; 134] = [
     "a",
     "abc",
     "abcd",
@@ -58,7 +58,6 @@ const WORDS: [&str; 135] = [
     "hash",
     "hello",
     "here",
-    "hunter",
     "id",
     "in",
     "incorrect",
@@ -158,7 +157,7 @@ const FUSED: [&str; 12] = [
 
 /// How much of a value is stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Share {
+pub enum Share {
     All,
     Half,
     Less,
@@ -166,7 +165,7 @@ pub(super) enum Share {
 
 /// How many of the letters of `value` belong to stock words or to words of its own name.
 #[must_use]
-pub(super) fn share(value: &[u8], name: &[u8]) -> Share {
+pub fn share(value: &[u8], name: &[u8]) -> Share {
     if value.len() > 64 {
         return Share::Less;
     }
@@ -188,7 +187,7 @@ pub(super) fn share(value: &[u8], name: &[u8]) -> Share {
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     if letters < 3 || digits > 6 && digits > letters / 2 {
         Share::Less
-    } else if stock == letters {
+    } else if stock == letters || is_constant(value) {
         Share::All
     } else if stock * 2 > letters && stock >= 4 {
         Share::Half
@@ -199,9 +198,16 @@ pub(super) fn share(value: &[u8], name: &[u8]) -> Share {
 
 /// Whether a word of `value` is the name of the thing itself: token, password, secret, key.
 #[must_use]
-pub(super) fn names_secret(value: &[u8]) -> bool {
+pub fn names_secret(value: &[u8]) -> bool {
     const NAMES: [&[u8]; 8] = [b"token", b"password", b"passwd", b"secret", b"key", b"apikey", b"passphrase", b"pwd"];
     value.len() <= 64 && super::value::pieces(value).any(|word| NAMES.iter().any(|n| word.eq_ignore_ascii_case(n)))
+}
+
+/// `dckr_pat_TOKEN`, `my-db_PASSWORD`: letters that end with the name of the thing itself, shouted.
+fn is_constant(value: &[u8]) -> bool {
+    let begin = value.iter().rposition(|b| !b.is_ascii_uppercase()).map_or(0, |at| at + 1);
+    let last: &[u8] = &value[begin..];
+    begin > 0 && matches!(last, b"TOKEN" | b"KEY" | b"SECRET" | b"PASSWORD") && !value.iter().any(u8::is_ascii_digit)
 }
 
 fn is_stock(lower: &[u8]) -> bool {

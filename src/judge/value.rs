@@ -5,13 +5,10 @@ use super::{placeholder, stock};
 
 /// Of which kind a value's text is. Each is a signal of the same name.
 #[must_use]
-pub(super) fn kind(value: &[u8], shape: &Shape) -> (&'static str, &'static str) {
+pub fn kind(value: &[u8], shape: &Shape) -> (&'static str, &'static str) {
     let letters = shape.lower + shape.upper;
     if shape.other * 3 > shape.len {
         return ("value-foreign", "text outside ASCII");
-    }
-    if is_hash(value) {
-        return ("value-hash", "the hash of a password");
     }
     if is_regex(value) {
         return ("value-regex", "a pattern");
@@ -27,6 +24,9 @@ pub(super) fn kind(value: &[u8], shape: &Shape) -> (&'static str, &'static str) 
     }
     if shape::is_uuid(value) {
         return ("value-uuid", "a UUID");
+    }
+    if shape.digits == shape.len && shape.len >= 6 {
+        return ("value-digits", "digits alone");
     }
     if shape::is_number_like(shape, value) {
         return ("value-number", "a number, a date or a version");
@@ -100,7 +100,7 @@ impl Words {
 }
 
 /// The words of a value: runs of letters, split where camel case begins a new one.
-pub(super) fn pieces(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub fn pieces(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|b| !b.is_ascii_alphabetic()).flat_map(|run| {
         let mut rest = run;
         std::iter::from_fn(move || {
@@ -123,26 +123,30 @@ pub(super) fn pieces(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Signals beside the kind.
-pub(super) fn signals(value: &[u8], shape: &Shape, name: &[u8], mut say: impl FnMut(&'static str, String)) {
-    if is_publishable(value) {
-        say("value-publishable", "a key that its vendor means to be public".into());
+/// Text that stands in for a secret from end to end, or is the hash of one: nothing else about it counts.
+#[must_use]
+pub fn stand_in(value: &[u8], name: &[u8]) -> Option<(&'static str, String)> {
+    if is_hash(value) {
+        return Some(("value-hash", "the hash of a password".into()));
     }
     if is_type(value) {
-        say("value-type", "the value is a type".into());
+        return Some(("value-type", "the name of a type".into()));
+    }
+    if is_publishable(value) {
+        return Some(("value-publishable", "a key that its vendor means to be public".into()));
     }
     if let Some(word) = placeholder::word(value) {
-        say("value-placeholder", format!("`{word}` stands in for a secret"));
-    } else {
-        match stock::share(value, name) {
-            stock::Share::All => say("value-stock", "made of nothing but stock words".into()),
-            stock::Share::Half => say("value-half-stock", "made of stock words for the most part".into()),
-            stock::Share::Less => {
-                if let Some(word) = placeholder::stop_word(value) {
-                    say("value-stop-word", format!("contains `{word}`"));
-                }
-            }
-        }
+        return Some(("value-placeholder", format!("`{word}` stands in for a secret")));
+    }
+    (stock::share(value, name) == stock::Share::All).then(|| ("value-stock", "made of nothing but stock words".into()))
+}
+
+/// Signals beside the kind.
+pub fn signals(value: &[u8], shape: &Shape, name: &[u8], mut say: impl FnMut(&'static str, String)) {
+    if stock::share(value, name) == stock::Share::Half {
+        say("value-half-stock", "made of stock words for the most part".into());
+    } else if let Some(word) = placeholder::stop_word(value) {
+        say("value-stop-word", format!("contains `{word}`"));
     }
     if placeholder::sequence(value).is_some() {
         say("value-sequence", "its characters count up or repeat".into());
@@ -150,7 +154,7 @@ pub(super) fn signals(value: &[u8], shape: &Shape, name: &[u8], mut say: impl Fn
     if is_like(value, name) {
         say("value-like-name", "the value repeats the name".into());
     }
-    if stock::names_secret(value) {
+    if shape.digits < 8 && stock::names_secret(value) {
         say("value-secret-word", "a word in it says what belongs here".into());
     }
     match shape.len {
@@ -158,7 +162,7 @@ pub(super) fn signals(value: &[u8], shape: &Shape, name: &[u8], mut say: impl Fn
         6..=7 => say("value-short", "6 or 7 characters".into()),
         8..=11 => {}
         12..=19 => say("value-mid", "12 to 19 characters".into()),
-        20..=100 => say("value-long", "long enough for a key".into()),
+        20..=200 => say("value-long", "long enough for a key".into()),
         _ => say("value-very-long", "longer than secrets are".into()),
     }
     if value.contains(&b'\n') {
@@ -207,7 +211,7 @@ fn is_like(value: &[u8], name: &[u8]) -> bool {
 
 /// The hash of a password in one of the usual forms.
 #[must_use]
-pub(super) fn is_hash(value: &[u8]) -> bool {
+pub fn is_hash(value: &[u8]) -> bool {
     const PREFIXES: [&[u8]; 20] = [
         b"$1$",
         b"$2a$",
@@ -264,6 +268,12 @@ fn is_publishable(value: &[u8]) -> bool {
         b"https://",
         b"-----BEGIN CERT",
         b"-----BEGIN PUB",
+        b"MFkwEwYHKoZIzj0CAQ",
+        b"MHYwEAYHKoZIzj0CAQ",
+        b"MIIBIjANBgkqhkiG9w0BAQ",
+        b"MIICIjANBgkqhkiG9w0BAQ",
+        b"MIGfMA0GCSqGSIb3DQEB",
+        b"MCowBQYDK2VwAyEA",
     ];
     PREFIXES.iter().any(|p| value.starts_with(p)) || is_public_nkey(value)
 }
@@ -338,6 +348,11 @@ fn is_type(value: &[u8]) -> bool {
         b"aes",
         b"scram-sha-256",
         b"jwt",
+        b"argon2id",
+        b"utf8",
+        b"utf-8",
+        b"latin1",
+        b"ascii",
     ];
     let lower = value.to_ascii_lowercase();
     let mut bare = lower.as_slice();

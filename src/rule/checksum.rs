@@ -208,8 +208,8 @@ mod tests {
     #[test]
     fn base58check_knows_a_published_key() {
         // The private key of the Bitcoin wiki's page on the format, in two halves.
-        let key = ["5HueCGU8rMjxEXxiPuD5BDk", "u4MkFqeZyd4dZ1jvhTVqvbTLvyTJ"].concat();
-        assert_eq!(verify(ChecksumKind::Base58Check, key.as_bytes()), Some(true));
-        assert_eq!(verify(ChecksumKind::Base58Check, key.replace('G', "H").as_bytes()), Some(false));
+        let wif = ["5HueCGU8rMjxEXxiPuD5BDk", "u4MkFqeZyd4dZ1jvhTVqvbTLvyTJ"].concat();
+        assert_eq!(verify(ChecksumKind::Base58Check, wif.as_bytes()), Some(true));
+        assert_eq!(verify(ChecksumKind::Base58Check, wif.replace('G', "H").as_bytes()), Some(false));
     }
 }

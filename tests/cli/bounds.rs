@@ -19,7 +19,8 @@ fn time(detector: &Detector, text: &[u8]) -> Duration {
 
 /// What a rule's first example begins with, up to and with a keyword: enough to make the rule look.
 fn opening(rule: &Rule) -> Vec<u8> {
-    let example = keysift::rule::template::example(&rule.examples[0], rule.id, rule.checksum.map(|c| c.kind)).expect("examples are right");
+    let example =
+        keysift::rule::template::example(&rule.examples[0], rule.id, rule.checksum.map(|c| c.kind)).expect("examples are right");
     let text = example.1.into_bytes();
     let lower = text.to_ascii_lowercase();
     let found = rule.keywords.iter().filter_map(|k| {
@@ -60,7 +61,8 @@ fn repeated_openings_of_a_rule_with_a_closing_marker() {
 #[test]
 fn repeated_openings_of_rules_that_look_in_windows() {
     let detector = Detector::new(RuleSet::built_in());
-    let mut rules: Vec<&Rule> = detector.rules().iter().map(|(_, r)| r).filter(|r| r.until.is_none() && r.pattern.is_some()).collect();
+    let mut rules: Vec<&Rule> =
+        detector.rules().iter().map(|(_, r)| r).filter(|r| r.until.is_none() && r.pattern.is_some()).collect();
     // Those with the longest matches have the most to search again.
     rules.sort_by_key(|r| std::cmp::Reverse((r.bounds.max_len, r.id)));
     let every = rules.iter().copied().step_by(40);
@@ -73,7 +75,19 @@ fn repeated_openings_of_rules_that_look_in_windows() {
 #[test]
 fn repeated_assignments() {
     let detector = Detector::new(RuleSet::built_in());
-    for unit in ["password", "password=", "password = \"", "password=\"a\" ", "token: {", "api_key(\"", "secret=>'x", "password\n", "<password>", "key=\"password\" value=", "a.b-c_password"] {
+    for unit in [
+        "password",
+        "password=",
+        "password = \"",
+        "password=\"a\" ",
+        "token: {",
+        "api_key(\"",
+        "secret=>'x",
+        "password\n",
+        "<password>",
+        "key=\"password\" value=",
+        "a.b-c_password",
+    ] {
         assert_linear(&detector, unit, unit.as_bytes());
     }
 }
@@ -105,7 +119,10 @@ fn a_line_of_ten_thousand_tokens_is_reported_in_time() {
 fn a_used_up_step_budget_is_told() {
     let tree = Tree::new();
     // Each match ends one byte after it began, and the pattern must look 4,000 bytes ahead for a longer one.
-    tree.write("slow.toml", "[[rule]]\nid = \"slow\"\nformat_confidence = \"high\"\npattern = '''(?:(?P<secret>slow)[ab]{4000}c|slow)'''\n");
+    tree.write(
+        "slow.toml",
+        "[[rule]]\nid = \"slow\"\nformat_confidence = \"high\"\npattern = '''(?:(?P<secret>slow)[ab]{4000}c|slow)'''\n",
+    );
     tree.write("a.txt", format!("{}\n", "slow".repeat(60_000)));
     let report = tree.scan(&["a.txt", "--rules", "slow.toml", "--rule", "slow"]);
     if report.count("skipped", "step_budget") > 0 {
@@ -143,7 +160,10 @@ fn a_line_of_two_gigabytes() {
         let file = std::fs::File::create(tree.join("huge.img")).expect("files can be made");
         file.set_len(gigabytes << 30).expect("the file system knows sparse files");
         let begin = Instant::now();
-        let mut child = keysift(&["scan", "huge.img", "-f", "json", "-o", "out.json"]).current_dir(tree.path()).spawn().expect("keysift can be started");
+        let mut child = keysift(&["scan", "huge.img", "-f", "json", "-o", "out.json"])
+            .current_dir(tree.path())
+            .spawn()
+            .expect("keysift can be started");
         let peak = peak_memory(&mut child);
         assert_eq!(child.wait().expect("keysift ends").code(), Some(0));
         assert!(peak < 150_000_000, "{peak} bytes of memory");

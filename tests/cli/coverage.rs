@@ -32,7 +32,7 @@ fn unreadable_files_and_folders() {
     let tree = Tree::new();
     tree.write("a.txt", format!("T={}\n", github_token("a"))).write("locked.txt", "x").write("locked/b.txt", "x");
     for path in ["locked.txt", "locked"] {
-        fs::set_permissions(tree.join(path), fs::Permissions::from_mode(0)).expect("permissions can be set");
+        fs::set_permissions(tree.join(path), fs::Permissions::from_mode(0o000)).expect("permissions can be set");
     }
     fs::set_permissions(tree.path(), fs::Permissions::from_mode(0o755)).expect("permissions can be set");
     let report = run_as_anyone(&tree, &["scan", "-f", "json"]).report();
@@ -92,7 +92,9 @@ fn pipes_and_sockets() {
 fn links_are_not_followed_and_their_text_is_looked_at() {
     let tree = Tree::new();
     let outside = Tree::new();
-    outside.write("secret.txt", format!("T={}\n", github_token("outside"))).write("d/secret.txt", format!("T={}\n", github_token("d")));
+    outside
+        .write("secret.txt", format!("T={}\n", github_token("outside")))
+        .write("d/secret.txt", format!("T={}\n", github_token("d")));
     symlink(outside.join("secret.txt"), tree.join("file")).expect("links can be made");
     symlink(outside.join("d"), tree.join("folder")).expect("links can be made");
     symlink(".", tree.join("loop")).expect("links can be made");
@@ -133,7 +135,8 @@ fn a_file_that_shrinks_while_it_is_read() {
     let whole = [line.as_bytes(), &b"nothing to see here\n".repeat(3 << 20)].concat();
     for wait in [0, 1, 3, 10, 30] {
         tree.write("log.txt", &whole);
-        let mut child = tree.command(&["scan", "-f", "json", "-o", "out.json", "log.txt"]).spawn().expect("keysift can be started");
+        let mut child =
+            tree.command(&["scan", "-f", "json", "-o", "out.json", "log.txt"]).spawn().expect("keysift can be started");
         std::thread::sleep(std::time::Duration::from_millis(wait));
         fs::OpenOptions::new().write(true).open(tree.join("log.txt")).and_then(|f| f.set_len(50)).expect("the file can be cut");
         assert_eq!(child.wait().expect("keysift ends").code(), Some(1));
@@ -198,7 +201,8 @@ fn hidden_files_are_looked_at() {
 #[test]
 fn git_s_own_folder_is_left_out_and_counted() {
     let tree = Tree::git();
-    tree.write("a.txt", "x").write(".git/config", format!("[remote \"o\"]\nurl = https://x:{}@github.com/a/b\n", github_token("x")));
+    tree.write("a.txt", "x")
+        .write(".git/config", format!("[remote \"o\"]\nurl = https://x:{}@github.com/a/b\n", github_token("x")));
     let report = tree.scan(&[]);
     assert_eq!((report.code, report.complete(), report.count("excluded", "git_folder")), (0, true, 1));
     let human = tree.run(&["scan"]).stdout;

@@ -11,7 +11,9 @@ fn of(report: &Report) -> Vec<String> {
     let all: Vec<String> = report.fingerprints().iter().map(|f| (*f).to_owned()).collect();
     assert_eq!(all.len(), 2, "{:#}", report.json);
     for fingerprint in &all {
-        assert!(fingerprint.len() == 36 && fingerprint.starts_with("ks1:") && fingerprint[4..].bytes().all(|b| b.is_ascii_hexdigit()));
+        assert!(
+            fingerprint.len() == 36 && fingerprint.starts_with("ks1:") && fingerprint[4..].bytes().all(|b| b.is_ascii_hexdigit())
+        );
     }
     all
 }
@@ -24,7 +26,9 @@ fn the_same_from_everywhere_in_a_repository() {
     for arguments in [&["src"][..], &["src/app"], &["src/app/a.py"], &["./src/../src/app/a.py"], &[absolute.as_str()]] {
         assert_eq!(of(&tree.scan(arguments)), root, "{arguments:?}");
     }
-    for (folder, argument) in [("src", "."), ("src", "app"), ("src/app", "a.py"), ("src/app", ".."), ("src/app", "../../src/app/a.py")] {
+    for (folder, argument) in
+        [("src", "."), ("src", "app"), ("src/app", "a.py"), ("src/app", ".."), ("src/app", "../../src/app/a.py")]
+    {
         assert_eq!(of(&tree.run_in(folder, &["scan", "-f", "json", argument]).report()), root, "{argument} in {folder}");
     }
     let content = tree.read("src/app/a.py");
@@ -72,7 +76,9 @@ fn names_that_look_alike_in_unicode_are_one() {
 #[test]
 fn another_path_or_secret_changes_it_and_the_secret_s_own_id_stays() {
     let tree = Tree::new();
-    tree.write("a.txt", format!("t={}", github_token("1"))).write("b.txt", format!("t={}", github_token("1"))).write("c.txt", format!("t={}", github_token("2")));
+    tree.write("a.txt", format!("t={}", github_token("1")))
+        .write("b.txt", format!("t={}", github_token("1")))
+        .write("c.txt", format!("t={}", github_token("2")));
     let report = tree.scan(&[]);
     let id = |n: usize| report.findings()[n]["secret_id"].as_str().expect("an id");
     let prints = report.fingerprints();
@@ -104,7 +110,9 @@ fn a_private_key_makes_private_ids() {
 fn a_renamed_rule_keeps_it() {
     let tree = Tree::new();
     tree.write("a.txt", format!("x {}\n", crate::support::fill("acme_{base36:20}", "r")));
-    let rule = |id: &str, formerly: &str| format!("[[rule]]\nid = \"{id}\"\n{formerly}\nformat_confidence = \"high\"\npattern = 'acme_[0-9a-z]{{20}}'\n");
+    let rule = |id: &str, formerly: &str| {
+        format!("[[rule]]\nid = \"{id}\"\n{formerly}\nformat_confidence = \"high\"\npattern = 'acme_[0-9a-z]{{20}}'\n")
+    };
     tree.write("old.toml", rule("acme-old", "")).write("new.toml", rule("acme-new", "formerly = [\"acme-old\"]"));
     let old = tree.scan(&["a.txt", "--rules", "old.toml"]);
     let new = tree.scan(&["a.txt", "--rules", "new.toml"]);

@@ -23,7 +23,8 @@ pattern = 'lowrisk-[0-9a-z]{16}'
 
 fn levels(arguments: &[&str]) -> (i32, Vec<String>, u64) {
     let tree = Tree::new();
-    let text: String = ["critical", "highrisk", "lowrisk"].map(|l| format!("{l}-{}\n", crate::support::fill("{base36:16}", l))).concat();
+    let text: String =
+        ["critical", "highrisk", "lowrisk"].map(|l| format!("{l}-{}\n", crate::support::fill("{base36:16}", l))).concat();
     tree.write("levels.txt", text).write("levels.toml", LEVELS);
     let report = tree.scan(&[&["levels.txt", "--rules", "levels.toml"], arguments].concat());
     let ids = report.findings().iter().map(|f| f["rule_id"].as_str().expect("an id").replace("level-", "")).collect();
@@ -87,7 +88,9 @@ fn words_that_mean_nothing_are_usage_errors() {
 fn exit_codes() {
     let tree = Tree::new();
     tree.write("clean/a.txt", "nothing").write("leak/a.txt", format!("T={}", github_token("x")));
-    tree.write("large/a.txt", "1234567890").write("both/a.txt", format!("T={}", github_token("x"))).write("both/large.txt", "x".repeat(99));
+    tree.write("large/a.txt", "1234567890")
+        .write("both/a.txt", format!("T={}", github_token("x")))
+        .write("both/large.txt", "x".repeat(99));
     std::fs::create_dir(tree.join("empty")).expect("folders can be made");
     for (row, arguments, code) in [
         ("0: complete, nothing found", &["clean"][..], 0),

@@ -60,8 +60,20 @@ fn where_the_index_cannot_be_read_everything_is_looked_at() {
 
 #[test]
 fn negation_nested_files_and_anchors() {
-    let tree = tree(&["a.log", "keep.log", "sub/b.log", "sub/c.txt", "sub/keep.log", "top.txt", "sub/top.txt", "x/y/z.tmp", "deep/a/b/c.bak", "sub/spaced .txt"]);
-    tree.write(".gitignore", "# logs\n*.log\n!keep.log\n/top.txt\nx/**/*.tmp\n**/b/*.bak\n").write("sub/.gitignore", "!b.log\nc.txt\nkeep.log\n");
+    let tree = tree(&[
+        "a.log",
+        "keep.log",
+        "sub/b.log",
+        "sub/c.txt",
+        "sub/keep.log",
+        "top.txt",
+        "sub/top.txt",
+        "x/y/z.tmp",
+        "deep/a/b/c.bak",
+        "sub/spaced .txt",
+    ]);
+    tree.write(".gitignore", "# logs\n*.log\n!keep.log\n/top.txt\nx/**/*.tmp\n**/b/*.bak\n")
+        .write("sub/.gitignore", "!b.log\nc.txt\nkeep.log\n");
     let report = tree.scan(&[]);
     assert_eq!(report.paths(), ["keep.log", "sub/b.log", "sub/spaced .txt", "sub/top.txt"]);
 }
@@ -69,10 +81,51 @@ fn negation_nested_files_and_anchors() {
 /// The same work tree, and what git itself says is there.
 #[test]
 fn what_is_looked_at_is_what_git_would_see() {
-    let files = ["a.txt", "b.log", "d/e.log", "d/f.txt", "d/g/h.txt", "d/g/i.log", "out/j.txt", "out/k/l.txt", "m/out/n.txt", "foo/bar.txt", "bar/foo.txt", "#x.txt", "sp ace.txt", "caf\u{e9}.log", "[x].txt", "q?.txt"];
+    let files = [
+        "a.txt",
+        "b.log",
+        "d/e.log",
+        "d/f.txt",
+        "d/g/h.txt",
+        "d/g/i.log",
+        "out/j.txt",
+        "out/k/l.txt",
+        "m/out/n.txt",
+        "foo/bar.txt",
+        "bar/foo.txt",
+        "#x.txt",
+        "sp ace.txt",
+        "caf\u{e9}.log",
+        "[x].txt",
+        "q?.txt",
+    ];
     for ignore in [
-        "*.log\n", "out\n", "/out\n", "out/\n", "d/*\n!d/g\n", "d/**\n!d/g/\n!d/g/h.txt\n", "**/g\n", "foo\n", "foo/*\n", "*\n!*.txt\n", "*\n!*/\n!*.txt\n", "\\#x.txt\n",
-        "sp\\ ace.txt\n", "[[]x].txt\n", "q\\?.txt\n", "*.txt   \n", "d/g/h.txt\r\n*.log\r\n", "  a.txt\n", "!a.txt\n*.txt\n", "*.l?g\n", "[a-b].*\n", "/d/g\n", "d/g/\n", "caf*\n", "m/**/n.txt\n", "\u{feff}*.log\n",
+        "*.log\n",
+        "out\n",
+        "/out\n",
+        "out/\n",
+        "d/*\n!d/g\n",
+        "d/**\n!d/g/\n!d/g/h.txt\n",
+        "**/g\n",
+        "foo\n",
+        "foo/*\n",
+        "*\n!*.txt\n",
+        "*\n!*/\n!*.txt\n",
+        "\\#x.txt\n",
+        "sp\\ ace.txt\n",
+        "[[]x].txt\n",
+        "q\\?.txt\n",
+        "*.txt   \n",
+        "d/g/h.txt\r\n*.log\r\n",
+        "  a.txt\n",
+        "!a.txt\n*.txt\n",
+        "*.l?g\n",
+        "[a-b].*\n",
+        "/d/g\n",
+        "d/g/\n",
+        "caf*\n",
+        "m/**/n.txt\n",
+        "\u{feff}*.log\n",
     ] {
         let tree = tree(&files);
         tree.write(".gitignore", ignore);
@@ -127,7 +180,11 @@ fn a_subfolder_gives_the_same_as_the_root() {
     let root = tree.scan(&[]);
     assert_eq!(root.paths(), ["other/f.txt", "sub/b.log", "sub/c.txt", "sub/deep/e.txt"]);
     let inside = |prefix: &str| -> Vec<serde_json::Value> {
-        root.findings().iter().filter(|f| f["location"]["path"].as_str().is_some_and(|p| p.starts_with(prefix))).cloned().collect()
+        root.findings()
+            .iter()
+            .filter(|f| f["location"]["path"].as_str().is_some_and(|p| p.starts_with(prefix)))
+            .cloned()
+            .collect()
     };
     assert_eq!(tree.scan(&["sub"]).findings(), inside("sub/"));
     assert_eq!(tree.scan(&["sub/deep"]).findings(), inside("sub/deep/"));

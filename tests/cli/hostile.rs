@@ -28,7 +28,16 @@ fn a_name_that_is_utf_8_has_no_path_bytes() {
 /// A name must not forge a line of a report, nor steer the terminal.
 #[test]
 fn names_with_newlines_and_control_characters() {
-    let names = ["two\nlines.txt", "cr\rx.txt", "esc\u{1b}[2J\u{1b}[31mx.txt", "bell\u{7}.txt", "::error::x.txt", "rtl\u{202e}txt.exe", "tab\tx.txt", "c1\u{9b}31m.txt"];
+    let names = [
+        "two\nlines.txt",
+        "cr\rx.txt",
+        "esc\u{1b}[2J\u{1b}[31mx.txt",
+        "bell\u{7}.txt",
+        "::error::x.txt",
+        "rtl\u{202e}txt.exe",
+        "tab\tx.txt",
+        "c1\u{9b}31m.txt",
+    ];
     let tree = Tree::new();
     for name in names {
         tree.write(name, format!("t={}\n", github_token(name)));
@@ -50,7 +59,11 @@ fn names_with_newlines_and_control_characters() {
             assert!(!text.lines().any(|l| l.starts_with("lines.txt") || l.starts_with("file")), "{format} {what}: {text}");
         }
         if format == "github" {
-            assert!(run.stdout.lines().all(|l| l.starts_with("::error file=") || l.starts_with("::warning title=")), "{}", run.stdout);
+            assert!(
+                run.stdout.lines().all(|l| l.starts_with("::error file=") || l.starts_with("::warning title=")),
+                "{}",
+                run.stdout
+            );
         }
     }
 }

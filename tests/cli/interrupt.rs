@@ -47,7 +47,9 @@ fn in_the_middle_of_json_lines() {
         .spawn()
         .expect("keysift can be started");
     let mut stdin = child.stdin.take().expect("stdin is piped");
-    let line = |n: usize| format!("{}\n", serde_json::json!({"path": format!("{n}.txt"), "content": format!("t={}", github_token(&n.to_string()))}));
+    let line = |n: usize| {
+        format!("{}\n", serde_json::json!({"path": format!("{n}.txt"), "content": format!("t={}", github_token(&n.to_string()))}))
+    };
     stdin.write_all((0..10).map(line).collect::<String>().as_bytes()).expect("keysift reads");
     std::thread::sleep(Duration::from_millis(500));
     interrupt(&child);
@@ -77,7 +79,9 @@ fn in_the_middle_of_a_huge_file() {
     let report = end_of(child);
     let skipped = report["scan"]["skipped"].as_array().expect("gaps");
     assert!(
-        skipped.iter().any(|g| g["reason"] == "interrupted" && g["examples"].as_array().is_some_and(|e| e.iter().any(|p| p == "huge.img"))),
+        skipped
+            .iter()
+            .any(|g| g["reason"] == "interrupted" && g["examples"].as_array().is_some_and(|e| e.iter().any(|p| p == "huge.img"))),
         "the file that was not read to its end is named: {skipped:?}"
     );
 }
@@ -86,7 +90,8 @@ fn in_the_middle_of_a_huge_file() {
 fn a_second_time_ends_it_at_once() {
     let tree = Tree::new();
     // It waits for a text that never comes.
-    let mut child = tree.command(&["scan", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("keysift can be started");
+    let mut child =
+        tree.command(&["scan", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("keysift can be started");
     let begin = Instant::now();
     interrupt(&child);
     std::thread::sleep(Duration::from_millis(300));

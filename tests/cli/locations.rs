@@ -90,7 +90,7 @@ fn at_the_edges_of_a_file() {
 #[test]
 fn a_key_of_several_lines() {
     let key = private_key("lines", 4);
-    let text = format!("a\n  {}", key);
+    let text = format!("a\n  {key}");
     let tree = Tree::new();
     tree.write("a.pem", &text);
     let report = tree.scan(&[]);
@@ -98,7 +98,9 @@ fn a_key_of_several_lines() {
     assert_eq!(location["start_line"], 2);
     assert_eq!(location["end_line"], 7);
     let [_, _, _, _, start, end] = place(location);
-    assert!(text[start as usize..end as usize].starts_with(&fill_body(&key)[..1]) || text[start as usize..].starts_with("-----BEGIN"));
+    assert!(
+        text[start as usize..end as usize].starts_with(&fill_body(&key)[..1]) || text[start as usize..].starts_with("-----BEGIN")
+    );
     assert!(end as usize <= text.len());
 }
 
@@ -140,10 +142,12 @@ fn scanned(bytes: &[u8]) -> Vec<(String, [u64; 6])> {
 /// A text of `len` bytes with a token at each of `places`, and long keys over some of them.
 fn large_text(len: usize, places: &[usize], keys: &[usize], wide: bool) -> String {
     let mut text = String::with_capacity(len + 100_000);
-    let mut inserts: Vec<(usize, String)> = places.iter().map(|p| (*p, format!("\nt={}\n", github_token(&p.to_string())))).collect();
+    let mut inserts: Vec<(usize, String)> =
+        places.iter().map(|p| (*p, format!("\nt={}\n", github_token(&p.to_string())))).collect();
     inserts.extend(keys.iter().map(|p| (*p, format!("\n{}", private_key(&p.to_string(), 900)))));
     inserts.sort();
-    let filler = if wide { "some text \u{e9}\u{65e5}\u{1F600} goes on\n" } else { "some text that goes on and on, line by line\n" };
+    let filler =
+        if wide { "some text \u{e9}\u{65e5}\u{1F600} goes on\n" } else { "some text that goes on and on, line by line\n" };
     for (at, insert) in inserts {
         while text.len() + filler.len() < at {
             text.push_str(filler);

@@ -16,6 +16,17 @@
 //! - `fingerprints`: what keeps a finding's identity and what changes it
 //! - `interrupt`: Ctrl-C
 
+// Tests build their inputs in the plainest way.
+#![allow(
+    unreachable_pub,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::create_dir,
+    clippy::format_collect,
+    clippy::format_push_string
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

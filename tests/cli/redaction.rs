@@ -21,7 +21,8 @@ fn planted() -> (Tree, Vec<String>) {
         .write("id_rsa", &key)
         .write("key.json", format!("{{\"private_key\": \"{}\"}}\n", key.replace('\n', "\\n")))
         .write("skip.txt", vec![b'x'; 2000]);
-    std::os::unix::fs::symlink(format!("https://x-access-token:{linked}@github.com/a/b"), tree.join("link")).expect("links can be made");
+    std::os::unix::fs::symlink(format!("https://x-access-token:{linked}@github.com/a/b"), tree.join("link"))
+        .expect("links can be made");
     let mut secrets = vec![named, plain, linked, folder, word, url, slack];
     secrets.extend(key.lines().filter(|l| !l.starts_with("-----")).map(str::to_owned));
     (tree, secrets)
@@ -129,7 +130,10 @@ fn a_secret_at_the_edge_of_what_is_shown_is_hidden() {
     for gap in 55..100 {
         let filler = "-".repeat(gap);
         let token = github_token(&format!("edge {gap}"));
-        tree.write(format!("edge/{gap}.txt"), format!("{} {word} {filler} {token} {filler} {word} {}\n", "=".repeat(99), "=".repeat(99)));
+        tree.write(
+            format!("edge/{gap}.txt"),
+            format!("{} {word} {filler} {token} {filler} {word} {}\n", "=".repeat(99), "=".repeat(99)),
+        );
     }
     let run = tree.run(&["scan", "-f", "json"]);
     assert!(run.stdout.contains("redacted"), "some lines show where the word stood");

@@ -95,7 +95,22 @@ fn a_file_that_is_named_twice_is_told_once() {
 #[test]
 fn several_reports_at_once() {
     let tree = shop();
-    let run = tree.run(&["scan", "deploy", "-f", "human", "-f", "sarif", "-f", "jsonl", "-o", "-", "-o", "out.sarif", "-o", "out.jsonl"]);
+    let run = tree.run(&[
+        "scan",
+        "deploy",
+        "-f",
+        "human",
+        "-f",
+        "sarif",
+        "-f",
+        "jsonl",
+        "-o",
+        "-",
+        "-o",
+        "out.sarif",
+        "-o",
+        "out.jsonl",
+    ]);
     assert_eq!(run.code, 1);
     assert!(run.stdout.starts_with("critical: "), "{}", run.stdout);
     let sarif: serde_json::Value = serde_json::from_str(&tree.read("out.sarif")).expect("JSON");
@@ -208,12 +223,26 @@ fn a_reader_that_has_seen_enough_is_a_normal_end() {
 fn reports_are_the_same_whatever_the_number_of_threads() {
     let tree = Tree::new();
     for n in 0..150 {
-        let text = format!("token = \"{}\"\npassword = \"{}\"\n# {n}\n", github_token(&(n % 40).to_string()), password(&n.to_string()));
+        let text =
+            format!("token = \"{}\"\npassword = \"{}\"\n# {n}\n", github_token(&(n % 40).to_string()), password(&n.to_string()));
         tree.write(format!("d{}/e{}/f{n}.py", n % 7, n % 3), text);
         tree.write(format!("d{}/big{n}.bin", n % 5), vec![0; n * 10]);
     }
     let report = |threads: &str, format: &str| {
-        let run = tree.run(&["scan", "--show-rejected", "--min-confidence", "low", "--exclude", "**/big1?.bin", "--max-file-size", "1400", "-j", threads, "-f", format]);
+        let run = tree.run(&[
+            "scan",
+            "--show-rejected",
+            "--min-confidence",
+            "low",
+            "--exclude",
+            "**/big1?.bin",
+            "--max-file-size",
+            "1400",
+            "-j",
+            threads,
+            "-f",
+            format,
+        ]);
         assert_eq!(run.code, 1);
         run.stdout
     };

@@ -152,7 +152,10 @@ fn show() {
     let tree = Tree::new();
     insta::assert_snapshot!("rules-show", tree.run(&["rules", "show", "github-pat-classic"]).transcript());
     let run = tree.run(&["rules", "show", "github-pat-clasic"]);
-    assert_eq!((run.code, run.stderr.as_str()), (2, "keysift: there is no rule `github-pat-clasic`: did you mean `github-pat-classic`?\n"));
+    assert_eq!(
+        (run.code, run.stderr.as_str()),
+        (2, "keysift: there is no rule `github-pat-clasic`: did you mean `github-pat-classic`?\n")
+    );
 }
 
 /// A draft is a rule that passes its own checks and finds the samples, and holds none of them.
@@ -201,7 +204,10 @@ fn check_and_test() {
     assert_eq!(run.code, 0);
     assert!(run.stderr.starts_with("bare.toml:1: warning: rule `bare`: has not got a `name`"), "{}", run.stderr);
     // A rule that names another one that is not there.
-    tree.write("near.toml", ACME.replace("[rule.remedy]", "near = [{ name = \"id\", rule = \"acme-key-id\", within_lines = 3 }]\n[rule.remedy]"));
+    tree.write(
+        "near.toml",
+        ACME.replace("[rule.remedy]", "near = [{ name = \"id\", rule = \"acme-key-id\", within_lines = 3 }]\n[rule.remedy]"),
+    );
     let run = tree.run(&["rules", "check", "near.toml"]);
     assert_eq!(run.code, 2);
     assert_eq!(run.stderr, "rule `acme-token`: `near` names `acme-key-id`, and there is no such rule\n");
@@ -218,7 +224,11 @@ fn test_tells_each_example_that_is_wrong() {
     let run = tree.run(&["rules", "test", "acme.toml"]);
     assert_eq!(run.code, 1);
     assert_eq!(run.stdout, "1 rules, 2 examples, 1 counterexamples: 4 failed\n");
-    for message in ["acme-token: example 1: ", "acme-token: example 2: the text has no {{secret}}", "acme-token: counterexample 1: `acme-token` finds"] {
+    for message in [
+        "acme-token: example 1: ",
+        "acme-token: example 2: the text has no {{secret}}",
+        "acme-token: counterexample 1: `acme-token` finds",
+    ] {
         assert!(run.stderr.contains(message), "{}", run.stderr);
     }
 }
@@ -235,7 +245,10 @@ fn a_rule_for_some_paths_only() {
 #[test]
 fn a_rule_with_a_path_and_no_pattern_finds_the_file_itself() {
     let tree = Tree::new();
-    tree.write("own.toml", "[[rule]]\nid = \"vault-file\"\nseverity = \"high\"\nformat_confidence = \"high\"\npath = '''\\.vault$'''\n");
+    tree.write(
+        "own.toml",
+        "[[rule]]\nid = \"vault-file\"\nseverity = \"high\"\nformat_confidence = \"high\"\npath = '''\\.vault$'''\n",
+    );
     tree.write("a/prod.vault", [7, 0, 255, 3]).write("a/prod.txt", "x");
     let report = tree.scan(&["a", "--rules", "own.toml"]);
     assert_eq!(report.paths(), ["prod.vault"]);

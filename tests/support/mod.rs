@@ -143,12 +143,8 @@ impl Run {
     /// Runs `command` in `tree` with `stdin`.
     pub fn of(command: &mut Command, stdin: &[u8], tree: &Tree) -> Self {
         let arguments = command.get_args().map(|a| a.to_string_lossy().into_owned()).collect();
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("keysift can be started");
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("keysift can be started");
         let mut pipe = child.stdin.take().expect("stdin is piped");
         let stdin = stdin.to_owned();
         // A run that ends before it has read everything closes the pipe: that is its right.

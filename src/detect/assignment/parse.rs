@@ -9,7 +9,7 @@ const MAX_BLANKS: usize = 48;
 
 /// A value bound to a name.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Binding {
+pub struct Binding {
     pub operator: Operator,
     pub quote: Quote,
     pub value: ByteSpan,
@@ -30,13 +30,13 @@ const fn is_quote(b: u8) -> bool {
 }
 
 /// The identifier that the word at `start..end` stands in, with a leading word as in `Client Secret`.
-pub(super) fn name_around(bytes: &[u8], start: usize, end: usize) -> ByteSpan {
+pub fn name_around(bytes: &[u8], start: usize, end: usize) -> ByteSpan {
     let mut from = start;
     while from > 0 && start - from < MAX_NAME && is_name(bytes[from - 1]) {
         from -= 1;
     }
     let mut to = end;
-    while to < bytes.len() && to - end < MAX_NAME && is_name(bytes[to]) {
+    while to < bytes.len() && to - end < MAX_NAME && (is_name(bytes[to]) || bytes[to] >= 0x80) {
         to += 1;
     }
     while from < start && matches!(bytes[from], b'-' | b'.' | b'$') {
@@ -83,7 +83,7 @@ fn leading_word(bytes: &[u8], from: usize) -> usize {
 }
 
 /// What is bound to `name`, if anything is. `is_login` tells whether a call of that name takes a user and a password.
-pub(super) fn binding(bytes: &[u8], name: ByteSpan, is_login: &dyn Fn() -> bool) -> Option<Binding> {
+pub fn binding(bytes: &[u8], name: ByteSpan, is_login: &dyn Fn() -> bool) -> Option<Binding> {
     let reader = Reader { bytes, limit: bytes.len().min(name.end + MAX_VALUE + 3 * MAX_BLANKS) };
     let (at, closed) = reader.closers(name.end);
     if reader.at(at) == Some(b'(') && !closed {
@@ -254,7 +254,8 @@ impl Reader<'_> {
             (_, b"==" | b"!=" | b"=~" | b"<>") => return Some((Operator::Comparison, at + 2)),
             (_, b"=>") => return Some((Operator::Arrow, at + 2)),
             (_, b":=" | b"?=" | b"+=" | b"<-" | b".=") => return Some((Operator::Equals, at + 2)),
-            (_, b"::") => return None,
+            (_, b"::" | b":?") => return None,
+            (_, b":-") => return Some((Operator::Colon, at + 2)),
             (_, b"?:") => return Some((Operator::Colon, at + 2)),
             _ => {}
         }
@@ -305,18 +306,29 @@ impl Reader<'_> {
         }
         if line_start || operator == Operator::Pair {
             let mut end = self.skip(start, MAX_VALUE, |b| b != b'\n' && b != b'\r');
-            if let Some(comment) = find(&self.bytes[start..end], b" #") {
-                end = start + comment;
+            for comment in [&b" #"[..], b" (", b" //"] {
+                if let Some(at) = find(&self.bytes[start..end], comment) {
+                    end = start + at;
+                }
             }
             while end > start && (is_blank(self.bytes[end - 1]) || matches!(self.bytes[end - 1], b',' | b';' | b'\\')) {
                 end -= 1;
             }
             return self.bare(start, end, operator, true);
         }
+        let start = self.behind_scheme(start);
         let end = self.skip(start, MAX_VALUE, |b| {
-            !b.is_ascii_whitespace() && !is_quote(b) && !matches!(b, b',' | b';' | b'&' | b')' | b'}' | b'<' | b'>' | b'|')
+            !b.is_ascii_whitespace()
+                && !is_quote(b)
+                && !matches!(b, b',' | b';' | b'&' | b')' | b'}' | b'<' | b'>' | b'|' | b'\\')
         });
         self.bare(start, end, operator, false)
+    }
+
+    /// Behind a scheme of HTTP authentication: `token …`, `ApiKey …`.
+    fn behind_scheme(&self, at: usize) -> usize {
+        let scheme = super::SCHEMES.iter().find(|s| self.bytes.get(at..at + s.len()).is_some_and(|t| t.eq_ignore_ascii_case(s)));
+        scheme.map_or(at, |s| at + s.len())
     }
 
     /// The literal in `variable || "value"`, `variable ?? "value"` and `variable or "value"`.
@@ -426,10 +438,12 @@ impl Reader<'_> {
             let found = self.literal(at, Operator::Keyword, None).or_else(|| {
                 let end = self.skip(at, MAX_VALUE, |b| !b.is_ascii_whitespace());
                 directive.then(|| self.bare(at, end, Operator::Keyword, true)).flatten()
-            })?;
-            let rest =
-                self.skip(found.value.end + usize::from(found.quote != Quote::None), MAX_BLANKS, |b| is_blank(b) || b == b';');
-            return (directive || matches!(self.at(rest), None | Some(b'\n' | b'\r'))).then_some(found);
+            });
+            if let Some(found) = found {
+                let rest = self
+                    .skip(found.value.end + usize::from(found.quote != Quote::None), MAX_BLANKS, |b| is_blank(b) || b == b';');
+                return (directive || matches!(self.at(rest), None | Some(b'\n' | b'\r'))).then_some(found);
+            }
         }
         // `requirepass value`: the first of two words that are the whole line.
         let begins_line = name.start == 0 || self.bytes[name.start - 1] == b'\n';

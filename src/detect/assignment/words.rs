@@ -3,7 +3,7 @@
 use crate::rule::AssignmentClass;
 
 /// What the scanner looks for, in the three cases that people write. Each is a piece of a word.
-pub(super) const FRAGMENTS: [&str; 48] = [
+pub const FRAGMENTS: [&str; 54] = [
     "pass",
     "Pass",
     "PASS",
@@ -52,6 +52,12 @@ pub(super) const FRAGMENTS: [&str; 48] = [
     "SALT",
     "login(",
     "Login(",
+    "hasło",
+    "pw=",
+    "pw:",
+    "pw =",
+    "PW=",
+    "PW:",
 ];
 
 /// Words that contain a fragment and speak of something else.
@@ -107,8 +113,10 @@ pub fn class_of(name: &[u8]) -> Option<AssignmentClass> {
         blank(&mut lower, word.as_bytes());
     }
     let has = |word: &str| memchr::memmem::find(&lower, word.as_bytes());
-    let password = ["pass", "pwd", "_pw", "psk", "identified", "contrase", "senha", "kennwort", "wachtwoord", "haslo", "parol"];
-    if password.iter().any(|w| has(w).is_some()) {
+    let password = ["pass", "pwd", "_pw", "psk", "contrase", "senha", "kennwort", "wachtwoord", "haslo", "hasło", "parol"];
+    let upper_pw = name.ends_with(b"PW") && name.iter().all(|b| !b.is_ascii_lowercase());
+    let whole = lower == b"pw" || lower == b"identified" || upper_pw;
+    if whole || password.iter().any(|w| has(w).is_some()) {
         return Some(AssignmentClass::Password);
     }
     // The last word says what the thing is: a token secret is a secret, a secret key is a key.
