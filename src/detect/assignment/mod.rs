@@ -202,6 +202,7 @@ mod tests {
             ("password =\n    \"hunter22\"", "password", "hunter22", O::Equals),
             ("Client Secret: hunter22", "Client Secret", "hunter22", O::Colon),
             ("authorization: 'ApiKey hunter22'", "authorization", "hunter22", O::Colon),
+            ("<Password>\n  <Value>hunter22</Value>\n</Password>", "Password", "hunter22", O::Element),
             ("pw = 'hunter22'", "pw", "hunter22", O::Equals),
             ("Contrase\u{f1}a: hunter22\n", "Contrase\u{f1}a", "hunter22", O::Colon),
             ("requirepass hunter22\n", "requirepass", "hunter22", O::Keyword),

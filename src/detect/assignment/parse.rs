@@ -169,9 +169,12 @@ impl Reader<'_> {
         self.literal(at, Operator::Call, None)
     }
 
-    /// `<name>value</name>`
+    /// `<name>value</name>`, `<name><value>value</value></name>`
     fn element(&self, at: usize) -> Option<Binding> {
         let mut start = self.skip(at, MAX_BLANKS, |b| b.is_ascii_whitespace());
+        if self.bytes.get(start..start + 7).is_some_and(|tag| tag.eq_ignore_ascii_case(b"<value>")) {
+            start += 7;
+        }
         if self.starts(start, b"<![CDATA[") {
             start += 9;
         }
