@@ -1,6 +1,5 @@
 //! `keysift git` on repositories made by git itself: one distinct token in each place where one can hide.
 
-
 use keysift::rule::ChecksumKind;
 use keysift::rule::template::fill;
 use serde_json::Value;
@@ -15,7 +14,16 @@ fn token(name: &str) -> String {
 /// Runs git as nobody in particular, at a fixed time.
 fn git(folder: &Path, arguments: &[&str]) -> String {
     let out = Command::new("git")
-        .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"])
+        .args([
+            "-c",
+            "user.name=Ada",
+            "-c",
+            "user.email=ada@example.org",
+            "-c",
+            "commit.gpgsign=false",
+            "-c",
+            "init.defaultBranch=main",
+        ])
         .args(["-c", "gc.auto=0", "-c", "advice.detachedHead=false"])
         .args(arguments)
         .current_dir(folder)
@@ -50,7 +58,8 @@ fn findings(folder: &Path, more: &[&str]) -> Vec<Value> {
         .args(more)
         .output()
         .expect("keysift runs");
-    let report: Value = serde_json::from_slice(&out.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&out.stderr)));
+    let report: Value =
+        serde_json::from_slice(&out.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&out.stderr)));
     report["findings"].as_array().expect("a list").clone()
 }
 
@@ -121,8 +130,25 @@ fn planted(folder: &Path) -> Vec<(&'static str, String)> {
 
 /// Everything that is found without being asked for more.
 const REACHABLE: [&str; 19] = [
-    "kept", "deleted", "no-diff", "utf16", "crlf", "message", "author", "path-name", "tag-message", "ref-name", "note", "remote", "branch",
-    "evil-merge", "rename-edit", "link", "replaced", "stash", "amended",
+    "kept",
+    "deleted",
+    "no-diff",
+    "utf16",
+    "crlf",
+    "message",
+    "author",
+    "path-name",
+    "tag-message",
+    "ref-name",
+    "note",
+    "remote",
+    "branch",
+    "evil-merge",
+    "rename-edit",
+    "link",
+    "replaced",
+    "stash",
+    "amended",
 ];
 
 #[test]
@@ -186,7 +212,7 @@ fn lines_and_columns_are_those_of_git_show() {
 fn bare_repositories_linked_work_trees_and_subfolders() {
     let folder = tempfile::tempdir().expect("a folder");
     let work = folder.path().join("work");
-    std::fs::create_dir(&work).expect("a folder");
+    std::fs::create_dir_all(&work).expect("a folder");
     planted(&work);
     git(folder.path(), &["clone", "-q", "--bare", "--no-local", "work", "bare.git"]);
     git(&work, &["worktree", "add", "-q", "../linked", "side"]);
@@ -213,11 +239,12 @@ fn only_a_branch() {
 fn a_shallow_clone_says_what_it_lacks() {
     let folder = tempfile::tempdir().expect("a folder");
     let work = folder.path().join("work");
-    std::fs::create_dir(&work).expect("a folder");
+    std::fs::create_dir_all(&work).expect("a folder");
     planted(&work);
     let url = format!("file://{}", work.display());
     git(folder.path(), &["clone", "-q", "--depth=1", &url, "shallow"]);
-    let out = Command::new(env!("CARGO_BIN_EXE_keysift")).arg("git").arg(folder.path().join("shallow")).output().expect("keysift runs");
+    let out =
+        Command::new(env!("CARGO_BIN_EXE_keysift")).arg("git").arg(folder.path().join("shallow")).output().expect("keysift runs");
     let text = String::from_utf8_lossy(&out.stdout);
     assert!(text.contains("not in this clone") && text.contains("--unshallow"), "{text}");
 }
@@ -226,11 +253,19 @@ fn a_shallow_clone_says_what_it_lacks() {
 fn nothing_of_the_repository_is_obeyed() {
     let folder = tempfile::tempdir().expect("a folder");
     let repo = folder.path().join("repo");
-    std::fs::create_dir(&repo).expect("a folder");
+    std::fs::create_dir_all(&repo).expect("a folder");
     planted(&repo);
     let marker = folder.path().join("marker");
     let touch = format!("touch {}", marker.display());
-    for key in ["core.fsmonitor", "core.sshCommand", "filter.evil.smudge", "filter.evil.clean", "diff.evil.textconv", "core.pager", "credential.helper"] {
+    for key in [
+        "core.fsmonitor",
+        "core.sshCommand",
+        "filter.evil.smudge",
+        "filter.evil.clean",
+        "diff.evil.textconv",
+        "core.pager",
+        "credential.helper",
+    ] {
         git(&repo, &["config", key, &touch]);
     }
     write(folder.path(), "included", format!("[core]\n\tfsmonitor = {touch}\n"));
@@ -238,7 +273,7 @@ fn nothing_of_the_repository_is_obeyed() {
     git(&repo, &["config", "core.hooksPath", "../hooks"]);
     write(&repo, ".git/info/attributes", "* filter=evil diff=evil\n");
     let elsewhere = folder.path().join("elsewhere");
-    std::fs::create_dir(&elsewhere).expect("a folder");
+    std::fs::create_dir_all(&elsewhere).expect("a folder");
     git(&elsewhere, &["init", "-q", "."]);
     write(&elsewhere, "x.py", format!("token = \"{}\"\n", token("elsewhere")));
     commit(&elsewhere, "another repository");
@@ -284,7 +319,8 @@ fn corrupt_packs_lose_no_more_than_they_must() {
 
 /// A run that ends with a report and one of the codes for it.
 fn run(folder: &Path) {
-    let out = Command::new(env!("CARGO_BIN_EXE_keysift")).arg("git").arg(folder).args(["-f", "json"]).output().expect("keysift runs");
+    let out =
+        Command::new(env!("CARGO_BIN_EXE_keysift")).arg("git").arg(folder).args(["-f", "json"]).output().expect("keysift runs");
     assert!(matches!(out.status.code(), Some(0..=3)), "{:?}: {}", out.status, String::from_utf8_lossy(&out.stderr));
     assert!(!String::from_utf8_lossy(&out.stderr).contains("internal error"), "{}", String::from_utf8_lossy(&out.stderr));
 }
