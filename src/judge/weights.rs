@@ -4,11 +4,11 @@
 //! text on material of our own. The kind of path is no signal.
 
 /// Where the score starts.
-pub const BIAS: f32 = -1.12;
+pub(super) const BIAS: f32 = -1.12;
 
 /// The weight of a signal, for names that speak of a password or for others; 0 for one without.
 #[must_use]
-pub fn of(signal: &str, is_password: bool) -> f32 {
+pub(super) fn of(signal: &str, is_password: bool) -> f32 {
     let found = WEIGHTS.iter().find(|(name, _, _)| *name == signal);
     found.map_or(0.0, |(_, password, other)| if is_password { *password } else { *other })
 }
