@@ -84,8 +84,12 @@ pub fn read(name: &[u8]) -> Name {
         .or_else(|| fused_head(&words[secret_at]));
     out.id = meaningful_after.last().is_some_and(|w| matches!(w.as_str(), "id" | "ids"));
     // What an object holds is told by the member: `config.secret_key` is no setting.
+    let idempotent = words.windows(2).any(|w| w[1] == "token" && (w[0] == "client" || w[0] == "request"));
     let from = if secret_at >= segment { segment } else { 0 };
     out.public = words[from..].iter().find_map(|w| PUBLIC.iter().find(|p| **p == w.as_str()).copied());
+    if idempotent {
+        out.public = Some("request");
+    }
     out.sample = words.iter().any(|w| SAMPLES.contains(&w.as_str()));
     out.many = words.len() >= 5;
     out.alone = words.len() == 1;
@@ -113,8 +117,7 @@ const FUSED: &[&str] = &[
 /// A word such as `passwordfield` that ends with another head.
 fn fused_head(word: &str) -> Option<&'static str> {
     ["passwordfield", "passwordlabel", "passwordinput", "tokenizer", "keyname", "keypath", "keyfile", "keyid", "keycode", "tokentype", "tokenurl", "secretname"]
-        .iter()
-        .any(|w| word == *w)
+        .contains(&word)
         .then_some("name")
 }
 
