@@ -24,6 +24,12 @@ pub(super) fn code(subject: Subject<'_>) -> Option<&'static str> {
     if assignment.quote != Quote::None {
         return in_quotes(value);
     }
+    if contains(value, b"%d") || contains(value, b"%s") || contains(value, b"%0") {
+        return Some("a format string");
+    }
+    if value.len() < 16 && value.ends_with(b"=") && value[..value.len() - 1].iter().all(u8::is_ascii_alphabetic) {
+        return Some("a name with its operator");
+    }
     let (first, last) = (*value.first()?, *value.last()?);
     let has = |b: u8| value.contains(&b);
     if has(b'(') && call(value) || subject.after().first() == Some(&b'(') {

@@ -63,6 +63,8 @@ fn from_name(subject: Subject<'_>, assignment: &Assignment, signals: &mut Signal
     signals.when(name.qualified, "name-qualified", "the name says what it opens");
     signals.when(name.sample, "name-sample", "the name speaks of a test or a sample");
     signals.when(name.many, "name-many", "a name of many words, as messages have");
+    let before = &subject.blob[..assignment.name.start];
+    signals.when(before.ends_with(b"::"), "name-in-path", "the name is the last part of a path");
     signals.when(name.id, "name-id", "the name is that of an identifier");
     signals.when(name.alone, "name-alone", "the name is one word");
 }

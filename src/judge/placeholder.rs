@@ -200,6 +200,10 @@ pub(super) fn stands_in(value: &[u8]) -> Option<String> {
     if repeats(text) {
         return Some("the same piece over and over".into());
     }
+    let ends = |word: &[u8]| text.len() > 8 && text[text.len() - word.len().min(text.len())..].eq_ignore_ascii_case(word);
+    if ends(b"example") || ends(b"examplekey") {
+        return Some("it says at its end that it is an example".into());
+    }
     if elided(text) {
         return Some("a part of it is left out".into());
     }
@@ -255,6 +259,22 @@ fn filler(text: &[u8]) -> bool {
     longest >= 4 && (longest * 3 >= text.len() || marks * 2 >= text.len())
 }
 
+/// Whether most letters of `value` stand in the order of the alphabet, whatever stands between: `AB1C2defGHijk`.
+fn alphabet(value: &[u8]) -> bool {
+    let (mut letters, mut covered, mut run, mut last) = (0, 0, 0, 0);
+    for b in value.iter().filter(|b| b.is_ascii_alphabetic()).map(u8::to_ascii_lowercase) {
+        letters += 1;
+        run = if b == last + 1 { run + 1 } else { 1 };
+        covered += match run {
+            4 => 4,
+            n if n > 4 => 1,
+            _ => 0,
+        };
+        last = b;
+    }
+    letters >= 8 && covered * 2 > letters
+}
+
 /// How many characters of `value` belong to runs that count up, count down or repeat, where that is four in ten or more.
 #[must_use]
 pub(super) fn sequence(value: &[u8]) -> Option<usize> {
@@ -275,6 +295,9 @@ pub(super) fn sequence(value: &[u8]) -> Option<usize> {
         } else {
             i += 1;
         }
+    }
+    if alphabet(value) {
+        covered = covered.max(value.len() / 2);
     }
     (covered * 10 >= value.len() * 4 && covered >= 6).then_some(covered)
 }

@@ -144,6 +144,12 @@ pub(super) fn system(value: &[u8], subject: Subject<'_>) -> Option<&'static str>
     if variable(text) {
         return Some("a variable");
     }
+    // `arn:aws:secretsmanager:us-east-1:…`, of which a part looks like a name.
+    let before = subject.before();
+    let word = before.iter().rposition(|b| b.is_ascii_whitespace() || b"\"'".contains(b)).map_or(0, |at| at + 1);
+    if before[word..].starts_with(b"arn:") || subject.blob[subject.candidate.span.start..].starts_with(b"arn:") {
+        return Some("an AWS resource");
+    }
     if memchr::memmem::find(subject.before(), b"encryptedData").is_some() {
         return Some("a sealed secret (ciphertext)");
     }

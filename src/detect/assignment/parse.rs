@@ -221,7 +221,7 @@ impl Reader<'_> {
 
     /// `NAME As String = "value"`, `NAME string = 'value'`, `NAME { get; set; } = "value"`: a type between name and operator.
     fn declared(&self, at: usize) -> Option<Binding> {
-        let end = self.skip(at, MAX_BLANKS, |b| b.is_ascii_alphanumeric() || b" _.;{}[]*&<>".contains(&b));
+        let end = self.skip(at, MAX_BLANKS, |b| b.is_ascii_alphanumeric() || b" _.;{}[]*&".contains(&b));
         if self.at(end) != Some(b'=') || matches!(self.at(end + 1), Some(b'=' | b'>' | b'~')) {
             return None;
         }

@@ -112,6 +112,15 @@ pub fn class_of(name: &[u8]) -> Option<AssignmentClass> {
     for word in INNOCENT {
         blank(&mut lower, word.as_bytes());
     }
+    // Short words count at the edge of a word alone: there is a psk in deepskyblue.
+    for word in [&b"psk"[..], b"salt"] {
+        if let Some(at) = memchr::memmem::find(&lower, word) {
+            let letter = |i: Option<usize>| i.and_then(|i| name.get(i)).is_some_and(u8::is_ascii_lowercase);
+            if letter(at.checked_sub(1)) && name[at].is_ascii_lowercase() && letter(Some(at + word.len())) {
+                blank(&mut lower, word);
+            }
+        }
+    }
     let has = |word: &str| memchr::memmem::find(&lower, word.as_bytes());
     let password = ["pass", "pwd", "_pw", "psk", "contrase", "senha", "kennwort", "wachtwoord", "haslo", "hasło", "parol"];
     let upper_pw = name.ends_with(b"PW") && name.iter().all(|b| !b.is_ascii_lowercase());
@@ -159,6 +168,8 @@ mod tests {
             ("oauth_token_secret", Some(AssignmentClass::Secret)),
             ("accessToken", Some(AssignmentClass::Token)),
             ("author", None),
+            ("deepskyblue", None),
+            ("wpaPsk", Some(AssignmentClass::Password)),
             ("keyboardLayout", None),
             ("passenger_key", Some(AssignmentClass::Key)),
         ] {
