@@ -16,7 +16,8 @@ fn every_example_is_found_by_its_rule() {
     let mut looked = 0;
     for (_, rule) in detector.rules().iter() {
         for (n, example) in rule.examples.iter().enumerate() {
-            let (secret, text) = template::example(example, &format!("{}/{n}", rule.id), rule.checksum.map(|c| c.kind)).expect(rule.id);
+            let (secret, text) =
+                template::example(example, &format!("{}/{n}", rule.id), rule.checksum.map(|c| c.kind)).expect(rule.id);
             assert!(example.text.contains("{{secret}}"), "{}: example {} has no {{{{secret}}}}", rule.id, n + 1);
             let examined = examine(&detector, text.as_bytes(), None, &mut scratch);
             // A part of the example's secret will do: some examples take a certificate or a pair as one.

@@ -36,7 +36,55 @@ impl Random {
 
 /// Pieces that parsers trip over.
 const PIECES: &[&[u8]] = &[
-    b"", b"\0", b"\n", b"\r\n", b"'''", b"\"\"\"", b"\"", b"'", b"[[rule]]\n", b"[rule.remedy]\n", b"[[rule.example]]\n", b"= ", b"{", b"}", b"{{", b"}}", b"{alnum:9}", b"{hex:99999999999999999999}", b"{[z-a]:3}", b"{[]:1}", b"{checksum}", b"{b64:{b64:{hex:3}}}", b"(", b")", b"[^", b"(?P<secret>", b"(?i)", b"\\p{L}", b"{1,4096}", b"{0,0}", b"*", b"+?", b"|", b"$", b"^", b"\\b", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"\xe2\x80\xae", b"-----BEGIN RSA ", b"-----END", b"-1", b"1e999", b"99999999999999999999", b"nan", b"true", b"[]", b"{}",
+    b"",
+    b"\0",
+    b"\n",
+    b"\r\n",
+    b"'''",
+    b"\"\"\"",
+    b"\"",
+    b"'",
+    b"[[rule]]\n",
+    b"[rule.remedy]\n",
+    b"[[rule.example]]\n",
+    b"= ",
+    b"{",
+    b"}",
+    b"{{",
+    b"}}",
+    b"{alnum:9}",
+    b"{hex:99999999999999999999}",
+    b"{[z-a]:3}",
+    b"{[]:1}",
+    b"{checksum}",
+    b"{b64:{b64:{hex:3}}}",
+    b"(",
+    b")",
+    b"[^",
+    b"(?P<secret>",
+    b"(?i)",
+    b"\\p{L}",
+    b"{1,4096}",
+    b"{0,0}",
+    b"*",
+    b"+?",
+    b"|",
+    b"$",
+    b"^",
+    b"\\b",
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b"\xff\xfe",
+    b"\xe2\x80\xae",
+    b"-----BEGIN RSA ",
+    b"-----END",
+    b"-1",
+    b"1e999",
+    b"99999999999999999999",
+    b"nan",
+    b"true",
+    b"[]",
+    b"{}",
 ];
 
 /// `good` with some of its bytes changed, moved, doubled, cut, or replaced by a piece.
@@ -82,7 +130,8 @@ fn try_all(what: &str, goods: &[Vec<u8>], count: u64, limit: Duration, mut look:
 fn examples() -> Vec<Vec<u8>> {
     let rules = RuleSet::built_in();
     let all = rules.iter().flat_map(|(_, rule)| {
-        let examples = rule.examples.iter().map(|e| template::example(e, rule.id, rule.checksum.map(|c| c.kind)).expect(rule.id).1);
+        let examples =
+            rule.examples.iter().map(|e| template::example(e, rule.id, rule.checksum.map(|c| c.kind)).expect(rule.id).1);
         examples.chain(rule.counterexamples.iter().map(|c| template::counterexample(c.text, rule.id).expect(rule.id)))
     });
     all.map(String::into_bytes).collect()
@@ -93,7 +142,9 @@ fn rule_files() -> Vec<Vec<u8>> {
     let files = std::fs::read_dir(folder).expect("rules/ is there").map(|e| e.expect("an entry").path());
     // Small files, and the first rules of large ones: proofs take their time.
     let mut texts: Vec<Vec<u8>> = files.map(|f| std::fs::read(f).expect("rule files can be read")).collect();
-    texts.iter_mut().for_each(|t| t.truncate(2500));
+    for text in &mut texts {
+        text.truncate(2500);
+    }
     texts.sort();
     texts
 }
@@ -120,10 +171,12 @@ fn texts() {
 fn paths() {
     let detector = Detector::new(RuleSet::built_in());
     let mut scratch = Scratch::default();
-    let goods = ["src/tests/a_test.go", "node_modules/x/.env.example", "config/master.key", "a\\b/../c", ""].map(|p| p.as_bytes().to_vec());
+    let goods = ["src/tests/a_test.go", "node_modules/x/.env.example", "config/master.key", "a\\b/../c", ""]
+        .map(|p| p.as_bytes().to_vec());
+    let text = ["password = \"", "kx83hd92ks", "\""].concat();
     try_all("paths", &goods, 2000, Duration::from_secs(30), |path| {
         let path = String::from_utf8_lossy(path);
-        let _ = examine(&detector, b"password = \"kx83hd92ks\"", Some(&path), &mut scratch);
+        let _ = examine(&detector, text.as_bytes(), Some(&path), &mut scratch);
         let _ = keysift::finding::identity::canonical(&path);
     });
 }
@@ -189,7 +242,15 @@ fn config_files() {
 
 #[test]
 fn days_that_are_none() {
-    for (day, is) in [("2026-02-29", false), ("2024-02-29", true), ("2026-04-31", false), ("0000-01-01", true), ("-026-01-01", false), ("2026-1-1", false), ("+026-01-01", false)] {
+    for (day, is) in [
+        ("2026-02-29", false),
+        ("2024-02-29", true),
+        ("2026-04-31", false),
+        ("0000-01-01", true),
+        ("-026-01-01", false),
+        ("2026-1-1", false),
+        ("+026-01-01", false),
+    ] {
         assert_eq!(parse_day(day).is_some(), is, "{day}");
     }
 }
@@ -197,15 +258,22 @@ fn days_that_are_none() {
 #[test]
 fn samples_and_templates() {
     let samples = b"acme_live_8fk2m39dkq81mzx0\nacme_live_zk39dmq81kx02mf8\nacme_live_m2k8fz39dq81kx0a\n";
-    try_all("samples", &[samples.to_vec(), b"abcdefgh\n".to_vec(), b"!\"#$%&'()*+,-./\n".to_vec(), b"a'''_\"quoted\n".to_vec()], 3000, Duration::from_secs(60), |text| {
-        if let Ok(rule) = draft::draft("my-rule", &String::from_utf8_lossy(text)) {
-            // A draft may still need work, but it is a rule file that can be read.
-            if let Err(errors) = parse_rule_file("draft", &rule, Author::User) {
-                panic!("{errors}\n{rule}");
+    try_all(
+        "samples",
+        &[samples.to_vec(), b"abcdefgh\n".to_vec(), b"!\"#$%&'()*+,-./\n".to_vec(), b"a'''_\"quoted\n".to_vec()],
+        3000,
+        Duration::from_secs(60),
+        |text| {
+            if let Ok(rule) = draft::draft("my-rule", &String::from_utf8_lossy(text)) {
+                // A draft may still need work, but it is a rule file that can be read.
+                if let Err(errors) = parse_rule_file("draft", &rule, Author::User) {
+                    panic!("{errors}\n{rule}");
+                }
             }
-        }
-    });
-    let templates = ["ghp_{alnum:30}{checksum}", "{b64:{\"a\":{hex:4}}}", "{[a-z_]:9}-{uuid}", "{{hex:32}}{x}"].map(|t| t.as_bytes().to_vec());
+        },
+    );
+    let templates = ["ghp_{alnum:30}{checksum}", "{b64:{\"a\":{hex:4}}}", "{[a-z_]:9}-{uuid}", "{{hex:32}}{x}"]
+        .map(|t| t.as_bytes().to_vec());
     try_all("templates", &templates, 5000, Duration::from_secs(60), |text| {
         let text = String::from_utf8_lossy(text);
         let _ = template::fill(&text, "seed", Some(ChecksumKind::Github));

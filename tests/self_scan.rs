@@ -11,7 +11,8 @@ fn the_repository_holds_no_secret() {
         return;
     };
     let files = String::from_utf8(files.stdout).expect("names of files are UTF-8");
-    let files: Vec<&str> = files.split_terminator('\0').filter(|f| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(f).exists()).collect();
+    let files: Vec<&str> =
+        files.split_terminator('\0').filter(|f| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(f).exists()).collect();
     assert!(files.len() > 100);
     let output = Command::new(env!("CARGO_BIN_EXE_keysift"))
         .args(["scan", "--color", "never", "--verbose"])

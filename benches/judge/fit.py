@@ -28,7 +28,7 @@ TEMPER = 1.0
 VALUE_PENALTY = 3e-5
 PENALTY = 1e-4
 # The log-odds that become the thresholds of low and medium (0.2 and 0.5): where precision was found to be what each promises.
-LOW_AT, MEDIUM_AT = -2.3, 0.1
+LOW_AT, MEDIUM_AT = -2.7, 0.0
 # The most that one signal may say.
 LIMIT = 6.0
 
@@ -55,7 +55,7 @@ PRIOR = {
     "value-code": -5.0, "value-hash": -4.0, "value-type": -5.0, "value-publishable": -5.0, "value-placeholder": -4.0, "value-stock": -2.0,
     "value-regex": -4.0, "value-foreign": -3.0, "value-escapes": -2.0, "value-sequence": -2.0, "value-lines": -2.0, "value-sentence": -2.0,
     "value-path": -2.0, "value-number": -4.0, "value-stop-word": -1.5, "value-secret-word": -1.0,
-    "binary": -3.0, "lookup": -2.0, "is-key": -2.0, "in-list": -2.0, "name-id": -3.0, "name-public": -2.0, "name-other": -2.0, "in-variable": -1.0,
+    "binary": -3.0, "lookup": -2.0, "is-key": -2.0, "in-list": -2.0, "name-id": -3.0, "name-public": -2.0, "name-other": -2.0, "in-variable": -1.0, "cut-short": -5.0,
 }
 
 

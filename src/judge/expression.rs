@@ -75,7 +75,7 @@ fn operators(value: &[u8]) -> bool {
 
 /// Keywords and members that expressions begin with; a mark such as `!` or `&` before a lower-case name.
 fn begins_expression(value: &[u8]) -> bool {
-    const STARTS: [&[u8]; 24] = [
+    const STARTS: [&[u8]; 30] = [
         b"new ",
         b"await ",
         b"function(",
@@ -100,6 +100,12 @@ fn begins_expression(value: &[u8]) -> bool {
         b"cfg.",
         b"#include",
         b"typeof ",
+        b"Get-",
+        b"Read-Host",
+        b"ConvertTo-",
+        b"ConvertFrom-",
+        b"New-Object",
+        b"Import-",
     ];
     let plain = !value.iter().skip(1).any(|b| b"!#%^".contains(b));
     let marked = matches!(value[0], b'!' | b'@' | b'*' | b'&') && value.get(1).is_some_and(u8::is_ascii_lowercase);
@@ -128,7 +134,7 @@ fn dotted(value: &[u8]) -> bool {
             || parts > 0 && part.first().is_some_and(u8::is_ascii_alphabetic);
         let digits = part.iter().filter(|b| b.is_ascii_digit()).count();
         let plain = part.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
-        if !starts || digits > usize::from(part.len() >= 6) || !plain || shape::Shape::of(part).surprise > 4.9 {
+        if !starts || digits > usize::from(part.len() >= 6) || !plain || part.len() >= 5 && shape::surprise(part) > 4.9 {
             return false;
         }
         parts += 1;

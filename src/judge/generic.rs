@@ -6,7 +6,7 @@ use crate::detect::assignment::{Assignment, Operator, Quote};
 use crate::rule::AssignmentClass;
 
 /// Judges a candidate of the assignment scanner.
-pub(super) fn judge(subject: Subject<'_>) -> Verdict {
+pub fn judge(subject: Subject<'_>) -> Verdict {
     let mut signals = Signals { is_password: false, log_odds: weights::BIAS, reasons: Vec::with_capacity(12) };
     if let Some(assignment) = subject.candidate.assignment {
         signals.is_password = assignment.class == AssignmentClass::Password;
@@ -140,6 +140,11 @@ fn from_surroundings(subject: Subject<'_>, assignment: &Assignment, signals: &mu
         "a part of a longer text",
     );
     signals.when(assignment.operator == Operator::Comma && in_list(subject, behind), "in-list", "in a list of words");
+    signals.when(
+        bare && after.starts_with(b"<") && after.get(1).is_some_and(u8::is_ascii_alphabetic),
+        "cut-short",
+        "a placeholder goes on from it",
+    );
     let nuls = subject.before().iter().chain(after).filter(|b| **b == 0).count();
     signals.when(nuls > 1, "binary", "among binary data");
     let in_tag = line.iter().rposition(|b| *b == b'<').is_some_and(|at| !line[at..].contains(&b'>'));

@@ -92,6 +92,7 @@ const WORDS: &[&str] = &[
     "dontcare",
     "blank",
     "hunter2",
+    "hunter22",
     "set-me",
     "setme",
     "letmein",

@@ -144,6 +144,9 @@ pub(super) fn system(value: &[u8], subject: Subject<'_>) -> Option<&'static str>
     if variable(text) {
         return Some("a variable");
     }
+    if memchr::memmem::find(subject.before(), b"encryptedData").is_some() {
+        return Some("a sealed secret (ciphertext)");
+    }
     let secure_line = subject.line_before().trim_ascii_start();
     if secure_line.ends_with(b"secure: ") || secure_line.ends_with(b"secure: \"") {
         return Some("a CI service (public-key encrypted)");

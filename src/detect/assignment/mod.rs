@@ -109,7 +109,8 @@ impl Scanner {
             done = name.end;
             at = at.max(name.end);
             // Most names bind nothing: that is told faster than what they speak of.
-            let is_login = || class_of(name.of(bytes)) == Some(AssignmentClass::Credential);
+            let is_login =
+                || class_of(name.of(bytes)) == Some(AssignmentClass::Credential) || name.of(bytes).ends_with(b"Authentication");
             let Some(parsed) = parse::binding(bytes, name, &is_login) else { continue };
             let Some(class) = class_of(name.of(bytes)) else { continue };
             let class = if parsed.operator == Operator::Argument { AssignmentClass::Password } else { class };
@@ -160,7 +161,6 @@ mod tests {
     use crate::rule::RuleSet;
 
     fn values(text: &str) -> Vec<(String, String, Operator)> {
-        let text = &text.replace("VALUE", "hunter22");
         let scanner = Scanner::of(&RuleSet::built_in()).expect("the catalogue has generic rules");
         let mut out = Vec::new();
         scanner.scan(text.as_bytes(), &mut out);
@@ -177,55 +177,56 @@ mod tests {
     fn reads_the_shapes_of_common_languages() {
         use Operator as O;
         for (text, name, value, operator) in [
-            ("password = \"VALUE\"", "password", "VALUE", O::Equals),
-            ("DB_PASSWORD=VALUE\nX=1", "DB_PASSWORD", "VALUE", O::Equals),
+            ("password = \"hunter22\"", "password", "hunter22", O::Equals),
+            ("DB_PASSWORD=hunter22\nX=1", "DB_PASSWORD", "hunter22", O::Equals),
             ("export API_TOKEN='abc def'", "API_TOKEN", "abc def", O::Equals),
-            ("  db_password: VALUE # comment", "db_password", "VALUE", O::Colon),
+            ("  db_password: hunter22 # comment", "db_password", "hunter22", O::Colon),
             ("{\"apiKey\": \"k-123456\"}", "apiKey", "k-123456", O::Colon),
             ("{\\\"apiKey\\\": \\\"k-123456\\\"}", "apiKey", "k-123456", O::Colon),
-            ("let password: &str = \"VALUE\";", "password", "VALUE", O::Equals),
-            ("password?: string = 'VALUE'", "password", "VALUE", O::Equals),
-            ("'secret' => 'VALUE',", "secret", "VALUE", O::Arrow),
-            ("config[\"token\"] = \"VALUE\"", "token", "VALUE", O::Equals),
-            ("map.put(\"password\", \"VALUE\")", "password", "VALUE", O::Comma),
-            ("ds.setPassword(\"VALUE\");", "ds.setPassword", "VALUE", O::Call),
-            ("<password>VALUE</password>", "password", "VALUE", O::Element),
-            ("<add key=\"Password\" value=\"VALUE\"/>", "Password", "VALUE", O::Pair),
-            ("- name: DB_PASSWORD\n  value: VALUE\n", "DB_PASSWORD", "VALUE", O::Pair),
-            ("mysql --password VALUE -h x", "password", "VALUE", O::Flag),
-            ("mysql --password=VALUE -h x", "password", "VALUE", O::Equals),
-            ("CREATE USER x IDENTIFIED BY 'VALUE';", "IDENTIFIED", "VALUE", O::Keyword),
-            ("ALTER USER x WITH PASSWORD 'VALUE';", "PASSWORD", "VALUE", O::Keyword),
-            ("https://x.org/?token=VALUE&x=1", "token", "VALUE", O::Equals),
-            ("if password == \"VALUE\" {", "password", "VALUE", O::Comparison),
-            ("secret := []byte(\"VALUE\")", "secret", "VALUE", O::Equals),
-            ("password =\n    \"VALUE\"", "password", "VALUE", O::Equals),
-            ("Client Secret: VALUE", "Client Secret", "VALUE", O::Colon),
-            ("authorization: 'ApiKey VALUE'", "authorization", "VALUE", O::Colon),
-            ("pw = 'VALUE'", "pw", "VALUE", O::Equals),
-            ("Contrase\u{f1}a: VALUE\n", "Contrase\u{f1}a", "VALUE", O::Colon),
-            ("requirepass VALUE\n", "requirepass", "VALUE", O::Keyword),
-            ("#define WIFI_PASSWORD \"VALUE\"", "WIFI_PASSWORD", "VALUE", O::Keyword),
-            ("ENV DB_PASSWORD VALUE\n", "DB_PASSWORD", "VALUE", O::Keyword),
-            ("set -x KEYSTORE_PASS VALUE\n", "KEYSTORE_PASS", "VALUE", O::Keyword),
-            ("  keyPassword 'VALUE'\n", "keyPassword", "VALUE", O::Keyword),
-            ("{:user x :password \"VALUE\"}", "password", "VALUE", O::Keyword),
-            ("set :password, 'VALUE'", "password", "VALUE", O::Comma),
-            ("fill_in 'Password', with: 'VALUE'", "Password", "VALUE", O::Pair),
-            ("char router_pass[] = \"VALUE\";", "router_pass", "VALUE", O::Equals),
-            ("Dim password As String = \"VALUE\"", "password", "VALUE", O::Equals),
-            ("public string SmtpPassword { get; set; } = \"VALUE\";", "SmtpPassword", "VALUE", O::Equals),
-            ("<property name=\"db.password\">VALUE</property>", "db.password", "VALUE", O::Element),
-            ("<meta-data android:name=\"x.API_KEY\" android:value=\"VALUE\"/>", "x.API_KEY", "VALUE", O::Pair),
-            ("\"adminPassword\": {\n  \"value\": \"VALUE\"\n}", "adminPassword", "VALUE", O::Pair),
-            ("variable \"db_password\" {\n  type = string\n  default = \"VALUE\"\n}", "db_password", "VALUE", O::Pair),
-            ("const p = x.password || \"VALUE\"", "x.password", "VALUE", O::Equals),
-            ("const PASSWORD = process.env.PASS || \"VALUE\";", "PASSWORD", "VALUE", O::Equals),
-            ("req.SetBasicAuth(\"metrics\", \"VALUE\")", "req.SetBasicAuth", "VALUE", O::Argument),
-            ("ftp.login('acme', 'VALUE');", "ftp.login", "VALUE", O::Argument),
-            ("requests.get(u, auth=('acme', 'VALUE'))", "auth", "VALUE", O::Argument),
+            ("let password: &str = \"hunter22\";", "password", "hunter22", O::Equals),
+            ("password?: string = 'hunter22'", "password", "hunter22", O::Equals),
+            ("'secret' => 'hunter22',", "secret", "hunter22", O::Arrow),
+            ("config[\"token\"] = \"hunter22\"", "token", "hunter22", O::Equals),
+            ("map.put(\"password\", \"hunter22\")", "password", "hunter22", O::Comma),
+            ("ds.setPassword(\"hunter22\");", "ds.setPassword", "hunter22", O::Call),
+            ("<password>hunter22</password>", "password", "hunter22", O::Element),
+            ("<add key=\"Password\" value=\"hunter22\"/>", "Password", "hunter22", O::Pair),
+            ("- name: DB_PASSWORD\n  value: hunter22\n", "DB_PASSWORD", "hunter22", O::Pair),
+            ("mysql --password hunter22 -h x", "password", "hunter22", O::Flag),
+            ("mysql --password=hunter22 -h x", "password", "hunter22", O::Equals),
+            ("CREATE USER x IDENTIFIED BY 'hunter22';", "IDENTIFIED", "hunter22", O::Keyword),
+            ("ALTER USER x WITH PASSWORD 'hunter22';", "PASSWORD", "hunter22", O::Keyword),
+            ("https://x.org/?token=hunter22&x=1", "token", "hunter22", O::Equals),
+            ("if password == \"hunter22\" {", "password", "hunter22", O::Comparison),
+            ("secret := []byte(\"hunter22\")", "secret", "hunter22", O::Equals),
+            ("password =\n    \"hunter22\"", "password", "hunter22", O::Equals),
+            ("Client Secret: hunter22", "Client Secret", "hunter22", O::Colon),
+            ("authorization: 'ApiKey hunter22'", "authorization", "hunter22", O::Colon),
+            ("<Password>\n  <Value>hunter22</Value>\n</Password>", "Password", "hunter22", O::Element),
+            ("pw = 'hunter22'", "pw", "hunter22", O::Equals),
+            ("Contrase\u{f1}a: hunter22\n", "Contrase\u{f1}a", "hunter22", O::Colon),
+            ("requirepass hunter22\n", "requirepass", "hunter22", O::Keyword),
+            ("#define WIFI_PASSWORD \"hunter22\"", "WIFI_PASSWORD", "hunter22", O::Keyword),
+            ("ENV DB_PASSWORD hunter22\n", "DB_PASSWORD", "hunter22", O::Keyword),
+            ("set -x KEYSTORE_PASS hunter22\n", "KEYSTORE_PASS", "hunter22", O::Keyword),
+            ("  keyPassword 'hunter22'\n", "keyPassword", "hunter22", O::Keyword),
+            ("{:user x :password \"hunter22\"}", "password", "hunter22", O::Keyword),
+            ("set :password, 'hunter22'", "password", "hunter22", O::Comma),
+            ("fill_in 'Password', with: 'hunter22'", "Password", "hunter22", O::Pair),
+            ("char router_pass[] = \"hunter22\";", "router_pass", "hunter22", O::Equals),
+            ("Dim password As String = \"hunter22\"", "password", "hunter22", O::Equals),
+            ("public string SmtpPassword { get; set; } = \"hunter22\";", "SmtpPassword", "hunter22", O::Equals),
+            ("<property name=\"db.password\">hunter22</property>", "db.password", "hunter22", O::Element),
+            ("<meta-data android:name=\"x.API_KEY\" android:value=\"hunter22\"/>", "x.API_KEY", "hunter22", O::Pair),
+            ("\"adminPassword\": {\n  \"value\": \"hunter22\"\n}", "adminPassword", "hunter22", O::Pair),
+            ("variable \"db_password\" {\n  type = string\n  default = \"hunter22\"\n}", "db_password", "hunter22", O::Pair),
+            ("const p = x.password || \"hunter22\"", "x.password", "hunter22", O::Equals),
+            ("const PASSWORD = process.env.X || \"hunter22\";", "PASSWORD", "hunter22", O::Equals),
+            ("req.SetBasicAuth(\"metrics\", \"hunter22\")", "req.SetBasicAuth", "hunter22", O::Argument),
+            ("ftp.login('acme', 'hunter22');", "ftp.login", "hunter22", O::Argument),
+            ("requests.get(u, auth=('acme', 'hunter22'))", "auth", "hunter22", O::Argument),
         ] {
-            assert_eq!(values(text), [(name.to_owned(), value.replace("VALUE", "hunter22"), operator)], "{text}");
+            assert_eq!(values(text), [(name.to_owned(), value.to_owned(), operator)], "{text}");
         }
     }
 

@@ -90,7 +90,9 @@ pub fn binding(bytes: &[u8], name: ByteSpan, is_login: &dyn Fn() -> bool) -> Opt
         return is_login().then(|| reader.second_literal(at + 1)).flatten().or_else(|| reader.call(at + 1));
     }
     let before = name.start.checked_sub(1).map_or(b' ', |i| bytes[i]);
-    if reader.at(at) == Some(b'>') && (closed && is_quote(before) || !closed && matches!(before, b'<' | b':')) {
+    // `(?P<secret>` is a group of a regular expression.
+    let group = name.start >= 2 && matches!(&bytes[name.start - 2..name.start], b"?<" | b"P<");
+    if !group && reader.at(at) == Some(b'>') && (closed && is_quote(before) || !closed && matches!(before, b'<' | b':')) {
         return reader.element(at + 1);
     }
     if let Some(value) = reader.pair(at) {
@@ -167,9 +169,12 @@ impl Reader<'_> {
         self.literal(at, Operator::Call, None)
     }
 
-    /// `<name>value</name>`
+    /// `<name>value</name>`, `<name><value>value</value></name>`
     fn element(&self, at: usize) -> Option<Binding> {
         let mut start = self.skip(at, MAX_BLANKS, |b| b.is_ascii_whitespace());
+        if self.bytes.get(start..start + 7).is_some_and(|tag| tag.eq_ignore_ascii_case(b"<value>")) {
+            start += 7;
+        }
         if self.starts(start, b"<![CDATA[") {
             start += 9;
         }

@@ -1,0 +1,326 @@
+//! `keysift git` on repositories made by git itself: one distinct token in each place where one can hide.
+
+use keysift::rule::ChecksumKind;
+use keysift::rule::template::fill;
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+
+/// A made-up GitHub token: a different one for each name.
+fn token(name: &str) -> String {
+    fill("ghp_{alnum:30}{checksum}", name, Some(ChecksumKind::Github)).expect("a valid template")
+}
+
+/// Runs git as nobody in particular, at a fixed time.
+fn git(folder: &Path, arguments: &[&str]) -> String {
+    let out = Command::new("git")
+        .args([
+            "-c",
+            "user.name=Ada",
+            "-c",
+            "user.email=ada@example.org",
+            "-c",
+            "commit.gpgsign=false",
+            "-c",
+            "init.defaultBranch=main",
+        ])
+        .args(["-c", "gc.auto=0", "-c", "advice.detachedHead=false"])
+        .args(arguments)
+        .current_dir(folder)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_AUTHOR_DATE", "2024-03-01T12:00:00+01:00")
+        .env("GIT_COMMITTER_DATE", "2024-03-01T12:00:00+01:00")
+        .output()
+        .expect("git is installed");
+    assert!(out.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).trim().to_owned()
+}
+
+fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) {
+    let path = folder.join(name);
+    std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+    std::fs::write(path, text).expect("a file");
+}
+
+fn commit(folder: &Path, message: &str) -> String {
+    git(folder, &["add", "-A"]);
+    git(folder, &["commit", "-q", "--allow-empty", "-m", message]);
+    git(folder, &["rev-parse", "HEAD"])
+}
+
+/// The findings of `keysift git FOLDER …`.
+fn findings(folder: &Path, more: &[&str]) -> Vec<Value> {
+    let out = Command::new(env!("CARGO_BIN_EXE_keysift"))
+        .arg("git")
+        .arg(folder)
+        .args(["-f", "json", "--show-secrets"])
+        .args(more)
+        .output()
+        .expect("keysift runs");
+    let report: Value =
+        serde_json::from_slice(&out.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&out.stderr)));
+    report["findings"].as_array().expect("a list").clone()
+}
+
+fn find<'a>(findings: &'a [Value], name: &str) -> Option<&'a Value> {
+    let secret = token(name);
+    findings.iter().find(|f| f["secret"] == Value::String(secret.clone()))
+}
+
+/// A repository with a token in each place; gives the commits by the name of what they hold.
+fn planted(folder: &Path) -> Vec<(&'static str, String)> {
+    let line = |name: &str| format!("first line\ntoken = \"{}\"\n", token(name));
+    let mut commits = Vec::new();
+    git(folder, &["init", "-q", "."]);
+    git(folder, &["config", "core.autocrlf", "false"]);
+    write(folder, "kept.py", line("kept"));
+    commits.push(("kept", commit(folder, "start")));
+    write(folder, "deleted.py", line("deleted"));
+    commits.push(("deleted", commit(folder, "a file that goes")));
+    std::fs::remove_file(folder.join("deleted.py")).expect("it is there");
+    commit(folder, "it goes");
+    write(folder, ".gitattributes", "*.secret -diff\n*.bin binary\n");
+    write(folder, "hidden.secret", line("no-diff"));
+    commits.push(("no-diff", commit(folder, "an attribute hides the diff")));
+    let wide: Vec<u8> = [0xff, 0xfe].into_iter().chain(line("utf16").encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    write(folder, "wide.txt", wide);
+    commits.push(("utf16", commit(folder, "wide text")));
+    write(folder, "crlf.ini", line("crlf").replace('\n', "\r\n"));
+    commits.push(("crlf", commit(folder, "carriage returns")));
+    commits.push(("message", commit(folder, &format!("a message\n\nwith {}", token("message")))));
+    git(folder, &["-c", &format!("user.name={}", token("author")), "commit", "-q", "--allow-empty", "-m", "an author"]);
+    write(folder, &format!("names/{}.txt", token("path-name")), "nothing\n");
+    commit(folder, "a name");
+    git(folder, &["tag", "-a", "v1", "-m", &format!("a tag with {}", token("tag-message"))]);
+    git(folder, &["branch", &format!("fix-{}", token("ref-name"))]);
+    git(folder, &["notes", "add", "-m", &format!("a note with {}", token("note"))]);
+    git(folder, &["remote", "add", "origin", &format!("https://oauth2:{}@github.com/o/r.git", token("remote"))]);
+    git(folder, &["checkout", "-q", "-b", "side"]);
+    write(folder, "side.py", line("branch"));
+    commits.push(("branch", commit(folder, "on a side branch")));
+    git(folder, &["checkout", "-q", "main"]);
+    write(folder, "main.py", "nothing\n");
+    commit(folder, "on main");
+    git(folder, &["merge", "-q", "--no-commit", "--no-ff", "side"]);
+    write(folder, "merge.py", line("evil-merge"));
+    commits.push(("evil-merge", commit(folder, "a merge with more than its parents")));
+    git(folder, &["mv", "kept.py", "renamed.py"]);
+    write(folder, "renamed.py", format!("{}{}", line("kept"), line("rename-edit")));
+    commits.push(("rename-edit", commit(folder, "renamed and edited")));
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(format!("/somewhere/{}", token("link")), folder.join("link")).expect("a link");
+    commits.push(("link", commit(folder, "a link")));
+    write(folder, "replaced.py", line("replaced"));
+    commits.push(("replaced", commit(folder, "a blob that a replacement hides")));
+    write(folder, "harmless", "nothing to see\n");
+    let harmless = git(folder, &["hash-object", "-w", "harmless"]);
+    let blob = git(folder, &["rev-parse", "HEAD:replaced.py"]);
+    git(folder, &["replace", &blob, &harmless]);
+    std::fs::remove_file(folder.join("harmless")).expect("it is there");
+    write(folder, "main.py", line("stash"));
+    git(folder, &["stash", "-q"]);
+    write(folder, "amended.py", line("amended"));
+    commit(folder, "to be amended");
+    std::fs::remove_file(folder.join("amended.py")).expect("it is there");
+    git(folder, &["add", "-A"]);
+    git(folder, &["commit", "-q", "--amend", "--allow-empty", "-m", "amended"]);
+    commits
+}
+
+/// Everything that is found without being asked for more.
+const REACHABLE: [&str; 19] = [
+    "kept",
+    "deleted",
+    "no-diff",
+    "utf16",
+    "crlf",
+    "message",
+    "author",
+    "path-name",
+    "tag-message",
+    "ref-name",
+    "note",
+    "remote",
+    "branch",
+    "evil-merge",
+    "rename-edit",
+    "link",
+    "replaced",
+    "stash",
+    "amended",
+];
+
+#[test]
+fn every_place_is_looked_at_loose_and_packed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let commits = planted(folder);
+    for packed in [false, true] {
+        if packed {
+            git(folder, &["repack", "-q", "-a", "-d", "-k", "--depth=50", "--window=50"]);
+            git(folder, &["pack-refs", "--all"]);
+        }
+        let default = findings(folder, &[]);
+        let all = findings(folder, &["--unreachable"]);
+        for name in REACHABLE {
+            let asked = matches!(name, "stash" | "amended");
+            assert_eq!(find(&default, name).is_some(), !asked, "{name}, packed: {packed}, by default");
+            assert!(find(&all, name).is_some(), "{name}, packed: {packed}, with --unreachable");
+        }
+        for (name, commit) in &commits {
+            let finding = find(&default, name).expect("found");
+            let place = if *name == "message" { &finding["location"] } else { &finding["introduced"] };
+            assert_eq!(place["commit"], Value::String(commit.clone()), "{name}");
+        }
+        let kept = find(&default, "kept").expect("found");
+        let tips = kept["at_tip"].as_array().expect("a list");
+        assert!(tips.contains(&"side".into()) && !tips.contains(&"main".into()), "kept.py was renamed on main: {tips:?}");
+        let renamed = default.iter().find(|f| f["secret"] == kept["secret"] && f["location"]["path"] == "renamed.py");
+        assert_eq!(renamed.expect("under its new name")["at_tip"][0], "main");
+        assert_eq!(find(&default, "remote").expect("found")["location"]["path"], ".git/config");
+        assert_eq!(find(&default, "evil-merge").expect("found")["exposure"], "local_only");
+        let link = find(&default, "no-diff").expect("found")["location"]["link"].as_str().unwrap_or_default().to_owned();
+        assert!(link.starts_with("https://github.com/o/r/blob/") && link.ends_with("/hidden.secret#L2"), "{link}");
+    }
+}
+
+#[test]
+fn lines_and_columns_are_those_of_git_show() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    planted(folder);
+    let mut compared = 0;
+    for finding in findings(folder, &[]) {
+        let place = &finding["location"];
+        let (Some(commit), Some(path)) = (place["commit"].as_str(), place["path"].as_str()) else { continue };
+        let is_text = !path.starts_with("git:") && !matches!(path, "wide.txt" | "link");
+        if !is_text || finding["rule_id"] != "github-pat-classic" {
+            continue;
+        }
+        let shown = git(folder, &["--no-replace-objects", "show", &format!("{commit}:{path}")]);
+        let number = |key: &str| usize::try_from(place[key].as_u64().expect("a number")).expect("small");
+        let line = shown.lines().nth(number("start_line") - 1).expect("the line");
+        let secret = finding["secret"].as_str().expect("shown");
+        assert_eq!(&line[number("start_column") - 1..number("end_column") - 1], secret, "{path}");
+        compared += 1;
+    }
+    assert!(compared >= 8, "{compared}");
+}
+
+#[test]
+fn bare_repositories_linked_work_trees_and_subfolders() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let work = folder.path().join("work");
+    std::fs::create_dir_all(&work).expect("a folder");
+    planted(&work);
+    git(folder.path(), &["clone", "-q", "--bare", "--no-local", "work", "bare.git"]);
+    git(&work, &["worktree", "add", "-q", "../linked", "side"]);
+    for place in ["bare.git", "linked", "work/names"] {
+        let found = findings(&folder.path().join(place), &[]);
+        for name in ["kept", "deleted", "evil-merge", "tag-message", "replaced"] {
+            assert!(find(&found, name).is_some(), "{name} in {place}");
+        }
+    }
+    let found = findings(&folder.path().join("bare.git"), &[]);
+    assert_eq!(find(&found, "evil-merge").expect("found")["exposure"], "merged");
+}
+
+#[test]
+fn only_a_branch() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    planted(folder);
+    let found = findings(folder, &["--branch", "side"]);
+    assert!(find(&found, "branch").is_some() && find(&found, "evil-merge").is_none());
+}
+
+#[test]
+fn a_shallow_clone_says_what_it_lacks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let work = folder.path().join("work");
+    std::fs::create_dir_all(&work).expect("a folder");
+    planted(&work);
+    let url = format!("file://{}", work.display());
+    git(folder.path(), &["clone", "-q", "--depth=1", &url, "shallow"]);
+    let out =
+        Command::new(env!("CARGO_BIN_EXE_keysift")).arg("git").arg(folder.path().join("shallow")).output().expect("keysift runs");
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert!(text.contains("not in this clone") && text.contains("--unshallow"), "{text}");
+}
+
+#[test]
+fn nothing_of_the_repository_is_obeyed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let repo = folder.path().join("repo");
+    std::fs::create_dir_all(&repo).expect("a folder");
+    planted(&repo);
+    let marker = folder.path().join("marker");
+    let touch = format!("touch {}", marker.display());
+    for key in [
+        "core.fsmonitor",
+        "core.sshCommand",
+        "filter.evil.smudge",
+        "filter.evil.clean",
+        "diff.evil.textconv",
+        "core.pager",
+        "credential.helper",
+    ] {
+        git(&repo, &["config", key, &touch]);
+    }
+    write(folder.path(), "included", format!("[core]\n\tfsmonitor = {touch}\n"));
+    git(&repo, &["config", "include.path", "../../included"]);
+    git(&repo, &["config", "core.hooksPath", "../hooks"]);
+    write(&repo, ".git/info/attributes", "* filter=evil diff=evil\n");
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::create_dir_all(&elsewhere).expect("a folder");
+    git(&elsewhere, &["init", "-q", "."]);
+    write(&elsewhere, "x.py", format!("token = \"{}\"\n", token("elsewhere")));
+    commit(&elsewhere, "another repository");
+    write(&repo, ".git/objects/info/alternates", format!("{}\n", elsewhere.join(".git/objects").display()));
+    let head = git(&elsewhere, &["rev-parse", "HEAD"]);
+    write(&repo, ".git/refs/heads/borrowed", format!("{head}\n"));
+    let found = findings(&repo, &[]);
+    assert!(!marker.exists(), "a program of the repository ran");
+    assert!(find(&found, "kept").is_some() && find(&found, "elsewhere").is_none());
+    let out = Command::new(env!("CARGO_BIN_EXE_keysift")).arg("git").arg(&repo).output().expect("keysift runs");
+    assert!(String::from_utf8_lossy(&out.stdout).contains("objects kept in another repository"));
+    assert!(find(&findings(&repo, &["--outside-alternates"]), "elsewhere").is_some());
+}
+
+#[test]
+fn corrupt_packs_lose_no_more_than_they_must() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    planted(folder);
+    git(folder, &["repack", "-q", "-a", "-d", "-k"]);
+    let pack = std::fs::read_dir(folder.join(".git/objects/pack"))
+        .expect("packs")
+        .flatten()
+        .map(|e| e.path())
+        .find(|p| p.extension().is_some_and(|e| e == "pack"))
+        .expect("a pack");
+    let whole = std::fs::read(&pack).expect("readable");
+    let mut permissions = std::fs::metadata(&pack).expect("there").permissions();
+    #[expect(clippy::permissions_set_readonly_false, reason = "a file of this test")]
+    permissions.set_readonly(false);
+    std::fs::set_permissions(&pack, permissions).expect("ours");
+    for at in (12..whole.len()).step_by(whole.len() / 40) {
+        let mut broken = whole.clone();
+        broken[at] ^= 0x55;
+        std::fs::write(&pack, &broken).expect("writable");
+        run(folder);
+        std::fs::write(&pack, &whole[..at]).expect("writable");
+        run(folder);
+    }
+    std::fs::write(&pack, &whole).expect("writable");
+    assert!(find(&findings(folder, &[]), "kept").is_some());
+}
+
+/// A run that ends with a report and one of the codes for it.
+fn run(folder: &Path) {
+    let out =
+        Command::new(env!("CARGO_BIN_EXE_keysift")).arg("git").arg(folder).args(["-f", "json"]).output().expect("keysift runs");
+    assert!(matches!(out.status.code(), Some(0..=3)), "{:?}: {}", out.status, String::from_utf8_lossy(&out.stderr));
+    assert!(!String::from_utf8_lossy(&out.stderr).contains("internal error"), "{}", String::from_utf8_lossy(&out.stderr));
+}
