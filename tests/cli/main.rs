@@ -27,6 +27,9 @@
     clippy::format_push_string
 )]
 
+// Permissions, links, pipes and signals are those of Unix.
+#![cfg(unix)]
+
 #[path = "../support/mod.rs"]
 mod support;
 
