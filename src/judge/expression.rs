@@ -5,7 +5,7 @@ use crate::detect::assignment::{Operator, Quote};
 
 /// Whether an unquoted value stands in source code of a language that quotes its strings: not in a comment, not in a string.
 #[must_use]
-pub fn in_source(subject: Subject<'_>) -> bool {
+pub(super) fn in_source(subject: Subject<'_>) -> bool {
     let Some(assignment) = subject.candidate.assignment else { return false };
     let line = subject.line_before();
     assignment.quote == Quote::None
@@ -18,7 +18,7 @@ pub fn in_source(subject: Subject<'_>) -> bool {
 
 /// What kind of code the value is, if it is code.
 #[must_use]
-pub fn code(subject: Subject<'_>) -> Option<&'static str> {
+pub(super) fn code(subject: Subject<'_>) -> Option<&'static str> {
     let value = subject.value();
     let assignment = subject.candidate.assignment?;
     if assignment.quote != Quote::None {

@@ -6,7 +6,7 @@ use crate::detect::assignment::{Assignment, Operator, Quote};
 use crate::rule::AssignmentClass;
 
 /// Judges a candidate of the assignment scanner.
-pub fn judge(subject: Subject<'_>) -> Verdict {
+pub(super) fn judge(subject: Subject<'_>) -> Verdict {
     let mut signals = Signals { is_password: false, log_odds: weights::BIAS, reasons: Vec::with_capacity(12) };
     if let Some(assignment) = subject.candidate.assignment {
         signals.is_password = assignment.class == AssignmentClass::Password;

@@ -90,8 +90,8 @@ pub(super) fn in_string(line: &[u8]) -> bool {
 
 /// Whether the position behind `before` is inside a literal of several lines that `before` opens.
 #[must_use]
-pub fn in_block(before: &[u8]) -> bool {
-    let ticks = before.iter().filter(|b| **b == b'`').count();
+pub(super) fn in_block(before: &[u8]) -> bool {
+    let ticks = memchr::memchr_iter(b'`', before).count();
     let triple = |mark: &[u8]| memchr::memmem::find_iter(before, mark).count();
     ticks % 2 == 1 || triple(b"\"\"\"") % 2 == 1 || triple(b"'''") % 2 == 1
 }

@@ -5,7 +5,7 @@ use crate::rule::AssignmentClass;
 
 /// What a name says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Name {
+pub(super) struct Name {
     /// The secret word is the last one: the thing itself.
     pub is_head: bool,
     /// Another word follows that makes it something else: field, label, url, count …
@@ -511,7 +511,7 @@ const SAMPLES: &[&str] =
 
 /// Reads `name`.
 #[must_use]
-pub fn read(name: &[u8]) -> Name {
+pub(super) fn read(name: &[u8]) -> Name {
     let (words, segment) = words(name);
     let mut out = Name::default();
     let secret_at = words.iter().rposition(|w| class_of(w.as_bytes()).is_some() || SECRET_WORDS.contains(&w.as_str()));
@@ -543,7 +543,7 @@ pub fn read(name: &[u8]) -> Name {
 
 /// Whether a name speaks of a phrase rather than a word.
 #[must_use]
-pub fn is_phrase(name: &[u8]) -> bool {
+pub(super) fn is_phrase(name: &[u8]) -> bool {
     name.windows(6).any(|w| w.eq_ignore_ascii_case(b"phrase"))
 }
 
@@ -587,8 +587,7 @@ fn fused_head(word: &str) -> Option<&'static str> {
         "tokenurl",
         "secretname",
     ]
-    .iter()
-    .any(|w| word == *w)
+    .contains(&word)
     .then_some("name")
 }
 

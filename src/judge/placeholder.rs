@@ -163,7 +163,7 @@ const STOP_WORDS: &[&str] = &[
 
 /// The common placeholder word that the whole value is, if it is one.
 #[must_use]
-pub fn word(value: &[u8]) -> Option<&'static str> {
+pub(super) fn word(value: &[u8]) -> Option<&'static str> {
     let lower = value.to_ascii_lowercase();
     let bare = lower.strip_suffix(b"...").unwrap_or(&lower);
     WORDS.iter().find(|w| w.as_bytes() == bare).copied()
@@ -171,14 +171,14 @@ pub fn word(value: &[u8]) -> Option<&'static str> {
 
 /// A word in `value` that speaks of a sample; it lowers the score and no more.
 #[must_use]
-pub fn stop_word(value: &[u8]) -> Option<&'static str> {
+pub(super) fn stop_word(value: &[u8]) -> Option<&'static str> {
     let lower = value.to_ascii_lowercase();
     STOP_WORDS.iter().find(|w| memchr::memmem::find(&lower, w.as_bytes()).is_some()).copied()
 }
 
 /// Why the whole value certainly stands in for a secret.
 #[must_use]
-pub fn stands_in(value: &[u8]) -> Option<String> {
+pub(super) fn stands_in(value: &[u8]) -> Option<String> {
     let text = value.trim_ascii();
     if text.is_empty() {
         return Some("it is empty".into());
@@ -190,7 +190,9 @@ pub fn stands_in(value: &[u8]) -> Option<String> {
         return Some("it is a name in brackets".into());
     }
     let mut distinct = [false; 256];
-    text.iter().for_each(|b| distinct[usize::from(*b)] = true);
+    for b in text {
+        distinct[usize::from(*b)] = true;
+    }
     let distinct = distinct.iter().filter(|d| **d).count();
     if distinct <= 2 && text.len() >= 4 || distinct <= 3 && text.len() >= 12 {
         return Some("the same characters over and over".into());
@@ -255,7 +257,7 @@ fn filler(text: &[u8]) -> bool {
 
 /// How many characters of `value` belong to runs that count up, count down or repeat, where that is four in ten or more.
 #[must_use]
-pub fn sequence(value: &[u8]) -> Option<usize> {
+pub(super) fn sequence(value: &[u8]) -> Option<usize> {
     let mut covered = 0;
     let mut i = 0;
     while i + 1 < value.len() {

@@ -157,7 +157,7 @@ const FUSED: [&str; 12] = [
 
 /// How much of a value is stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Share {
+pub(super) enum Share {
     All,
     Half,
     Less,
@@ -165,7 +165,7 @@ pub enum Share {
 
 /// How many of the letters of `value` belong to stock words or to words of its own name.
 #[must_use]
-pub fn share(value: &[u8], name: &[u8]) -> Share {
+pub(super) fn share(value: &[u8], name: &[u8]) -> Share {
     if value.len() > 64 {
         return Share::Less;
     }
@@ -198,7 +198,7 @@ pub fn share(value: &[u8], name: &[u8]) -> Share {
 
 /// Whether a word of `value` is the name of the thing itself: token, password, secret, key.
 #[must_use]
-pub fn names_secret(value: &[u8]) -> bool {
+pub(super) fn names_secret(value: &[u8]) -> bool {
     const NAMES: [&[u8]; 8] = [b"token", b"password", b"passwd", b"secret", b"key", b"apikey", b"passphrase", b"pwd"];
     value.len() <= 64 && super::value::pieces(value).any(|word| NAMES.iter().any(|n| word.eq_ignore_ascii_case(n)))
 }

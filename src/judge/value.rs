@@ -5,7 +5,7 @@ use super::{placeholder, stock};
 
 /// Of which kind a value's text is. Each is a signal of the same name.
 #[must_use]
-pub fn kind(value: &[u8], shape: &Shape) -> (&'static str, &'static str) {
+pub(super) fn kind(value: &[u8], shape: &Shape) -> (&'static str, &'static str) {
     let letters = shape.lower + shape.upper;
     if shape.other * 3 > shape.len {
         return ("value-foreign", "text outside ASCII");
@@ -13,7 +13,7 @@ pub fn kind(value: &[u8], shape: &Shape) -> (&'static str, &'static str) {
     if is_regex(value) {
         return ("value-regex", "a pattern");
     }
-    if value.iter().filter(|b| **b == b'\\').count() * 7 > shape.len {
+    if memchr::memchr_iter(b'\\', value).count() * 7 > shape.len {
         return ("value-escapes", "escaped characters");
     }
     if shape.spaces > 0 && is_sentence(value, shape) {
@@ -35,15 +35,15 @@ pub fn kind(value: &[u8], shape: &Shape) -> (&'static str, &'static str) {
         return ("value-hex", "hexadecimal");
     }
     let words = Words::of(value);
-    let wordy = words.surprise < if letters < 8 { 4.5 } else { 4.75 };
+    let readable = words.surprise < if letters < 8 { 4.5 } else { 4.75 };
     let joins = value.iter().filter(|b| matches!(b, b'_' | b'-' | b'.' | b':' | b'/' | b'$' | b'@' | b'&')).count();
     let one_word = joins == 0 && shape.symbols == 0 && shape.spaces == 0 && (words.count <= 1 || shape.lower == 0);
     if shape.digits == 0 && one_word {
-        return if wordy { ("value-word", "a word") } else { ("value-odd-word", "letters that make no word") };
+        return if readable { ("value-word", "a word") } else { ("value-odd-word", "letters that make no word") };
     }
     let short_pieces = words.count > 0 && letters < 3 * words.count;
     let at_end = value.iter().rev().take_while(|b| b.is_ascii_digit()).count();
-    if wordy && !short_pieces && shape.symbols == joins && shape.spaces == 0 && shape.other == 0 {
+    if readable && !short_pieces && shape.symbols == joins && shape.spaces == 0 && shape.other == 0 {
         if shape.digits == 0 {
             return ("value-identifier", "an identifier");
         }
@@ -57,7 +57,7 @@ pub fn kind(value: &[u8], shape: &Shape) -> (&'static str, &'static str) {
             return ("value-numbered", "an identifier with a number");
         }
     }
-    if wordy && !short_pieces && letters * 2 > shape.len && shape.len < 40 {
+    if readable && !short_pieces && letters * 2 > shape.len && shape.len < 40 {
         return ("value-words-symbols", "words with symbols");
     }
     ("value-random", "unlike words")
@@ -100,7 +100,7 @@ impl Words {
 }
 
 /// The words of a value: runs of letters, split where camel case begins a new one.
-pub fn pieces(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn pieces(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|b| !b.is_ascii_alphabetic()).flat_map(|run| {
         let mut rest = run;
         std::iter::from_fn(move || {
@@ -125,7 +125,7 @@ pub fn pieces(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Text that stands in for a secret from end to end, or is the hash of one: nothing else about it counts.
 #[must_use]
-pub fn stand_in(value: &[u8], name: &[u8]) -> Option<(&'static str, String)> {
+pub(super) fn stand_in(value: &[u8], name: &[u8]) -> Option<(&'static str, String)> {
     if is_hash(value) {
         return Some(("value-hash", "the hash of a password".into()));
     }
@@ -142,7 +142,7 @@ pub fn stand_in(value: &[u8], name: &[u8]) -> Option<(&'static str, String)> {
 }
 
 /// Signals beside the kind.
-pub fn signals(value: &[u8], shape: &Shape, name: &[u8], mut say: impl FnMut(&'static str, String)) {
+pub(super) fn signals(value: &[u8], shape: &Shape, name: &[u8], mut say: impl FnMut(&'static str, String)) {
     if stock::share(value, name) == stock::Share::Half {
         say("value-half-stock", "made of stock words for the most part".into());
     } else if let Some(word) = placeholder::stop_word(value) {
@@ -211,7 +211,7 @@ fn is_like(value: &[u8], name: &[u8]) -> bool {
 
 /// The hash of a password in one of the usual forms.
 #[must_use]
-pub fn is_hash(value: &[u8]) -> bool {
+pub(super) fn is_hash(value: &[u8]) -> bool {
     const PREFIXES: [&[u8]; 20] = [
         b"$1$",
         b"$2a$",

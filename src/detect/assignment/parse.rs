@@ -9,7 +9,7 @@ const MAX_BLANKS: usize = 48;
 
 /// A value bound to a name.
 #[derive(Debug, Clone, Copy)]
-pub struct Binding {
+pub(super) struct Binding {
     pub operator: Operator,
     pub quote: Quote,
     pub value: ByteSpan,
@@ -30,7 +30,7 @@ const fn is_quote(b: u8) -> bool {
 }
 
 /// The identifier that the word at `start..end` stands in, with a leading word as in `Client Secret`.
-pub fn name_around(bytes: &[u8], start: usize, end: usize) -> ByteSpan {
+pub(super) fn name_around(bytes: &[u8], start: usize, end: usize) -> ByteSpan {
     let mut from = start;
     while from > 0 && start - from < MAX_NAME && is_name(bytes[from - 1]) {
         from -= 1;
@@ -83,7 +83,7 @@ fn leading_word(bytes: &[u8], from: usize) -> usize {
 }
 
 /// What is bound to `name`, if anything is. `is_login` tells whether a call of that name takes a user and a password.
-pub fn binding(bytes: &[u8], name: ByteSpan, is_login: &dyn Fn() -> bool) -> Option<Binding> {
+pub(super) fn binding(bytes: &[u8], name: ByteSpan, is_login: &dyn Fn() -> bool) -> Option<Binding> {
     let reader = Reader { bytes, limit: bytes.len().min(name.end + MAX_VALUE + 3 * MAX_BLANKS) };
     let (at, closed) = reader.closers(name.end);
     if reader.at(at) == Some(b'(') && !closed {
@@ -255,13 +255,11 @@ impl Reader<'_> {
         match (three, two) {
             (b"===" | b"!==", _) => return Some((Operator::Comparison, at + 3)),
             (b"||=" | b"??=", _) => return Some((Operator::Equals, at + 3)),
-            (_, b"||" | b"??") => return Some((Operator::Equals, at + 2)),
             (_, b"==" | b"!=" | b"=~" | b"<>") => return Some((Operator::Comparison, at + 2)),
             (_, b"=>") => return Some((Operator::Arrow, at + 2)),
-            (_, b":=" | b"?=" | b"+=" | b"<-" | b".=") => return Some((Operator::Equals, at + 2)),
+            (_, b"||" | b"??" | b":=" | b"?=" | b"+=" | b"<-" | b".=") => return Some((Operator::Equals, at + 2)),
             (_, b"::" | b":?") => return None,
-            (_, b":-") => return Some((Operator::Colon, at + 2)),
-            (_, b"?:") => return Some((Operator::Colon, at + 2)),
+            (_, b":-" | b"?:") => return Some((Operator::Colon, at + 2)),
             _ => {}
         }
         match self.at(at)? {

@@ -3,7 +3,7 @@
 use crate::rule::AssignmentClass;
 
 /// What the scanner looks for, in the three cases that people write. Each is a piece of a word.
-pub const FRAGMENTS: [&str; 54] = [
+pub(super) const FRAGMENTS: [&str; 54] = [
     "pass",
     "Pass",
     "PASS",
