@@ -24,7 +24,7 @@ mod sample;
 mod shape;
 mod stock;
 mod value;
-mod weights;
+pub mod weights;
 
 pub use path::PathClass;
 
