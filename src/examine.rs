@@ -5,6 +5,7 @@ use crate::detect::{ByteSpan, Candidate, Detector, Scratch};
 use crate::judge::{self, Reason, Subject, Verdict};
 use crate::rule::format::model::MAX_MATCH;
 use crate::rule::{Confidence, Kind, Rule, RuleIndex};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A candidate that was judged.
 #[derive(Debug, Clone)]
@@ -82,22 +83,24 @@ pub fn path_matches(pattern: &str, path: &str) -> bool {
     })
 }
 
-/// Finds what each rule's `near` asks for; without a required companion a candidate is rejected.
+/// Finds what each rule's `near` asks for; without a required companion a candidate is rejected. Of several the nearest
+/// counts: by lines, then by bytes.
 fn join_companions(judged: &mut [Judged], blob: &[u8]) {
-    if judged.iter().all(|j| j.rule.near.is_empty()) {
+    let wanted: BTreeSet<&'static str> = judged.iter().flat_map(|j| j.rule.near).map(|n| n.rule).collect();
+    if wanted.is_empty() {
         return;
     }
-    let places: Vec<(&'static str, ByteSpan, bool)> =
-        judged.iter().map(|j| (j.rule.id, j.candidate.secret, j.verdict.score > 0.0)).collect();
+    let mut places: BTreeMap<&'static str, Vec<ByteSpan>> = BTreeMap::new();
+    for j in judged.iter().filter(|j| wanted.contains(j.rule.id) && j.verdict.score > 0.0) {
+        places.entry(j.rule.id).or_default().push(j.candidate.secret);
+    }
+    places.values_mut().for_each(|spans| spans.sort_unstable());
+    let ends = judged.iter().filter(|j| wanted.contains(j.rule.id) || !j.rule.near.is_empty());
+    let lines = Lines::of(blob, ends.flat_map(|j| [j.candidate.secret.start, j.candidate.secret.end]));
     for item in judged.iter_mut().filter(|j| !j.rule.near.is_empty()) {
         for near in item.rule.near {
-            let companion = places
-                .iter()
-                .filter(|(rule, span, usable)| *rule == near.rule && *usable && *span != item.candidate.secret)
-                .map(|(_, span, _)| (lines_between(blob, *span, item.candidate.secret), *span))
-                .filter(|(lines, _)| *lines <= near.within_lines as usize)
-                .min();
-            match companion {
+            let spans = places.get(near.rule).map_or(&[][..], Vec::as_slice);
+            match nearest(spans, item.candidate.secret, &lines).filter(|(lines, _)| *lines <= near.within_lines as usize) {
                 Some((lines, span)) => {
                     item.companions.push((near.name, span));
                     item.verdict.reasons.push(Reason {
@@ -123,12 +126,56 @@ fn join_companions(judged: &mut [Judged], blob: &[u8]) {
     }
 }
 
-fn lines_between(blob: &[u8], a: ByteSpan, b: ByteSpan) -> usize {
-    let (first, second) = if a.start <= b.start { (a, b) } else { (b, a) };
-    if first.end >= second.start {
-        return 0;
+/// Of `spans` (ascending) the one nearest to `to`, with the lines between.
+fn nearest(spans: &[ByteSpan], to: ByteSpan, lines: &Lines) -> Option<(usize, ByteSpan)> {
+    let at = spans.partition_point(|s| s.start < to.start);
+    let before = spans[..at].last();
+    let after = spans[at..].iter().find(|s| **s != to);
+    let measured = before.into_iter().chain(after).map(|span| {
+        let (first, second) = if span.start <= to.start { (*span, to) } else { (to, *span) };
+        let bytes = second.start.saturating_sub(first.end);
+        (if bytes == 0 { 0 } else { lines.at(second.start) - lines.at(first.end) }, bytes, *span)
+    });
+    measured.min().map(|(lines, _, span)| (lines, span))
+}
+
+/// In which lines some places of a text stand, all counted in one pass.
+struct Lines(Vec<(usize, usize)>);
+
+impl Lines {
+    fn of(text: &[u8], places: impl Iterator<Item = usize>) -> Self {
+        let mut places: Vec<usize> = places.collect();
+        places.sort_unstable();
+        places.dedup();
+        let (mut line, mut from) = (0, 0);
+        let counted = places.into_iter().map(|at| {
+            line += memchr::memchr_iter(b'\n', &text[from..at]).count();
+            from = at;
+            (at, line)
+        });
+        Self(counted.collect())
     }
-    memchr::memchr_iter(b'\n', &blob[first.end..second.start]).count()
+
+    /// The line of one of the places, from 0.
+    fn at(&self, place: usize) -> usize {
+        self.0.binary_search_by_key(&place, |(at, _)| *at).map_or(0, |n| self.0[n].1)
+    }
+}
+
+/// Secrets that stand, apart from each other: where each begins, where it ends, and its place in the list.
+#[derive(Default)]
+struct Standing(BTreeMap<usize, (usize, usize)>);
+
+impl Standing {
+    fn add(&mut self, secret: ByteSpan, place: usize) {
+        self.0.insert(secret.start, (secret.end, place));
+    }
+
+    /// The places of those that share a byte with `secret`.
+    fn overlapping(&self, secret: ByteSpan) -> impl Iterator<Item = usize> {
+        let before_its_end = self.0.range(..secret.end).rev();
+        before_its_end.take_while(move |(_, (end, _))| *end > secret.start).map(|(_, (_, place))| *place)
+    }
 }
 
 /// Among overlapping candidates the most specific stands: proven structure, provider, connection string, generic.
@@ -137,40 +184,47 @@ fn resolve(mut judged: Vec<Judged>) -> Examined {
         rank(b).cmp(&rank(a)).then_with(|| a.candidate.span.cmp(&b.candidate.span)).then_with(|| a.rule.id.cmp(b.rule.id))
     });
     let mut examined = Examined::default();
-    let mut vetoes: Vec<ByteSpan> = Vec::new();
-    'next: for item in judged {
+    let mut standing = Standing::default();
+    let mut vetoes: BTreeMap<usize, usize> = BTreeMap::new();
+    for item in judged {
         let secret = item.candidate.secret;
-        for standing in &mut examined.found {
-            if standing.candidate.secret.overlaps(secret) {
-                // Two views of one secret; a weaker rule's certainty still counts, unless the format's own checksum is wrong.
-                if item.verdict.level().is_some() {
-                    if standing.candidate.checksum != Some(false) {
-                        standing.verdict.score = standing.verdict.score.max(item.verdict.score);
-                    }
-                    if item.rule.id != standing.rule.id && !standing.also.iter().any(|r| r.id == item.rule.id) {
-                        standing.also.push(item.rule);
-                    }
-                }
-                continue 'next;
-            }
+        if let Some(first) = standing.overlapping(secret).min() {
+            see_again(&mut examined.found[first], &item);
+            continue;
         }
-        let is_vetoed = vetoes.iter().any(|v| v.contains(secret));
+        // Tokens with a checksum are no longer than a match.
+        let from = secret.start.saturating_sub(MAX_MATCH as usize);
+        let is_vetoed = vetoes.range(from..=secret.start).any(|(_, end)| *end >= secret.end);
         if item.verdict.level().is_none() || is_vetoed {
             // What a checksum proves not to be a token is none under a vaguer name either.
             if item.candidate.checksum == Some(false) {
-                vetoes.push(secret);
+                let end = vetoes.entry(secret.start).or_default();
+                *end = secret.end.max(*end);
             }
             examined.rejected.push(item);
         } else {
+            standing.add(secret, examined.found.len());
             examined.found.push(item);
         }
     }
     // A rejected view of a secret that stands under another rule is no news.
-    let found = &examined.found;
-    examined.rejected.retain(|r| !found.iter().any(|f| f.candidate.secret.overlaps(r.candidate.secret)));
+    examined.rejected.retain(|r| standing.overlapping(r.candidate.secret).next().is_none());
     examined.found.sort_by_key(|j| (j.candidate.secret, j.rule.id));
     examined.rejected.sort_by_key(|j| (j.candidate.secret, j.rule.id));
     examined
+}
+
+/// Another view of a secret that stands: a weaker rule's certainty still counts, unless the format's own checksum is wrong.
+fn see_again(standing: &mut Judged, item: &Judged) {
+    if item.verdict.level().is_none() {
+        return;
+    }
+    if standing.candidate.checksum != Some(false) {
+        standing.verdict.score = standing.verdict.score.max(item.verdict.score);
+    }
+    if item.rule.id != standing.rule.id && !standing.also.iter().any(|r| r.id == item.rule.id) {
+        standing.also.push(item.rule);
+    }
 }
 
 /// Proven first, then findings before rejected ones within what a checksum can say, then kind, confidence of the format, the

@@ -116,7 +116,6 @@ pub struct Location {
     pub link: Option<String>,
     /// What the program that fed the text said of its origin.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, schemars(with = "Option<std::collections::BTreeMap<String, String>>"))]
     pub origin: Option<serde_json::Value>,
 }
 

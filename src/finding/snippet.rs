@@ -40,6 +40,12 @@ impl Snippet {
     }
 }
 
+/// The stretch of `text` that a snippet of `secret` may show, and no less: places to hide outside of it do not matter.
+#[must_use]
+pub fn reach(text: &[u8], secret: ByteSpan) -> ByteSpan {
+    ByteSpan::new(secret.start.saturating_sub(TAKEN), text.len().min(secret.end + TAKEN + 4))
+}
+
 /// Makes the snippet of `secret` in `text`, longer than is shown ([`Snippet::cut`]). `hidden` are all places to hide, with what to show instead; `secret` is one of
 /// them.
 #[must_use]

@@ -136,15 +136,12 @@ impl<'a> Collector<'a> {
         if examined.found.is_empty() && !(self.keep_rejected && rejected > 0) {
             return Looked::default();
         }
-        let hidden: Vec<(ByteSpan, String)> = examined
-            .found
-            .iter()
-            .chain(examined.rejected.iter().filter(|j| is_hidden(j)))
-            .map(|j| (j.candidate.secret, redact::shown(j.rule, j.candidate.secret.of(blob.bytes))))
-            .collect();
+        let hidden = examined.found.iter().chain(examined.rejected.iter().filter(|j| is_hidden(j)));
+        let shown = |j: &Judged| (j.candidate.secret, redact::shown(j.rule, j.candidate.secret.of(blob.bytes)));
+        let hidden = Hidden::new(hidden.map(shown).collect());
         let told = |judged: &[Judged]| {
-            let mut places = Places::new(blob.bytes, blob.base);
-            judged.iter().filter(in_core).map(|j| occurrence(blob, j, &hidden, &mut places)).collect()
+            let mut teller = Teller { blob, hidden: &hidden, places: Places::new(blob.bytes, blob.base), stored: (0, 0) };
+            judged.iter().filter(in_core).map(|j| teller.occurrence(j)).collect()
         };
         let looked = Looked {
             found: told(&examined.found),
@@ -224,46 +221,81 @@ fn is_hidden_everywhere(judged: &Judged, value: &[u8]) -> bool {
     certain || value.len() >= 8 && value.iter().any(u8::is_ascii_digit) && value.iter().any(|b| !b.is_ascii_digit())
 }
 
-fn occurrence(blob: &Blob<'_>, judged: &Judged, hidden: &[(ByteSpan, String)], places: &mut Places<'_>) -> Occurrence {
-    let secret = judged.candidate.secret;
-    let text = secret.of(blob.bytes);
-    let place = places.of(secret);
-    let shown = redact::shown(judged.rule, text);
-    // A rejected candidate that stays readable is not in `hidden`: its own place must be.
-    let snippet = if hidden.iter().any(|(span, _)| *span == secret) {
-        snippet::snippet(blob.bytes, secret, hidden)
-    } else {
-        let mut hidden = hidden.to_vec();
-        hidden.push((secret, String::from_utf8_lossy(&text[..text.len().min(80)]).into_owned()));
-        snippet::snippet(blob.bytes, secret, &hidden)
-    };
-    let byte_start = blob.stored_before + blob.encoding.stored_len(&blob.bytes[..secret.start]);
-    let byte_end = byte_start + blob.encoding.stored_len(text);
-    Occurrence {
-        rule: judged.rule,
-        secret: Secret::new(text),
-        shown,
-        snippet,
-        location: Location {
-            path: blob.origin.path.clone(),
-            path_bytes: blob.origin.path_bytes.as_ref().map(|b| base64::engine::general_purpose::STANDARD.encode(b)),
-            start_line: place.start_line,
-            start_column: place.start_column,
-            end_line: place.end_line,
-            end_column: place.end_column,
-            byte_start,
-            byte_end,
-            origin: blob.origin.note.clone(),
-            ..Location::default()
-        },
-        score: judged.verdict.score,
-        reasons: judged.verdict.reasons.clone(),
-        also: judged.also.clone(),
-        companions: judged
-            .companions
-            .iter()
-            .map(|(name, span)| (*name, redact::shown(judged.rule, span.of(blob.bytes))))
-            .collect(),
-        target: blob.origin.target,
+/// Tells candidates of one blob, each stretch of it counted once when they come in ascending order.
+struct Teller<'a> {
+    blob: &'a Blob<'a>,
+    hidden: &'a Hidden,
+    places: Places<'a>,
+    /// A place in the blob's text, and the stored bytes before it.
+    stored: (usize, u64),
+}
+
+impl Teller<'_> {
+    fn occurrence(&mut self, judged: &Judged) -> Occurrence {
+        let (blob, secret) = (self.blob, judged.candidate.secret);
+        let text = secret.of(blob.bytes);
+        let place = self.places.of(secret);
+        let around = self.hidden.around(snippet::reach(blob.bytes, secret));
+        // A rejected candidate that stays readable is not hidden: its own place must be there all the same.
+        let snippet = if around.iter().any(|(span, _)| *span == secret) {
+            snippet::snippet(blob.bytes, secret, around)
+        } else {
+            let mut around = around.to_vec();
+            around.push((secret, String::from_utf8_lossy(&text[..text.len().min(80)]).into_owned()));
+            snippet::snippet(blob.bytes, secret, &around)
+        };
+        let (at, before) = if self.stored.0 <= secret.start { self.stored } else { (0, 0) };
+        self.stored = (secret.start, before + blob.encoding.stored_len(&blob.bytes[at..secret.start]));
+        let byte_start = blob.stored_before + self.stored.1;
+        Occurrence {
+            rule: judged.rule,
+            secret: Secret::new(text),
+            shown: redact::shown(judged.rule, text),
+            snippet,
+            location: Location {
+                path: blob.origin.path.clone(),
+                path_bytes: blob.origin.path_bytes.as_ref().map(|b| base64::engine::general_purpose::STANDARD.encode(b)),
+                start_line: place.start_line,
+                start_column: place.start_column,
+                end_line: place.end_line,
+                end_column: place.end_column,
+                byte_start,
+                byte_end: byte_start + blob.encoding.stored_len(text),
+                origin: blob.origin.note.clone(),
+                ..Location::default()
+            },
+            score: judged.verdict.score,
+            reasons: judged.verdict.reasons.clone(),
+            also: judged.also.clone(),
+            companions: judged
+                .companions
+                .iter()
+                .map(|(name, span)| (*name, redact::shown(judged.rule, span.of(blob.bytes))))
+                .collect(),
+            target: blob.origin.target,
+        }
+    }
+}
+
+/// The places of a blob to hide, with what to show instead.
+struct Hidden {
+    /// By where they begin.
+    places: Vec<(ByteSpan, String)>,
+    /// The length of the longest.
+    longest: usize,
+}
+
+impl Hidden {
+    fn new(mut places: Vec<(ByteSpan, String)>) -> Self {
+        places.sort_by_key(|(span, _)| *span);
+        let longest = places.iter().map(|(span, _)| span.len()).max().unwrap_or(0);
+        Self { places, longest }
+    }
+
+    /// Those that may reach into `stretch`.
+    fn around(&self, stretch: ByteSpan) -> &[(ByteSpan, String)] {
+        let from = self.places.partition_point(|(span, _)| span.start + self.longest <= stretch.start);
+        let to = self.places.partition_point(|(span, _)| span.start < stretch.end);
+        &self.places[from..to.max(from)]
     }
 }

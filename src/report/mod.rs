@@ -9,6 +9,8 @@ mod human;
 mod json;
 pub mod model;
 mod sarif;
+#[cfg(test)]
+mod schema_test;
 pub mod write;
 
 pub use human::Style;

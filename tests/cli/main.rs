@@ -5,6 +5,7 @@
 //! - `input`: standard input and blobs fed as JSON lines
 //! - `gate`: what is reported, what fails a run, the exit codes
 //! - `rules`: choosing rules, own rules, `keysift rules …`
+//! - `schema`: JSON reports against the published schema
 //! - `config`: `keysift.toml`
 //! - `explain`: why a line is or is not a finding
 //! - `redaction`: no secret leaves by any way
@@ -47,3 +48,4 @@ mod locations;
 mod redaction;
 mod reports;
 mod rules;
+mod schema;
