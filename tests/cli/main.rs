@@ -26,7 +26,6 @@
     clippy::format_collect,
     clippy::format_push_string
 )]
-
 // Permissions, links, pipes and signals are those of Unix.
 #![cfg(unix)]
 
