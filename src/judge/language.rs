@@ -2,17 +2,7 @@
 
 /// Words that speak of checksums and versions of files.
 pub(super) const CHECKSUMS: &[&[u8]] = &[
-    b"sha1",
-    b"sha256",
-    b"sha512",
-    b"checksum",
-    b"integrity",
-    b"digest",
-    b"md5",
-    b"fingerprint",
-    b"commit",
-    b"revision",
-    b"etag",
+    b"sha1", b"sha256", b"sha512", b"checksum", b"integrity", b"digest", b"md5", b"fingerprint", b"commit", b"revision", b"etag",
 ];
 
 /// Words that a password stands beside when it is in use.

@@ -48,15 +48,7 @@ impl PathClass {
             || name.starts_with("test_")
             || name.starts_with("conftest")
             || ends(&[
-                "_test.go",
-                "_test.py",
-                "_test.rb",
-                "_spec.rb",
-                ".test.js",
-                ".test.ts",
-                ".spec.js",
-                ".spec.ts",
-                "test.java",
+                "_test.go", "_test.py", "_test.rb", "_spec.rb", ".test.js", ".test.ts", ".spec.js", ".spec.ts", "test.java",
                 "tests.cs",
             ])
         {
@@ -78,12 +70,6 @@ impl PathClass {
 }
 
 const LOCK_FILES: [&str; 8] = [
-    "package-lock.json",
-    "npm-shrinkwrap.json",
-    "yarn.lock",
-    "pnpm-lock.yaml",
-    "go.sum",
-    "composer.lock",
-    "gemfile.lock",
+    "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "go.sum", "composer.lock", "gemfile.lock",
     "packages.lock.json",
 ];

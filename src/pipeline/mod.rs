@@ -202,13 +202,7 @@ pub(crate) fn secrets_of(examined: &Examined, bytes: &[u8]) -> Vec<Secret> {
 /// are there to be read.
 fn is_hidden(judged: &Judged) -> bool {
     const READABLE: [&str; 8] = [
-        "reference",
-        "placeholder",
-        "published-sample",
-        "value-code",
-        "value-type",
-        "value-identifier",
-        "value-sentence",
+        "reference", "placeholder", "published-sample", "value-code", "value-type", "value-identifier", "value-sentence",
         "value-word",
     ];
     judged.verdict.level().is_some() || !judged.verdict.reasons.iter().any(|r| READABLE.contains(&r.signal))

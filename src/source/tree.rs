@@ -99,13 +99,7 @@ impl Tree {
 pub fn scan_git_folder(repo: &super::git::Repository, target: usize, sink: &dyn Sink) {
     let prefix = if repo.work_tree.is_some() { ".git/" } else { "" };
     let mut names: Vec<PathBuf> = [
-        "config",
-        "config.worktree",
-        "FETCH_HEAD",
-        "credentials",
-        "git-credentials",
-        "description",
-        "info/exclude",
+        "config", "config.worktree", "FETCH_HEAD", "credentials", "git-credentials", "description", "info/exclude",
         "info/attributes",
     ]
     .iter()

@@ -61,15 +61,7 @@ fn where_the_index_cannot_be_read_everything_is_looked_at() {
 #[test]
 fn negation_nested_files_and_anchors() {
     let tree = tree(&[
-        "a.log",
-        "keep.log",
-        "sub/b.log",
-        "sub/c.txt",
-        "sub/keep.log",
-        "top.txt",
-        "sub/top.txt",
-        "x/y/z.tmp",
-        "deep/a/b/c.bak",
+        "a.log", "keep.log", "sub/b.log", "sub/c.txt", "sub/keep.log", "top.txt", "sub/top.txt", "x/y/z.tmp", "deep/a/b/c.bak",
         "sub/spaced .txt",
     ]);
     tree.write(".gitignore", "# logs\n*.log\n!keep.log\n/top.txt\nx/**/*.tmp\n**/b/*.bak\n")
@@ -82,22 +74,8 @@ fn negation_nested_files_and_anchors() {
 #[test]
 fn what_is_looked_at_is_what_git_would_see() {
     let files = [
-        "a.txt",
-        "b.log",
-        "d/e.log",
-        "d/f.txt",
-        "d/g/h.txt",
-        "d/g/i.log",
-        "out/j.txt",
-        "out/k/l.txt",
-        "m/out/n.txt",
-        "foo/bar.txt",
-        "bar/foo.txt",
-        "#x.txt",
-        "sp ace.txt",
-        "caf\u{e9}.log",
-        "[x].txt",
-        "q?.txt",
+        "a.txt", "b.log", "d/e.log", "d/f.txt", "d/g/h.txt", "d/g/i.log", "out/j.txt", "out/k/l.txt", "m/out/n.txt",
+        "foo/bar.txt", "bar/foo.txt", "#x.txt", "sp ace.txt", "caf\u{e9}.log", "[x].txt", "q?.txt",
     ];
     for ignore in [
         "*.log\n",

@@ -95,22 +95,8 @@ fn a_file_that_is_named_twice_is_told_once() {
 #[test]
 fn several_reports_at_once() {
     let tree = shop();
-    let run = tree.run(&[
-        "scan",
-        "deploy",
-        "-f",
-        "human",
-        "-f",
-        "sarif",
-        "-f",
-        "jsonl",
-        "-o",
-        "-",
-        "-o",
-        "out.sarif",
-        "-o",
-        "out.jsonl",
-    ]);
+    let run = tree
+        .run(&["scan", "deploy", "-f", "human", "-f", "sarif", "-f", "jsonl", "-o", "-", "-o", "out.sarif", "-o", "out.jsonl"]);
     assert_eq!(run.code, 1);
     assert!(run.stdout.starts_with("critical: "), "{}", run.stdout);
     let sarif: serde_json::Value = serde_json::from_str(&tree.read("out.sarif")).expect("JSON");
@@ -230,18 +216,8 @@ fn reports_are_the_same_whatever_the_number_of_threads() {
     }
     let report = |threads: &str, format: &str| {
         let run = tree.run(&[
-            "scan",
-            "--show-rejected",
-            "--min-confidence",
-            "low",
-            "--exclude",
-            "**/big1?.bin",
-            "--max-file-size",
-            "1400",
-            "-j",
-            threads,
-            "-f",
-            format,
+            "scan", "--show-rejected", "--min-confidence", "low", "--exclude", "**/big1?.bin", "--max-file-size", "1400", "-j",
+            threads, "-f", format,
         ]);
         assert_eq!(run.code, 1);
         run.stdout

@@ -51,24 +51,8 @@ pub(super) fn name_around(bytes: &[u8], start: usize, end: usize) -> ByteSpan {
 /// Where the name begins if the word before it belongs to it: `API Key`, `Client Secret`.
 fn leading_word(bytes: &[u8], from: usize) -> usize {
     const LEADING: [&[u8]; 18] = [
-        b"api",
-        b"access",
-        b"secret",
-        b"private",
-        b"client",
-        b"auth",
-        b"account",
-        b"app",
-        b"master",
-        b"admin",
-        b"root",
-        b"user",
-        b"database",
-        b"bearer",
-        b"signing",
-        b"encryption",
-        b"consumer",
-        b"refresh",
+        b"api", b"access", b"secret", b"private", b"client", b"auth", b"account", b"app", b"master", b"admin", b"root", b"user",
+        b"database", b"bearer", b"signing", b"encryption", b"consumer", b"refresh",
     ];
     if from < 3 || bytes[from - 1] != b' ' {
         return from;
