@@ -3,7 +3,6 @@
 //! Prints precision and recall by file and by kind; the floors are what was reached, rounded down.
 
 #![allow(clippy::print_stdout, reason = "the table is what one runs it for")]
-#![allow(clippy::print_stdout, reason = "the figures are what one runs it for")]
 
 use keysift::detect::{Detector, Scratch};
 use keysift::examine::examine;
