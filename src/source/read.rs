@@ -109,22 +109,10 @@ fn fill(reader: &mut impl Read, buffer: &mut Vec<u8>, most: usize) -> io::Result
     if buffer.capacity() < 64 * 1024 {
         buffer.reserve(64 * 1024 - buffer.len());
     }
-    loop {
-        let len = buffer.len();
-        if len >= most {
-            return Ok(false);
-        }
-        let room = (buffer.capacity() - len).max(32 * 1024).min(most - len);
-        buffer.resize(len + room, 0);
-        let read = reader.read(&mut buffer[len..]);
-        buffer.truncate(len + *read.as_ref().unwrap_or(&0));
-        match read {
-            Ok(0) => return Ok(true),
-            Ok(_) => {}
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
+    // Unlike a loop of reads into zeroed room, this touches no more memory than the file fills.
+    let room = most.saturating_sub(buffer.len());
+    let read = reader.take(room as u64).read_to_end(buffer)?;
+    Ok(read < room)
 }
 
 /// Gives back the memory of an unusually large file.
