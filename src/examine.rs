@@ -94,7 +94,9 @@ fn join_companions(judged: &mut [Judged], blob: &[u8]) {
     for j in judged.iter().filter(|j| wanted.contains(j.rule.id) && j.verdict.score > 0.0) {
         places.entry(j.rule.id).or_default().push(j.candidate.secret);
     }
-    places.values_mut().for_each(|spans| spans.sort_unstable());
+    for spans in places.values_mut() {
+        spans.sort_unstable();
+    }
     let ends = judged.iter().filter(|j| wanted.contains(j.rule.id) || !j.rule.near.is_empty());
     let lines = Lines::of(blob, ends.flat_map(|j| [j.candidate.secret.start, j.candidate.secret.end]));
     for item in judged.iter_mut().filter(|j| !j.rule.near.is_empty()) {

@@ -102,7 +102,8 @@ fn many_findings_in_one_text() {
     let token = |n: usize| github_token(&n.to_string());
     let id = |n: usize| fill("AKIA{base32:16}", &n.to_string());
     let key = |n: usize| fill("{base64:40}", &n.to_string());
-    let kinds: [(&str, usize, &dyn Fn(usize) -> String); 4] = [
+    type Kind<'a> = (&'static str, usize, &'a dyn Fn(usize) -> String);
+    let kinds: [Kind<'_>; 4] = [
         ("tokens in a line", 20_000, &|n| format!("t={} ", token(n))),
         ("tokens in lines", 20_000, &|n| format!("t={}\n", token(n))),
         ("pairs in a line", 5_000, &|n| format!("aws_access_key_id={} aws_secret_access_key={} ", id(n), key(n))),

@@ -42,7 +42,8 @@ fn check(value: &Value, schema: &Value, root: &Value, place: &str, wrong: &mut V
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    if !types.is_empty() && !types.contains(&is) && !(is == "integer" && types.contains(&"number")) {
+    let fits = types.is_empty() || types.contains(&is) || is == "integer" && types.contains(&"number");
+    if !fits {
         wrong.push(format!("{place}: is {is}, and should be {types:?}"));
     }
     match value {
@@ -52,10 +53,8 @@ fn check(value: &Value, schema: &Value, root: &Value, place: &str, wrong: &mut V
                 check(item, &schema["items"], root, &format!("{place}[{n}]"), wrong);
             }
         }
-        Value::Number(n) => {
-            if schema["minimum"].as_f64().is_some_and(|least| n.as_f64() < Some(least)) {
-                wrong.push(format!("{place}: {n} is too small"));
-            }
+        Value::Number(n) if schema["minimum"].as_f64().is_some_and(|least| n.as_f64() < Some(least)) => {
+            wrong.push(format!("{place}: {n} is too small"));
         }
         _ => {}
     }
