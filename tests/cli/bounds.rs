@@ -95,6 +95,9 @@ fn repeated_assignments() {
     }
 }
 
+/// What makes the n-th piece of a text.
+type Piece<'a> = &'a dyn Fn(usize) -> String;
+
 /// Many findings, one beside the other and one below the other, and pairs that belong together.
 #[test]
 fn many_findings_in_one_text() {
@@ -102,8 +105,7 @@ fn many_findings_in_one_text() {
     let token = |n: usize| github_token(&n.to_string());
     let id = |n: usize| fill("AKIA{base32:16}", &n.to_string());
     let key = |n: usize| fill("{base64:40}", &n.to_string());
-    type Kind<'a> = (&'static str, usize, &'a dyn Fn(usize) -> String);
-    let kinds: [Kind<'_>; 4] = [
+    let kinds: [(&str, usize, Piece<'_>); 4] = [
         ("tokens in a line", 20_000, &|n| format!("t={} ", token(n))),
         ("tokens in lines", 20_000, &|n| format!("t={}\n", token(n))),
         ("pairs in a line", 5_000, &|n| format!("aws_access_key_id={} aws_secret_access_key={} ", id(n), key(n))),

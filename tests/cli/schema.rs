@@ -42,8 +42,8 @@ fn check(value: &Value, schema: &Value, root: &Value, place: &str, wrong: &mut V
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    let fits = types.is_empty() || types.contains(&is) || is == "integer" && types.contains(&"number");
-    if !fits {
+    let fits = types.contains(&is) || is == "integer" && types.contains(&"number");
+    if !types.is_empty() && !fits {
         wrong.push(format!("{place}: is {is}, and should be {types:?}"));
     }
     match value {
