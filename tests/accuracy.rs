@@ -146,8 +146,8 @@ fn precision_and_recall() {
 
 /// By file: the least recall, and the least share of look-alikes that are let pass.
 const FLOORS: [(&str, f64, f64); 3] =
-    [("human-passwords.tsv", 0.0, 0.0), ("random-secrets.tsv", 0.0, 0.0), ("look-alikes.tsv", 0.0, 0.0)];
-const PRECISION: f64 = 0.0;
+    [("human-passwords.tsv", 0.87, 1.0), ("random-secrets.tsv", 0.82, 1.0), ("look-alikes.tsv", 1.0, 0.985)];
+const PRECISION: f64 = 0.985;
 
 /// The reader of the corpus fills templates and leaves every other brace alone.
 #[test]

@@ -12,6 +12,7 @@ fn page(name: &str, arguments: &[&str]) {
 fn help_pages() {
     page("help", &["--help"]);
     page("help-scan", &["scan", "--help"]);
+    page("help-git", &["git", "--help"]);
     page("help-explain", &["explain", "--help"]);
     page("help-rules", &["rules", "--help"]);
     page("help-rules-list", &["rules", "list", "--help"]);
