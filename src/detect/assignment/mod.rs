@@ -197,6 +197,7 @@ mod tests {
             ("CREATE USER x IDENTIFIED BY 'hunter22';", "IDENTIFIED", "hunter22", O::Keyword),
             ("ALTER USER x WITH PASSWORD 'hunter22';", "PASSWORD", "hunter22", O::Keyword),
             ("https://x.org/?token=hunter22&x=1", "token", "hunter22", O::Equals),
+            ("PGPASSWORD=hunter22 psql -h db", "PGPASSWORD", "hunter22", O::Equals),
             ("if password == \"hunter22\" {", "password", "hunter22", O::Comparison),
             ("secret := []byte(\"hunter22\")", "secret", "hunter22", O::Equals),
             ("password =\n    \"hunter22\"", "password", "hunter22", O::Equals),
@@ -228,6 +229,14 @@ mod tests {
         ] {
             assert_eq!(values(text), [(name.to_owned(), value.to_owned(), operator)], "{text}");
         }
+    }
+
+    #[test]
+    fn two_values_of_the_shell_in_a_line() {
+        let found = values("DB_PASSWORD=hunter22 GH_TOKEN=abc12345");
+        let texts: Vec<&str> = found.iter().map(|(_, value, _)| value.as_str()).collect();
+        assert_eq!(texts, ["hunter22", "abc12345"]);
+        assert_eq!(values("PASSPHRASE=correct horse battery")[0].1, "correct horse battery");
     }
 
     #[test]

@@ -301,6 +301,9 @@ impl Reader<'_> {
             while end > start && (is_blank(self.bytes[end - 1]) || matches!(self.bytes[end - 1], b',' | b';' | b'\\')) {
                 end -= 1;
             }
+            if operator == Operator::Equals && start == at {
+                end = start + before_the_next_word(&self.bytes[start..end]);
+            }
             return self.bare(start, end, operator, true);
         }
         let start = self.behind_scheme(start);
@@ -474,6 +477,16 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// Where a value of the shell ends: `A=x B=y` are two of them, and in `A=x command -o` a command follows.
+fn before_the_next_word(line: &[u8]) -> usize {
+    let Some(blank) = line.iter().position(|b| is_blank(*b)) else { return line.len() };
+    let rest = line[blank..].trim_ascii_start();
+    let word = rest.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/')).count();
+    let next_assignment = word > 0 && rest.get(word) == Some(&b'=');
+    let is_command = word > 1 && rest[..word].iter().all(|b| !b.is_ascii_uppercase()) && find(&rest[word..], b" -").is_some();
+    if next_assignment || is_command { blank } else { line.len() }
 }
 
 fn find(text: &[u8], what: &[u8]) -> Option<usize> {
