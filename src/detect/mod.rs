@@ -105,8 +105,7 @@ impl Detector {
     #[must_use]
     pub fn detect_whole(&self, bytes: &[u8]) -> Detected {
         let mut found = Detected::default();
-        for (index, rule) in self.rules.iter().filter(|(_, r)| r.pattern.is_some()) {
-            let _ = rule;
+        for (index, _) in self.rules.iter().filter(|(_, r)| r.pattern.is_some()) {
             self.searcher(index).search(index, bytes, &[ByteSpan::new(0, bytes.len())], &mut found);
         }
         if let Some(scanner) = self.scanner.get_or_init(|| assignment::Scanner::of(&self.rules)) {

@@ -3,6 +3,7 @@
 //! - `secret`: a secret in memory: no `Debug`, no `Display`, zeroed on drop
 //! - `identity`: `secret_id` and fingerprint
 //! - `location`: offsets, lines and columns
+//! - `percent`: paths in URLs
 //! - `redact`: what may be shown of a secret, and the redactor that covers every string of a report
 //! - `snippet`: the line a finding stands in, redacted
 //! - `date`: times as reports write them
@@ -12,6 +13,7 @@ pub mod date;
 pub mod group;
 pub mod identity;
 pub mod location;
+pub mod percent;
 pub mod redact;
 pub mod secret;
 pub mod snippet;

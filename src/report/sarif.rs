@@ -2,10 +2,10 @@
 
 use super::Report;
 use super::model::ReportedFinding;
+use crate::finding::percent;
 use crate::rule::RuleSet;
 use serde_sarif::sarif;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// GitHub takes in this many results a run and refuses more.
@@ -196,15 +196,7 @@ fn invocation(report: &Report, cut: usize) -> sarif::Invocation {
 
 /// A relative path as a URI reference.
 fn uri(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    for b in path.bytes() {
-        if b.is_ascii_alphanumeric() || b"-._~/!$&'()*+,;=@".contains(&b) {
-            out.push(char::from(b));
-        } else {
-            let _ = write!(out, "%{b:02X}");
-        }
-    }
-    out
+    percent::encode(path, b"-._~/!$&'()*+,;=@")
 }
 
 #[cfg(test)]

@@ -24,7 +24,6 @@ const SHORT_MASK: u32 = 0x00ff_ffff;
 /// Windows of keywords, by hash.
 struct Table {
     bitmap: Vec<u64>,
-    bits: u32,
     /// Where the entries of each bucket begin.
     buckets: Vec<u32>,
     entries: Vec<Entry>,
@@ -57,7 +56,7 @@ impl Table {
         for i in 1..buckets.len() {
             buckets[i] += buckets[i - 1];
         }
-        Self { bitmap, bits, buckets, entries }
+        Self { bitmap, buckets, entries }
     }
 
     /// 1 where some keyword may have this window, else 0.
@@ -70,7 +69,6 @@ impl Table {
     fn entries(&self, window: u32) -> impl Iterator<Item = &Entry> {
         let bucket = hash(window, BUCKET_BITS) as usize;
         let (from, to) = (self.buckets[bucket] as usize, self.buckets[bucket + 1] as usize);
-        debug_assert!(self.bits >= BUCKET_BITS);
         self.entries[from..to].iter().filter(move |e| e.window == window)
     }
 }

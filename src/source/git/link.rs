@@ -1,6 +1,6 @@
 //! Links to a line of a commit on the web pages of forges.
 
-use std::fmt::Write as _;
+use crate::finding::percent;
 
 /// A forge's way to write links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Linker {
     #[must_use]
     pub fn line(&self, commit: &str, path: &str, line: u64) -> String {
         let base = &self.base;
-        let path = encoded(path);
+        let path = percent::encode(path, b"-._~/");
         match self.forge {
             Forge::GitHub => format!("{base}/blob/{commit}/{path}#L{line}"),
             Forge::GitLab => format!("{base}/-/blob/{commit}/{path}#L{line}"),
@@ -94,18 +94,6 @@ fn split(remote: &str) -> Option<(String, String)> {
     let host = host.split(':').next()?.to_ascii_lowercase();
     (host.contains('.') && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-')))
         .then(|| (host, path.to_owned()))
-}
-
-fn encoded(path: &str) -> String {
-    let mut out = String::new();
-    for b in path.bytes() {
-        if b.is_ascii_alphanumeric() || b"-._~/".contains(&b) {
-            out.push(char::from(b));
-        } else {
-            let _ = write!(out, "%{b:02X}");
-        }
-    }
-    out
 }
 
 #[cfg(test)]
