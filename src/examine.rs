@@ -1,18 +1,19 @@
 //! One blob, looked at whole: candidates, companions, judgement, and which of overlapping candidates stands.
 
 use crate::detect::entropy::shannon;
-use crate::detect::{ByteSpan, Candidate, Detector, Scratch};
+use crate::detect::{ByteSpan, Candidate, Detector, Kept, Scratch, Trace};
 use crate::judge::{self, Reason, Subject, Verdict};
 use crate::rule::format::model::MAX_MATCH;
 use crate::rule::{Confidence, Kind, Rule, RuleIndex};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A candidate that was judged.
 #[derive(Debug, Clone)]
 pub struct Judged {
     pub candidate: Candidate,
     pub rule: &'static Rule,
-    pub verdict: Verdict,
+    pub verdict: Arc<Verdict>,
     /// Rules that see the same secret and stand back.
     pub also: Vec<&'static Rule>,
     /// Other credentials that belong to it: the name under which the rule asks for them, and where they stand.
@@ -30,23 +31,111 @@ pub struct Examined {
     pub out_of_budget: Vec<RuleIndex>,
 }
 
+/// What the examination of a blob leaves for those made from it.
+#[derive(Debug)]
+pub struct Memory {
+    trace: Trace,
+    /// By candidate of the trace.
+    verdicts: Vec<Arc<Verdict>>,
+}
+
+/// What a blob gave that was made from another one.
+#[derive(Debug)]
+pub enum Derived {
+    /// The same as the other one, moved.
+    AsBefore,
+    Changed(Examined),
+}
+
 /// Examines `blob`, which stands at `path` (`/`-separated; empty where it has none, `None` where it is not known yet: rules
 /// that ask for a path then count everywhere, and the caller asks them later).
 pub fn examine(detector: &Detector, blob: &[u8], path: Option<&str>, scratch: &mut Scratch) -> Examined {
-    let detected = detector.detect(blob, scratch);
-    let mut judged: Vec<Judged> = Vec::with_capacity(detected.candidates.len());
-    for candidate in &detected.candidates {
+    let trace = detector.trace(blob, scratch);
+    let mut judged: Vec<Judged> = Vec::with_capacity(trace.candidates.len());
+    for candidate in trace.candidates {
         let rule = detector.rules().get(candidate.rule);
         if rule.path.zip(path).is_some_and(|(pattern, path)| !path_matches(pattern, path)) {
             continue;
         }
-        let verdict = judge::judge(Subject { rule, candidate, blob, path: path.unwrap_or_default() });
-        judged.push(Judged { candidate: candidate.clone(), rule, verdict, also: Vec::new(), companions: Vec::new() });
+        let verdict = judge::judge(Subject { rule, candidate: &candidate, blob, path: path.unwrap_or_default() });
+        judged.push(Judged::of(candidate, rule, Arc::new(verdict)));
     }
     judge_by_path(detector, blob, path.unwrap_or_default(), &mut judged);
+    settle(judged, trace.out_of_budget, blob)
+}
+
+/// Examines a `blob` whose path is not known yet, like [`examine`], but looks only at what differs from `made_from`: the
+/// blob that it was made from and the stretches that both share.
+pub fn examine_derived(
+    detector: &Detector,
+    blob: &[u8],
+    made_from: Option<(&Memory, &[Kept])>,
+    scratch: &mut Scratch,
+) -> (Derived, Memory) {
+    let trace = match made_from {
+        Some((old, kept)) => detector.retrace(blob, &old.trace, kept, scratch),
+        None => detector.trace(blob, scratch),
+    };
+    let inherited = trace.inherited.iter().map(|place| made_from.zip(*place).map(|((old, _), at)| &old.verdicts[at as usize]));
+    let verdicts: Vec<Arc<Verdict>> = trace
+        .candidates
+        .iter()
+        .zip(inherited)
+        .map(|(candidate, inherited)| {
+            inherited.map_or_else(
+                || Arc::new(judge::judge(Subject { rule: detector.rules().get(candidate.rule), candidate, blob, path: "" })),
+                Arc::clone,
+            )
+        })
+        .collect();
+    let memory = Memory { trace, verdicts };
+    if made_from.is_some_and(|(old, _)| memory.is_as(old, detector)) {
+        return (Derived::AsBefore, memory);
+    }
+    let all = memory.trace.candidates.iter().zip(&memory.verdicts);
+    let judged = all.map(|(c, verdict)| Judged::of(c.clone(), detector.rules().get(c.rule), Arc::clone(verdict))).collect();
+    (Derived::Changed(settle(judged, memory.trace.out_of_budget.clone(), blob)), memory)
+}
+
+impl Memory {
+    /// Whether the same candidates stand in the same order, and apart or overlapping, as in the old blob.
+    fn is_as(&self, old: &Self, detector: &Detector) -> bool {
+        let (new, old) = (&self.trace, &old.trace);
+        let same_count =
+            new.candidates.len() == old.candidates.len() && new.out_of_budget.is_empty() && old.out_of_budget.is_empty();
+        let in_order = || new.inherited.iter().zip(0u32..).all(|(place, n)| *place == Some(n));
+        let alone = || new.candidates.iter().all(|c| detector.rules().get(c.rule).near.is_empty());
+        let moved = || {
+            let mut pairs: Vec<(ByteSpan, ByteSpan)> =
+                old.candidates.iter().map(|c| c.span).zip(new.candidates.iter().map(|c| c.span)).collect();
+            pairs.sort_unstable();
+            let mut ends = (0, 0);
+            let mut shift = 0;
+            pairs.iter().all(|(before, now)| {
+                let apart = before.start >= ends.0 && now.start >= ends.1;
+                let by = now.start.wrapping_sub(before.start);
+                let fits = apart || by == shift;
+                shift = by;
+                ends = (ends.0.max(before.end), ends.1.max(now.end));
+                fits
+            })
+        };
+        same_count && in_order() && alone() && moved()
+    }
+}
+
+impl Judged {
+    const fn of(candidate: Candidate, rule: &'static Rule, verdict: Arc<Verdict>) -> Self {
+        Self { candidate, rule, verdict, also: Vec::new(), companions: Vec::new() }
+    }
+}
+
+/// What stands of all that was judged in a blob.
+fn settle(mut judged: Vec<Judged>, out_of_budget: Vec<RuleIndex>, blob: &[u8]) -> Examined {
+    judged.sort_by_key(|j| (j.candidate.span, j.candidate.rule));
     join_companions(&mut judged, blob);
     let mut examined = resolve(judged);
-    examined.out_of_budget = detected.out_of_budget;
+    examined.out_of_budget = out_of_budget;
     examined
 }
 
@@ -66,7 +155,7 @@ fn judge_by_path(detector: &Detector, blob: &[u8], path: &str, judged: &mut Vec<
         let candidate =
             Candidate { rule: index, span: secret, secret, entropy: shannon(secret.of(blob)), checksum: None, assignment: None };
         let verdict = judge::judge(Subject { rule, candidate: &candidate, blob, path });
-        judged.push(Judged { candidate, rule, verdict, also: Vec::new(), companions: Vec::new() });
+        judged.push(Judged::of(candidate, rule, Arc::new(verdict)));
     }
 }
 
@@ -105,18 +194,20 @@ fn join_companions(judged: &mut [Judged], blob: &[u8]) {
             match nearest(spans, item.candidate.secret, &lines).filter(|(lines, _)| *lines <= near.within_lines as usize) {
                 Some((lines, span)) => {
                     item.companions.push((near.name, span));
-                    item.verdict.reasons.push(Reason {
+                    let verdict = Arc::make_mut(&mut item.verdict);
+                    verdict.reasons.push(Reason {
                         signal: "companion",
                         text: format!("{} stands {lines} lines away", near.rule),
                         weight: 0.3,
                     });
-                    if !item.verdict.proven && item.verdict.score > 0.0 {
-                        item.verdict.score = (item.verdict.score + 0.3).min(0.98);
+                    if !verdict.proven && verdict.score > 0.0 {
+                        verdict.score = (verdict.score + 0.3).min(0.98);
                     }
                 }
                 None if near.required => {
-                    item.verdict.score = 0.0;
-                    item.verdict.reasons.push(Reason {
+                    let verdict = Arc::make_mut(&mut item.verdict);
+                    verdict.score = 0.0;
+                    verdict.reasons.push(Reason {
                         signal: "companion",
                         text: format!("no {} within {} lines", near.rule, near.within_lines),
                         weight: -1.0,
@@ -221,8 +312,8 @@ fn see_again(standing: &mut Judged, item: &Judged) {
     if item.verdict.level().is_none() {
         return;
     }
-    if standing.candidate.checksum != Some(false) {
-        standing.verdict.score = standing.verdict.score.max(item.verdict.score);
+    if standing.candidate.checksum != Some(false) && item.verdict.score > standing.verdict.score {
+        Arc::make_mut(&mut standing.verdict).score = item.verdict.score;
     }
     if item.rule.id != standing.rule.id && !standing.also.iter().any(|r| r.id == item.rule.id) {
         standing.also.push(item.rule);

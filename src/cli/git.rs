@@ -24,6 +24,9 @@ pub(super) struct GitArguments {
     /// Follow alternates that lead outside of the repository
     #[arg(long, help_heading = "What to look at")]
     pub outside_alternates: bool,
+    /// Look at every blob in full, as a check of the fast way: the report is the same
+    #[arg(long, hide = true)]
+    pub whole_blobs: bool,
     #[command(flatten)]
     pub limits: LimitFlags,
     #[command(flatten)]
@@ -38,7 +41,8 @@ pub(super) fn run(arguments: &GitArguments) -> ExitCode {
         let named = arguments.repository.clone().unwrap_or_else(|| PathBuf::from("."));
         let options = Options { outside_alternates: arguments.outside_alternates };
         let repo = Repository::open(&named, options).map_err(|e| usage_error(&e.to_string()))?;
-        let scope = Scope { unreachable: arguments.unreachable, branch: arguments.branch.clone() };
+        let scope =
+            Scope { unreachable: arguments.unreachable, branch: arguments.branch.clone(), whole_blobs: arguments.whole_blobs };
         targets.roots.push(repo.root().to_string_lossy().into_owned());
         if scan_repository(&repo, &scope, 0, collector, &settings.key) {
             Ok(())

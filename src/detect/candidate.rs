@@ -44,10 +44,10 @@ impl ByteSpan {
         self.start <= other.start && other.end <= self.end
     }
 
-    /// The same stretch, `by` bytes further on.
+    /// The same stretch where `from` became `to`.
     #[must_use]
-    pub const fn shifted(self, by: usize) -> Self {
-        Self { start: self.start + by, end: self.end + by }
+    pub const fn moved(self, from: usize, to: usize) -> Self {
+        Self { start: self.start - from + to, end: self.end - from + to }
     }
 
     /// Its bytes in `blob`.
@@ -71,6 +71,19 @@ pub struct Candidate {
     pub checksum: Option<bool>,
     /// How it was assigned, for the generic rules.
     pub assignment: Option<Assignment>,
+}
+
+impl Candidate {
+    /// The same in a text where `from` became `to`.
+    #[must_use]
+    pub fn moved(&self, from: usize, to: usize) -> Self {
+        let assignment = self.assignment.map(|a| Assignment {
+            name: a.name.moved(from, to),
+            wrapper: a.wrapper.map(|w| w.moved(from, to)),
+            ..a
+        });
+        Self { span: self.span.moved(from, to), secret: self.secret.moved(from, to), assignment, ..self.clone() }
+    }
 }
 
 /// What a blob holds.

@@ -6,6 +6,7 @@
 //! - `prefilter`: which keywords occur, and where
 //! - `window`: the stretches around the hits that a rule's regex looks at
 //! - `search`: regexes in windows, under a step budget
+//! - `trace`: detection of a text that was made from another one: what copied stretches hold is inherited
 //! - `assignment`: names, operators and values, for the generic rules
 //! - `entropy`: Shannon's measure
 
@@ -14,16 +15,18 @@ pub mod candidate;
 pub mod entropy;
 pub mod prefilter;
 mod search;
+pub mod trace;
 
 pub use search::compile;
 pub mod window;
 
 pub use candidate::{ByteSpan, Candidate, Detected};
+pub use trace::{Kept, Trace};
 
-use crate::rule::{Rule, RuleIndex, RuleSet, Scope};
+use crate::rule::{Rule, RuleIndex, RuleSet};
 use prefilter::{Hit, Prefilter};
 use std::sync::OnceLock;
-use window::{ForRule, Windows};
+use window::Windows;
 
 /// Finds candidates. Built cheaply: automata and regexes come into being when they are first needed.
 pub struct Detector {
@@ -39,13 +42,16 @@ struct Keywords {
     prefilter: Box<dyn Prefilter>,
     /// The rules of each keyword.
     rules: Vec<Vec<RuleIndex>>,
+    /// The length of each keyword, and of the longest.
+    lengths: Vec<usize>,
+    longest: usize,
 }
 
 /// Buffers that a thread uses again for each blob.
 #[derive(Default)]
 pub struct Scratch {
-    hits: Vec<Hit>,
     windows: Windows,
+    hits: Vec<Hit>,
 }
 
 impl Detector {
@@ -78,25 +84,8 @@ impl Detector {
 
     /// All candidates in `bytes`, by position, then by rule.
     pub fn detect(&self, bytes: &[u8], scratch: &mut Scratch) -> Detected {
-        let keywords = self.prefilter.get_or_init(|| Keywords::of(&self.rules));
-        scratch.hits.clear();
-        if !keywords.rules.is_empty() {
-            keywords.prefilter.find(bytes, &mut scratch.hits);
-        }
-        scratch.windows.clear();
-        for hit in &scratch.hits {
-            for &index in &keywords.rules[hit.keyword as usize] {
-                let rule = self.rules.get(index);
-                scratch.windows.add(index, rule, hit.start, bytes.len());
-            }
-        }
-        let mut found = Detected::default();
-        for ForRule { rule, spans } in scratch.windows.merged() {
-            self.searcher(rule).search(rule, bytes, spans, &mut found);
-        }
-        if let Some(scanner) = self.scanner.get_or_init(|| assignment::Scanner::of(&self.rules)) {
-            scanner.scan(bytes, &mut found.candidates);
-        }
+        let trace = self.trace(bytes, scratch);
+        let mut found = Detected { candidates: trace.candidates, out_of_budget: trace.out_of_budget };
         found.candidates.sort_by_key(|c| (c.span.start, c.span.end, c.rule));
         found
     }
@@ -106,13 +95,24 @@ impl Detector {
     pub fn detect_whole(&self, bytes: &[u8]) -> Detected {
         let mut found = Detected::default();
         for (index, _) in self.rules.iter().filter(|(_, r)| r.pattern.is_some()) {
-            self.searcher(index).search(index, bytes, &[ByteSpan::new(0, bytes.len())], &mut found);
+            let mut search = self.searcher(index).start(bytes.len());
+            if search.window(index, bytes, ByteSpan::new(0, bytes.len()), &mut found.candidates).is_none() {
+                found.out_of_budget.push(index);
+            }
         }
-        if let Some(scanner) = self.scanner.get_or_init(|| assignment::Scanner::of(&self.rules)) {
-            scanner.scan(bytes, &mut found.candidates);
+        if let Some(scanner) = self.assignments() {
+            scanner.scan(bytes, ByteSpan::new(0, bytes.len()), &mut found.candidates);
         }
         found.candidates.sort_by_key(|c| (c.span.start, c.span.end, c.rule));
         found
+    }
+
+    fn keywords(&self) -> &Keywords {
+        self.prefilter.get_or_init(|| Keywords::of(&self.rules))
+    }
+
+    fn assignments(&self) -> Option<&assignment::Scanner> {
+        self.scanner.get_or_init(|| assignment::Scanner::of(&self.rules)).as_ref()
     }
 
     fn searcher(&self, index: RuleIndex) -> &search::Searcher {
@@ -138,11 +138,8 @@ impl Keywords {
                 of_word.push(vec![index]);
             }
         }
-        Self { prefilter: prefilter::for_words(&words), rules: of_word }
+        let lengths: Vec<usize> = words.iter().map(|w| w.len()).collect();
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        Self { prefilter: prefilter::for_words(&words), rules: of_word, lengths, longest }
     }
-}
-
-/// Whether a rule looks at the whole blob at once.
-const fn is_blob_scope(scope: Scope) -> bool {
-    matches!(scope, Scope::Blob)
 }

@@ -1,10 +1,11 @@
 //! A rule's regex in the windows of a blob.
 
-use super::candidate::{ByteSpan, Candidate, Detected};
+use super::candidate::{ByteSpan, Candidate};
 use super::entropy::shannon;
 use crate::rule::format::model::MAX_UNTIL;
 use crate::rule::{Rule, RuleIndex, checksum};
 use regex_automata::meta::Regex;
+use regex_automata::util::captures::Captures;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 
@@ -44,40 +45,13 @@ impl Searcher {
         Self { rule, open, until: rule.until.map(compile), group }
     }
 
-    /// Appends the candidates that lie in `windows`.
-    pub(super) fn search(&self, index: RuleIndex, bytes: &[u8], windows: &[ByteSpan], found: &mut Detected) {
-        let total: usize = windows.iter().map(|w| w.len()).sum();
-        let mut steps = STEPS + total.saturating_mul(STEPS_PER_BYTE);
-        let mut captures = self.open.create_captures();
-        let mut closing = Closing::default();
-        for window in windows {
-            let mut at = window.start;
-            while at < window.end {
-                let input = Input::new(bytes).span(at..window.end);
-                self.open.search_captures(&input, &mut captures);
-                let Some(all) = captures.get_match() else { break };
-                let cost = all.end() - at + self.rule.bounds.max_len as usize;
-                if cost > steps {
-                    found.out_of_budget.push(index);
-                    return;
-                }
-                steps -= cost;
-                let open = ByteSpan::new(all.start(), all.end());
-                let secret = captures.get_group(self.group).map_or(open, |g| ByteSpan::new(g.start, g.end));
-                let mut next = secret.end.max(open.start + 1);
-                let spans = match &self.until {
-                    None => Some((open, secret)),
-                    Some(until) => closing.after(until, bytes, open).map(|end| {
-                        let whole = ByteSpan::new(open.start, end);
-                        next = end;
-                        (whole, if self.group == 0 { whole } else { ByteSpan::new(secret.start, end) })
-                    }),
-                };
-                if let Some((span, secret)) = spans.filter(|(_, secret)| !secret.is_empty()) {
-                    found.candidates.push(self.candidate(index, bytes, span, secret));
-                }
-                at = next;
-            }
+    /// A search through the windows of one blob, which have `total` bytes together.
+    pub(super) fn start(&self, total: usize) -> Search<'_> {
+        Search {
+            searcher: self,
+            captures: self.open.create_captures(),
+            closing: Closing::default(),
+            steps: STEPS + total.saturating_mul(STEPS_PER_BYTE),
         }
     }
 
@@ -91,6 +65,78 @@ impl Searcher {
             checksum: self.rule.checksum.and_then(|c| checksum::verify(c.kind, text)),
             assignment: None,
         }
+    }
+}
+
+/// A search of one rule in one blob, under one budget. What it finds in a window depends on that window alone.
+pub(super) struct Search<'a> {
+    searcher: &'a Searcher,
+    captures: Captures,
+    closing: Closing,
+    /// The steps that are left.
+    steps: usize,
+}
+
+/// What the search of a window took.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Searched {
+    /// Steps of the budget.
+    pub steps: usize,
+    /// The end of what was looked at: behind the window where closing markers were looked for.
+    pub reach: usize,
+}
+
+impl Search<'_> {
+    /// Takes what the search of an equal window took; `false` where so much is not left.
+    pub(super) fn spend(&mut self, steps: usize) -> bool {
+        let enough = steps <= self.steps;
+        if enough {
+            self.steps -= steps;
+        }
+        enough
+    }
+
+    /// Appends the candidates that lie in `window`; `None` where the budget was used up.
+    pub(super) fn window(
+        &mut self,
+        index: RuleIndex,
+        bytes: &[u8],
+        window: ByteSpan,
+        candidates: &mut Vec<Candidate>,
+    ) -> Option<Searched> {
+        let searcher = self.searcher;
+        let before = self.steps;
+        let mut reach = window.end;
+        let mut at = window.start;
+        while at < window.end {
+            let input = Input::new(bytes).span(at..window.end);
+            searcher.open.search_captures(&input, &mut self.captures);
+            let Some(all) = self.captures.get_match() else { break };
+            let cost = all.end() - at + searcher.rule.bounds.max_len as usize;
+            if !self.spend(cost) {
+                return None;
+            }
+            let open = ByteSpan::new(all.start(), all.end());
+            let secret = self.captures.get_group(searcher.group).map_or(open, |g| ByteSpan::new(g.start, g.end));
+            let mut next = secret.end.max(open.start + 1);
+            let spans = match &searcher.until {
+                None => Some((open, secret)),
+                Some(until) => {
+                    let end = self.closing.after(until, bytes, open);
+                    reach = reach.max(end.unwrap_or_else(|| bytes.len().min(open.start + MAX_UNTIL as usize)));
+                    end.map(|end| {
+                        let whole = ByteSpan::new(open.start, end);
+                        next = end;
+                        (whole, if searcher.group == 0 { whole } else { ByteSpan::new(secret.start, end) })
+                    })
+                }
+            };
+            if let Some((span, secret)) = spans.filter(|(_, secret)| !secret.is_empty()) {
+                candidates.push(searcher.candidate(index, bytes, span, secret));
+            }
+            at = next;
+        }
+        Some(Searched { steps: before - self.steps, reach })
     }
 }
 

@@ -1,8 +1,7 @@
 //! Windows: the stretches of a blob in which a rule's matches must lie, merged so that nothing is searched twice.
 
 use super::candidate::ByteSpan;
-use super::is_blob_scope;
-use crate::rule::{Rule, RuleIndex};
+use crate::rule::{Rule, RuleIndex, Scope};
 
 /// The windows of all rules in one blob.
 #[derive(Default)]
@@ -29,7 +28,7 @@ impl Windows {
     /// Adds the window of a keyword hit at `start` in a blob of `len` bytes. One byte more on each side than the proof
     /// says lets a pattern that ends with a class see the byte that delimits it.
     pub fn add(&mut self, index: RuleIndex, rule: &Rule, start: usize, len: usize) {
-        let span = if is_blob_scope(rule.scope) {
+        let span = if rule.scope == Scope::Blob {
             ByteSpan::new(0, len)
         } else {
             let from = start.saturating_sub(rule.bounds.before as usize);

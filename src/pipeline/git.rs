@@ -1,11 +1,12 @@
 //! Findings of a git repository: blobs first, then history says where and when they stood.
 
-use super::{Collector, Looked};
-use crate::detect::ByteSpan;
+use super::{Collector, Looked, SCRATCH};
+use crate::detect::{ByteSpan, Kept};
+use crate::examine::{self, Derived, Examined, examine, examine_derived};
 use crate::finding::location::Base;
 use crate::finding::{Exposure, Finding, GitStory, IdentityKey, Location, Occurrence, date, group};
 use crate::judge::PathClass;
-use crate::source::git::attribution::{Key, Stand, Story};
+use crate::source::git::attribution::{Key, Keys, Stand, Story};
 use crate::source::git::graph::author;
 use crate::source::git::link::Linker;
 use crate::source::git::objects::{Kind, Nr, Reader};
@@ -13,8 +14,9 @@ use crate::source::git::{GitSink, History, Repository, Scope};
 use crate::source::{Blob, Encoding, Origin, Sink as _, SkipReason, text, tree};
 use base64::Engine as _;
 use gix::hash::ObjectId;
+use rayon::prelude::*;
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 /// Paths of what is no file. They are the same in every commit, so that a rebase changes no fingerprint.
 const MESSAGE: &str = "git:commit-message";
@@ -24,9 +26,12 @@ const NAME: &str = "git:path-name";
 const REF: &str = "git:ref-name";
 const UNREACHABLE: &str = "git:unreachable";
 
+/// How many stories are told at a time.
+const STORIES: usize = 4096;
+
 /// Scans a repository into `collector`. Tells whether a branch that was asked for is there.
 pub fn scan_repository(repo: &Repository, scope: &Scope, target: usize, collector: &Collector<'_>, key: &IdentityKey) -> bool {
-    let sink = GitCollector { repo, collector, target, blobs: Mutex::default(), texts: Mutex::default() };
+    let sink = GitCollector { repo, collector, target, texts: Mutex::default() };
     let history = History::scan(repo, scope, &sink);
     if history.unknown_branch {
         return false;
@@ -45,23 +50,33 @@ struct GitCollector<'a> {
     repo: &'a Repository,
     collector: &'a Collector<'a>,
     target: usize,
-    blobs: Mutex<HashMap<Nr, Vec<(Key, Occurrence)>>>,
     texts: Mutex<HashMap<Nr, Vec<Occurrence>>>,
 }
 
+/// What a blob leaves for those made from it; nothing where its bytes are not looked at as they are.
+type Memory = Option<Remembered>;
+
+struct Remembered {
+    memory: examine::Memory,
+    keys: Keys,
+    /// How many of its candidates are judged not to be secrets.
+    rejected: u64,
+}
+
 /// Names a secret under a rule family within this run.
-fn key_of(o: &Occurrence) -> Key {
+fn key_of(family: &str, secret: &[u8]) -> Key {
     let mut hasher = blake3::Hasher::new_derive_key("keysift run key v1");
-    hasher.update(o.rule.family().as_bytes());
+    hasher.update(family.as_bytes());
     hasher.update(&[0]);
-    hasher.update(o.secret.expose());
+    hasher.update(secret);
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
     u64::from_le_bytes(bytes)
 }
 
 impl GitCollector<'_> {
-    fn look(&self, stored: &[u8], path: Option<&str>) -> Looked {
+    /// Calls `then` with the bytes as they are looked at.
+    fn with_blob<T>(&self, stored: &[u8], path: Option<&str>, then: impl FnOnce(&Blob<'_>) -> T) -> T {
         let encoding = Encoding::of(&stored[..stored.len().min(text::PROBE)]);
         let mut wide = Vec::new();
         let bytes = if encoding.is_wide() {
@@ -71,15 +86,44 @@ impl GitCollector<'_> {
             &stored[encoding.mark_len()..]
         };
         let origin = Origin { path: path.unwrap_or_default().to_owned(), target: self.target, ..Origin::default() };
-        let blob = Blob {
+        then(&Blob {
             bytes,
             core: ByteSpan::new(0, bytes.len()),
             base: Base::default(),
             stored_before: encoding.mark_len() as u64,
             encoding,
             origin: &origin,
-        };
-        self.collector.look(&blob, path)
+        })
+    }
+
+    fn look(&self, stored: &[u8], path: Option<&str>) -> Looked {
+        self.with_blob(stored, path, |blob| self.collector.look(blob, path))
+    }
+
+    /// Tells again what a blob holds, now that its path is known.
+    fn tell(&self, stored: &[u8], path: &str) -> Looked {
+        self.with_blob(stored, Some(path), |blob| {
+            let examined = SCRATCH.with_borrow_mut(|scratch| examine(self.collector.detector, blob.bytes, Some(path), scratch));
+            self.collector.tell(&examined, blob)
+        })
+    }
+
+    /// Counts what a blob holds and lets the redactor know; gives its keys.
+    fn note(&self, nr: Nr, examined: &Examined, bytes: &[u8]) -> Keys {
+        let name = if examined.out_of_budget.is_empty() { String::new() } else { self.repo.objects.id(nr).to_string() };
+        self.collector.count(examined.rejected.len() as u64, &examined.out_of_budget, &name);
+        self.collector.hide(examined, bytes);
+        self.keys(examined, bytes)
+    }
+
+    /// The keys of what a blob holds.
+    fn keys(&self, examined: &Examined, bytes: &[u8]) -> Keys {
+        let rejected = examined.rejected.iter().filter(|_| self.collector.keep_rejected);
+        let mut keys: Vec<Key> =
+            examined.found.iter().chain(rejected).map(|j| key_of(j.rule.family(), j.candidate.secret.of(bytes))).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys.into()
     }
 
     /// Text that has no history.
@@ -114,16 +158,30 @@ impl GitCollector<'_> {
 }
 
 impl GitSink for GitCollector<'_> {
-    fn blob(&self, nr: Nr, bytes: &[u8]) -> Vec<Key> {
+    type Memory = Memory;
+
+    fn blob(&self, nr: Nr, bytes: &[u8], made_from: Option<(&Memory, &[Kept])>) -> (Keys, Memory) {
         self.collector.file(bytes.len() as u64);
-        let looked = self.look(bytes, None);
-        let found: Vec<(Key, Occurrence)> = looked.found.into_iter().chain(looked.rejected).map(|o| (key_of(&o), o)).collect();
-        if found.is_empty() {
-            return Vec::new();
+        let detector = self.collector.detector;
+        if Encoding::of(&bytes[..bytes.len().min(text::PROBE)]) != Encoding::Bytes {
+            let examined = |blob: &Blob<'_>| {
+                let examined = SCRATCH.with_borrow_mut(|scratch| examine(detector, blob.bytes, None, scratch));
+                (self.note(nr, &examined, blob.bytes), None)
+            };
+            return self.with_blob(bytes, None, examined);
         }
-        let keys = found.iter().map(|(key, _)| *key).collect();
-        self.blobs.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(nr, found);
-        keys
+        let old = made_from.and_then(|(old, kept)| Some((old.as_ref()?, kept)));
+        let base = old.map(|(old, kept)| (&old.memory, kept));
+        let (derived, memory) = SCRATCH.with_borrow_mut(|scratch| examine_derived(detector, bytes, base, scratch));
+        let (keys, rejected) = match (derived, old) {
+            (Derived::AsBefore, Some((old, _))) => {
+                self.collector.count(old.rejected, &[], "");
+                (Arc::clone(&old.keys), old.rejected)
+            }
+            (Derived::AsBefore, None) => (Keys::default(), 0),
+            (Derived::Changed(examined), _) => (self.note(nr, &examined, bytes), examined.rejected.len() as u64),
+        };
+        (Arc::clone(&keys), Some(Remembered { memory, keys, rejected }))
     }
 
     fn text(&self, nr: Nr, kind: Kind, bytes: &[u8]) {
@@ -207,24 +265,26 @@ impl<'a> Placer<'a> {
     }
 
     fn findings(&mut self, scope: &Scope, rejected_too: bool) -> Vec<Finding> {
-        let blobs = std::mem::take(&mut *self.sink.blobs.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         let mut findings = Vec::new();
         let mut rejected = Vec::new();
-        for story in &self.history.stories {
-            if let Some(finding) = self.finding(story, &blobs) {
-                if finding.confidence().is_some() { findings.push(finding) } else { rejected.push(finding) }
+        let history = self.history;
+        // So many stories at a time: what blobs hold is told again for those that stories speak of.
+        for stories in history.stories.chunks(STORIES) {
+            let seen = self.seen(stories);
+            for (n, story) in stories.iter().enumerate() {
+                if let Some(finding) = self.finding(story, |stand| seen.get(&(n, stand.blob))) {
+                    if finding.confidence().is_some() { findings.push(finding) } else { rejected.push(finding) }
+                }
             }
         }
         let mut loose = Vec::new();
-        if scope.unreachable {
-            for nr in &self.history.unattached {
-                for (_, o) in blobs.get(nr).into_iter().flatten() {
-                    let mut o = o.clone();
-                    UNREACHABLE.clone_into(&mut o.location.path);
-                    o.location.blob = Some(self.sink.repo.objects.id(*nr).to_string());
-                    loose.push(o);
-                }
-            }
+        for nr in history.unattached.iter().filter(|_| scope.unreachable) {
+            let Some(bytes) = self.reader.read(*nr) else { continue };
+            let looked = self.sink.tell(&bytes, UNREACHABLE);
+            loose.extend(looked.found.into_iter().chain(looked.rejected).map(|mut o| {
+                o.location.blob = Some(self.sink.repo.objects.id(*nr).to_string());
+                o
+            }));
         }
         loose.extend(self.texts());
         let (kept, dropped): (Vec<_>, Vec<_>) = loose.into_iter().partition(|o| crate::judge::level(o.score).is_some());
@@ -235,6 +295,41 @@ impl<'a> Placer<'a> {
             inner.placed_rejected.extend(rejected);
         }
         findings
+    }
+
+    /// What the blobs hold that `stories` speak of, by story and blob.
+    fn seen(&self, stories: &[Story]) -> HashMap<(usize, Nr), Occurrence> {
+        // A blob is read once for each path: all stories of a path stand together.
+        let mut wanted: Vec<(Nr, &[u8], usize)> = Vec::new();
+        for (n, story) in stories.iter().enumerate() {
+            let stands = story.introduced.iter().chain([&story.last]).chain(&story.at_head);
+            wanted.extend(stands.map(|stand| (stand.blob, &story.path[..], n)));
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        let mut groups: Vec<&[(Nr, &[u8], usize)]> = wanted.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).collect();
+        // Blobs of one path are versions of each other: they share bases.
+        groups.sort_by_key(|group| (group[0].1, group[0].0));
+        let told = groups.par_chunks(64).map(|groups| {
+            let mut reader = Reader::new(&self.sink.repo.objects);
+            let mut told = Vec::new();
+            for group in groups {
+                let Some(bytes) = reader.read(group[0].0) else { continue };
+                let looked = self.sink.tell(&bytes, &String::from_utf8_lossy(group[0].1));
+                for o in looked.found.into_iter().chain(looked.rejected) {
+                    let key = key_of(o.rule.family(), o.secret.expose());
+                    let of_key = group.iter().filter(|(_, _, n)| stories[*n].key == key);
+                    told.extend(of_key.map(|(nr, _, n)| ((*n, *nr), o.clone())));
+                }
+            }
+            told
+        });
+        let mut seen = HashMap::new();
+        for (place, occurrence) in told.collect::<Vec<_>>().into_iter().flatten() {
+            // Of several in one blob the first counts.
+            seen.entry(place).or_insert(occurrence);
+        }
+        seen
     }
 
     /// What stood in messages of commits and tags that were asked for.
@@ -271,12 +366,11 @@ impl<'a> Placer<'a> {
         o
     }
 
-    fn finding(&mut self, story: &Story, blobs: &HashMap<Nr, Vec<(Key, Occurrence)>>) -> Option<Finding> {
+    fn finding<'s>(&mut self, story: &Story, seen: impl Fn(&Stand) -> Option<&'s Occurrence>) -> Option<Finding> {
         let stand = story.at_head.unwrap_or(story.last);
-        let seen = |stand: &Stand| blobs.get(&stand.blob)?.iter().find(|(key, _)| *key == story.key).map(|(_, o)| o);
         let here = seen(&stand)?.clone();
         let path = String::from_utf8_lossy(&story.path).into_owned();
-        if here.rule.path.is_some_and(|pattern| !crate::examine::path_matches(pattern, &path)) {
+        if here.rule.path.is_some_and(|pattern| !examine::path_matches(pattern, &path)) {
             return None;
         }
         let occurrences: Vec<Location> =

@@ -11,6 +11,7 @@ use crate::detect::{ByteSpan, Detector, Scratch};
 use crate::examine::{Examined, Judged, examine};
 use crate::finding::location::Places;
 use crate::finding::{Finding, IdentityKey, Location, Occurrence, Redactor, Secret, group, redact, snippet};
+use crate::rule::RuleIndex;
 use crate::source::{Blob, ExcludeReason, Sink, SkipReason, Stop};
 use base64::Engine as _;
 use std::cell::RefCell;
@@ -126,14 +127,35 @@ impl<'a> Collector<'a> {
     /// Examines a blob; what it found is the caller's to place. `path` is `None` where it is not known yet.
     fn look(&self, blob: &Blob<'_>, path: Option<&str>) -> Looked {
         let examined = SCRATCH.with_borrow_mut(|scratch| examine(self.detector, blob.bytes, path, scratch));
-        let in_core = |j: &&Judged| blob.core.start <= j.candidate.secret.start && j.candidate.secret.start < blob.core.end;
-        let rejected = examined.rejected.iter().filter(in_core).count() as u64;
+        let rejected = examined.rejected.iter().filter(|j| in_core(blob, j)).count() as u64;
+        self.count(rejected, &examined.out_of_budget, &blob.origin.path);
+        self.hide(&examined, blob.bytes);
+        self.tell(&examined, blob)
+    }
+
+    /// Counts what a blob gave beside its findings.
+    fn count(&self, rejected: u64, out_of_budget: &[RuleIndex], path: &str) {
         self.rejected.fetch_add(rejected, Ordering::Relaxed);
-        for rule in &examined.out_of_budget {
-            let path = format!("{} ({})", blob.origin.path, self.detector.rules().get(*rule).id);
-            self.skip(SkipReason::StepBudget, &path, 0);
+        for rule in out_of_budget {
+            self.skip(SkipReason::StepBudget, &format!("{path} ({})", self.detector.rules().get(*rule).id), 0);
         }
-        if examined.found.is_empty() && !(self.keep_rejected && rejected > 0) {
+    }
+
+    /// Lets the redactor know what a blob holds.
+    fn hide(&self, examined: &Examined, bytes: &[u8]) {
+        if examined.found.is_empty() && !(self.keep_rejected && !examined.rejected.is_empty()) {
+            return;
+        }
+        let secrets = secrets_of(examined, bytes);
+        if !secrets.is_empty() {
+            self.lock().secrets.extend(secrets);
+        }
+    }
+
+    /// Tells what a blob holds, with places within it.
+    fn tell(&self, examined: &Examined, blob: &Blob<'_>) -> Looked {
+        let keep_rejected = self.keep_rejected && !examined.rejected.is_empty();
+        if examined.found.is_empty() && !keep_rejected {
             return Looked::default();
         }
         let hidden = examined.found.iter().chain(examined.rejected.iter().filter(|j| is_hidden(j)));
@@ -141,16 +163,15 @@ impl<'a> Collector<'a> {
         let hidden = Hidden::new(hidden.map(shown).collect());
         let told = |judged: &[Judged]| {
             let mut teller = Teller { blob, hidden: &hidden, places: Places::new(blob.bytes, blob.base), stored: (0, 0) };
-            judged.iter().filter(in_core).map(|j| teller.occurrence(j)).collect()
+            judged.iter().filter(|j| in_core(blob, j)).map(|j| teller.occurrence(j)).collect()
         };
-        let looked = Looked {
-            found: told(&examined.found),
-            rejected: if self.keep_rejected { told(&examined.rejected) } else { Vec::new() },
-        };
-        let secrets = secrets_of(&examined, blob.bytes);
-        self.lock().secrets.extend(secrets);
-        looked
+        Looked { found: told(&examined.found), rejected: if keep_rejected { told(&examined.rejected) } else { Vec::new() } }
     }
+}
+
+/// Whether a candidate is this stretch's to tell, not that of its neighbour.
+const fn in_core(blob: &Blob<'_>, judged: &Judged) -> bool {
+    blob.core.start <= judged.candidate.secret.start && judged.candidate.secret.start < blob.core.end
 }
 
 /// What a blob gave, with places within it.

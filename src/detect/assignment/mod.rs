@@ -93,11 +93,12 @@ impl Scanner {
         Some(Self { searcher, rules: of_class })
     }
 
-    /// Appends the assignments in `bytes`.
-    pub fn scan(&self, bytes: &[u8], out: &mut Vec<Candidate>) {
-        let mut done = 0;
-        let mut at = 0;
-        while let Some(hit) = self.searcher.find_in(bytes, aho_corasick::Span { start: at, end: bytes.len() }) {
+    /// Appends the assignments whose names stand in `within`, by the places of their names. It begins and ends behind
+    /// a byte that [`cuts`], or at an end of the text.
+    pub fn scan(&self, bytes: &[u8], within: ByteSpan, out: &mut Vec<Candidate>) {
+        let mut done = within.start;
+        let mut at = within.start;
+        while let Some(hit) = self.searcher.find_in(bytes, aho_corasick::Span { start: at, end: within.end }) {
             at = hit.end();
             if hit.start() < done {
                 continue;
@@ -138,6 +139,18 @@ impl Scanner {
     }
 }
 
+/// How far before a place an assignment may begin that reads the byte there: a name, what binds it, a value.
+pub const REACH_AHEAD: usize = 1536;
+/// How far behind a place a name may stand of which that byte is the surroundings.
+pub const REACH_BACK: usize = 256;
+
+/// Whether no name and no fragment of one goes on across the place behind `byte`: what is found on one side of it does not
+/// depend on what was found on the other.
+#[must_use]
+pub const fn cuts(byte: u8) -> bool {
+    !parse::is_name(byte) && byte < 0x80 && !matches!(byte, b' ' | b'(' | b':' | b'=')
+}
+
 /// Schemes of HTTP authentication, as they stand before a token.
 const SCHEMES: [&[u8]; 6] = [b"apikey ", b"api-key ", b"token ", b"bearer ", b"basic ", b"key "];
 
@@ -163,7 +176,7 @@ mod tests {
     fn values(text: &str) -> Vec<(String, String, Operator)> {
         let scanner = Scanner::of(&RuleSet::built_in()).expect("the catalogue has generic rules");
         let mut out = Vec::new();
-        scanner.scan(text.as_bytes(), &mut out);
+        scanner.scan(text.as_bytes(), ByteSpan::new(0, text.len()), &mut out);
         out.iter()
             .map(|c| {
                 let a = c.assignment.expect("an assignment");

@@ -17,7 +17,7 @@ pub(super) struct Binding {
     pub whole_line: bool,
 }
 
-const fn is_name(b: u8) -> bool {
+pub(super) const fn is_name(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'$')
 }
 

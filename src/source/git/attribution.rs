@@ -7,11 +7,15 @@ use super::graph::{CommitNr, Graph};
 use super::objects::{Nr, Objects, Reader};
 use super::trees::{EntryKind, Trees, entries};
 use gix::hash::ObjectId;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// A number that stands for a secret under a rule; what it means is the caller's business.
 pub type Key = u64;
+
+/// What a blob holds, sorted, each once. Versions of a file mostly share theirs.
+pub type Keys = Arc<[Key]>;
 
 /// Where a secret stood: a commit, and the blob in which it is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,12 +56,14 @@ pub struct Flagged<'a> {
     pub trees: &'a Trees,
     pub hash: gix::hash::Kind,
     /// The keys of each flagged blob, sorted.
-    pub keys: &'a HashMap<Nr, Vec<Key>>,
+    pub keys: &'a HashMap<Nr, Keys>,
 }
 
 /// The stories of all that was flagged, and whether all of history was seen.
 pub struct Stories {
     pub stories: Vec<Story>,
+    /// The flagged blobs that stand in some looked-at commit.
+    pub placed: HashSet<Nr>,
     pub complete: bool,
 }
 
@@ -73,6 +79,7 @@ impl Flagged<'_> {
             known: HashMap::new(),
             remembered: 0,
             told: BTreeMap::new(),
+            placed: HashSet::new(),
             left: MOST_ENTRIES,
         };
         for &commit in commits {
@@ -91,7 +98,7 @@ impl Flagged<'_> {
                 walk.tip(*commit, name, n == 0, &mut Vec::new(), tree);
             }
         }
-        Stories { complete: walk.left > 0, stories: walk.told.into_values().collect() }
+        Stories { complete: walk.left > 0, stories: walk.told.into_values().collect(), placed: walk.placed }
     }
 }
 
@@ -104,6 +111,7 @@ struct Walk<'a> {
     known: HashMap<Nr, Rc<Vec<Kept>>>,
     remembered: usize,
     told: BTreeMap<(Vec<u8>, Key), Story>,
+    placed: HashSet<Nr>,
     left: u64,
 }
 
@@ -178,8 +186,9 @@ impl Walk<'_> {
     }
 
     fn changed(&mut self, stand: Stand, path: &[u8], parents: &[Nr]) {
+        self.placed.insert(stand.blob);
         let keys = &self.flagged.keys[&stand.blob];
-        for key in keys {
+        for key in keys.iter() {
             let was_there = parents.iter().any(|p| self.flagged.keys.get(p).is_some_and(|k| k.binary_search(key).is_ok()));
             let story = self.told.entry((path.to_vec(), *key)).or_insert_with(|| Story {
                 path: path.to_vec(),
@@ -213,7 +222,7 @@ impl Walk<'_> {
             if entry.is_tree {
                 self.tip(commit, branch, is_head, path, entry.nr);
             } else {
-                for key in &self.flagged.keys[&entry.nr] {
+                for key in self.flagged.keys[&entry.nr].iter() {
                     if let Some(story) = self.told.get_mut(&(path.clone(), *key)) {
                         if is_head {
                             story.at_head = Some(Stand { commit, blob: entry.nr });

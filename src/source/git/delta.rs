@@ -1,6 +1,8 @@
 //! Deltas: how a pack stores an object as a change of another one.
 //! Format: <https://git-scm.com/docs/pack-format>, "Deltified representation".
 
+use crate::detect::Kept;
+
 /// One step of a delta.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step<'a> {
@@ -30,17 +32,21 @@ impl<'a> Delta<'a> {
         Steps { rest: self.steps, broken: false }
     }
 
-    /// Appends the result to `out`, which is cleared first; `None` where the delta is corrupt.
-    pub(super) fn apply(&self, base: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    /// Writes the result to `out`, and to `kept` what of it is copied; both are cleared first. `None` where the delta is corrupt.
+    pub(super) fn apply(&self, base: &[u8], out: &mut Vec<u8>, kept: &mut Vec<Kept>) -> Option<()> {
         let result_len = usize::try_from(self.result_len).ok()?;
         if base.len() as u64 != self.base_len {
             return None;
         }
         out.clear();
-        out.reserve_exact(result_len);
+        out.reserve(result_len);
+        kept.clear();
         for step in self.steps() {
             match step? {
-                Step::Copy { offset, len } => out.extend_from_slice(base.get(offset..offset.checked_add(len)?)?),
+                Step::Copy { offset, len } => {
+                    kept.push(Kept { from: offset, to: out.len(), len });
+                    out.extend_from_slice(base.get(offset..offset.checked_add(len)?)?);
+                }
                 Step::Insert(bytes) => out.extend_from_slice(bytes),
             }
             if out.len() > result_len {
@@ -119,8 +125,10 @@ mod tests {
         let delta = [6, 8, 0x91, 2, 3, 5, b'h', b'e', b'l', b'l', b'o'];
         let delta = Delta::parse(&delta).unwrap();
         let mut out = Vec::new();
-        delta.apply(b"abcdef", &mut out).unwrap();
+        let mut kept = Vec::new();
+        delta.apply(b"abcdef", &mut out, &mut kept).unwrap();
         assert_eq!(out, b"cdehello");
+        assert_eq!(kept, [Kept { from: 2, to: 0, len: 3 }]);
     }
 
     #[test]
@@ -129,7 +137,7 @@ mod tests {
             [&[6, 3, 0x91, 9, 3][..], &[6, 3, 0x91], &[6, 5, 0], &[6, 5, 9, 1], &[5, 3, 0x91, 0, 3], &[6, 2, 0x91, 0, 3], &[0x80]]
         {
             let mut out = Vec::new();
-            let applied = Delta::parse(bytes).and_then(|d| d.apply(b"abcdef", &mut out));
+            let applied = Delta::parse(bytes).and_then(|d| d.apply(b"abcdef", &mut out, &mut Vec::new()));
             assert_eq!(applied, None, "{bytes:?}");
         }
     }

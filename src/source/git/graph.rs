@@ -1,7 +1,7 @@
 //! Commits and tags, and what refs reach.
 
 use super::objects::{Kind, Nr, Objects};
-use super::pass::DeltaTrees;
+use super::pass::{DeltaTrees, Each};
 use gix::hash::ObjectId;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Mutex;
@@ -57,7 +57,7 @@ impl Graph {
                 None => lost(nr),
             }
         };
-        trees.for_each(objects, Kind::Commit, &visit, lost, stop);
+        trees.for_each(objects, Kind::Commit, &Each { visit, lost, stop });
         let tags: Mutex<HashMap<ObjectId, ObjectId>> = Mutex::default();
         let visit = |nr: Nr, bytes: &[u8]| {
             text(nr, bytes);
@@ -65,7 +65,7 @@ impl Graph {
                 tags.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(objects.id(nr), target);
             }
         };
-        trees.for_each(objects, Kind::Tag, &visit, lost, stop);
+        trees.for_each(objects, Kind::Tag, &Each { visit, lost, stop });
         let found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let tags = tags.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         Self::of(objects, found, tags)

@@ -1,11 +1,12 @@
 //! The whole history of a repository: every blob once, messages, names, and the story of what was found.
 
-use super::attribution::{Flagged, Key, Stories, Story};
+use super::attribution::{Flagged, Keys, Stories, Story};
 use super::graph::{CommitNr, Graph};
-use super::objects::{Kind, Nr};
+use super::objects::{Kind, Nr, Objects};
 use super::open::{Ref, Repository};
-use super::pass::DeltaTrees;
+use super::pass::{DeltaTrees, Visit};
 use super::trees::{Trees, Wanted};
+use crate::detect::Kept;
 use gix::hash::ObjectId;
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
@@ -17,12 +18,17 @@ pub struct Scope {
     pub unreachable: bool,
     /// Only what this branch, tag or commit reaches.
     pub branch: Option<String>,
+    /// Look at every blob in full instead of at what differs from another one: slow, and the measure of the fast way.
+    pub whole_blobs: bool,
 }
 
 /// Takes what a history holds. Called from many threads.
 pub trait GitSink: Sync {
-    /// Looks at a blob; gives a key for each thing that it holds, and remembers them.
-    fn blob(&self, nr: Nr, bytes: &[u8]) -> Vec<Key>;
+    /// What a blob leaves for those made from it.
+    type Memory;
+    /// Looks at a blob; gives a key for each thing that it holds. `made_from` is what another blob left, and the stretches
+    /// that both share.
+    fn blob(&self, nr: Nr, bytes: &[u8], made_from: Option<(&Self::Memory, &[Kept])>) -> (Keys, Self::Memory);
     /// Looks at a commit's or tag's own text and remembers what it holds.
     fn text(&self, nr: Nr, kind: Kind, bytes: &[u8]);
     /// Looks at names of files and folders, a line each; tells which lines hold something.
@@ -54,34 +60,19 @@ pub struct History {
     pub unattached: Vec<Nr>,
     /// A branch was asked for and is not there.
     pub unknown_branch: bool,
-    pub blobs: u64,
 }
 
 impl History {
     /// Looks at everything in `scope`.
     #[must_use]
-    pub fn scan(repo: &Repository, scope: &Scope, sink: &dyn GitSink) -> Self {
+    pub fn scan<S: GitSink>(repo: &Repository, scope: &Scope, sink: &S) -> Self {
         let objects = &repo.objects;
         let deltas = DeltaTrees::of(objects);
         let lost = |nr: Nr| sink.lost(objects.id(nr));
         let stop = || sink.stopped();
-        let keys: Mutex<HashMap<Nr, Vec<Key>>> = Mutex::default();
-        let blobs = std::sync::atomic::AtomicU64::new(0);
-        let visit = |nr: Nr, bytes: &[u8]| {
-            // An object that stands in two packs is looked at once.
-            if objects.find(&objects.id(nr)) != Some(nr) {
-                return;
-            }
-            blobs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let mut found = sink.blob(nr, bytes);
-            if !found.is_empty() {
-                found.sort_unstable();
-                found.dedup();
-                keys.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(nr, found);
-            }
-        };
-        deltas.for_each(objects, Kind::Blob, &visit, &lost, &stop);
-        let keys = keys.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let blobs = Blobs { objects, sink, whole_blobs: scope.whole_blobs, keys: Mutex::default() };
+        deltas.for_each(objects, Kind::Blob, &blobs);
+        let keys = blobs.keys.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let text = |nr: Nr, bytes: &[u8]| sink.text(nr, objects.kind(nr), bytes);
         let graph = Graph::read(objects, &deltas, &text, &lost, &stop);
         let refs = repo.refs();
@@ -92,9 +83,8 @@ impl History {
         let names = names_that_hold(&trees, sink);
         let flagged = Flagged { objects, graph: &graph, trees: &trees, hash: repo.hash, keys: &keys };
         let order = graph.oldest_first(&chosen.reachable);
-        let Stories { stories, complete } = flagged.stories(&order, &chosen.branches);
-        let told: HashSet<Nr> = stories.iter().flat_map(|s| s.introduced.iter().map(|i| i.blob).chain([s.last.blob])).collect();
-        let mut unattached: Vec<Nr> = keys.keys().copied().filter(|nr| !told.contains(nr)).collect();
+        let Stories { stories, placed, complete } = flagged.stories(&order, &chosen.branches);
+        let mut unattached: Vec<Nr> = keys.keys().copied().filter(|nr| !placed.contains(nr)).collect();
         unattached.sort_unstable();
         let cut = order.iter().filter(|c| graph.get(**c).cut).count() as u64;
         let unread = order.iter().filter(|c| graph.get(**c).tree.is_none()).count() as u64;
@@ -109,9 +99,41 @@ impl History {
             refs,
             unattached,
             unknown_branch: chosen.unknown_branch,
-            blobs: blobs.into_inner(),
             graph,
         }
+    }
+}
+
+/// Looks at all blobs.
+struct Blobs<'a, S: GitSink> {
+    objects: &'a Objects,
+    sink: &'a S,
+    whole_blobs: bool,
+    keys: Mutex<HashMap<Nr, Keys>>,
+}
+
+impl<S: GitSink> Visit for Blobs<'_, S> {
+    type Memory = Option<S::Memory>;
+
+    fn visit(&self, nr: Nr, bytes: &[u8], made_from: Option<(&Self::Memory, &[Kept])>) -> Self::Memory {
+        // An object that stands in two packs is looked at once.
+        if !self.objects.is_first(nr) {
+            return None;
+        }
+        let made_from = made_from.and_then(|(memory, kept)| Some((memory.as_ref()?, kept))).filter(|_| !self.whole_blobs);
+        let (keys, memory) = self.sink.blob(nr, bytes, made_from);
+        if !keys.is_empty() {
+            self.keys.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(nr, keys);
+        }
+        Some(memory)
+    }
+
+    fn lost(&self, nr: Nr) {
+        self.sink.lost(self.objects.id(nr));
+    }
+
+    fn stopped(&self) -> bool {
+        self.sink.stopped()
     }
 }
 
@@ -198,7 +220,7 @@ pub fn resolve(repo: &Repository, graph: &Graph, refs: &[Ref], word: &str) -> Op
 }
 
 /// The distinct names of files and folders that hold something.
-fn names_that_hold(trees: &Trees, sink: &dyn GitSink) -> Vec<Vec<u8>> {
+fn names_that_hold<S: GitSink>(trees: &Trees, sink: &S) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     for batch in trees.names.chunks(50_000) {
         let mut text = Vec::new();

@@ -279,6 +279,12 @@ impl Objects {
         self.by_loose_id.get(id).map(|n| Nr(*n))
     }
 
+    /// Whether this number is the one that [`Self::find`] gives for its id: of an object in two packs one only.
+    #[must_use]
+    pub fn is_first(&self, nr: Nr) -> bool {
+        self.packs.len() + usize::from(!self.loose.is_empty()) <= 1 || self.find(&self.id(nr)) == Some(nr)
+    }
+
     /// The bytes that are stored for an object: its own, or those of its delta. `None` where it is corrupt or too large.
     pub fn stored(&self, nr: Nr, inflater: &mut Inflater, out: &mut Vec<u8>) -> Option<()> {
         let entry = self.entries[nr.0 as usize];
@@ -342,12 +348,12 @@ impl<'a> Reader<'a> {
                 break self.remember(at, out);
             }
         };
-        let mut delta = Vec::new();
+        let (mut delta, mut kept) = (Vec::new(), Vec::new());
         while let Some(next) = chain.pop() {
             self.objects.stored(next, &mut self.inflater, &mut delta)?;
             let delta = Delta::parse(&delta).filter(|d| d.result_len <= MAX_OBJECT)?;
             let mut out = Vec::new();
-            delta.apply(&bytes, &mut out)?;
+            delta.apply(&bytes, &mut out, &mut kept)?;
             bytes = self.remember(next, out);
         }
         Some(bytes)

@@ -4,13 +4,51 @@
 use super::delta::Delta;
 use super::inflate::Inflater;
 use super::objects::{Kind, MAX_OBJECT, Nr, Objects};
+use crate::detect::Kept;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Takes objects, from all threads.
+pub(super) trait Visit: Sync {
+    /// What an object leaves for those that are stored as deltas of it.
+    type Memory;
+    /// Takes an object; `made_from` is what its base left and the stretches that both share.
+    fn visit(&self, nr: Nr, bytes: &[u8], made_from: Option<(&Self::Memory, &[Kept])>) -> Self::Memory;
+    /// Notes an object that is corrupt or too large.
+    fn lost(&self, nr: Nr);
+    /// Whether to stop.
+    fn stopped(&self) -> bool;
+}
+
+/// Takes each object for itself.
+pub(super) struct Each<'a, V: Fn(Nr, &[u8]) + Sync> {
+    pub visit: V,
+    pub lost: &'a (dyn Fn(Nr) + Sync),
+    pub stop: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl<V: Fn(Nr, &[u8]) + Sync> Visit for Each<'_, V> {
+    type Memory = ();
+
+    fn visit(&self, nr: Nr, bytes: &[u8], _: Option<(&(), &[Kept])>) {
+        (self.visit)(nr, bytes);
+    }
+
+    fn lost(&self, nr: Nr) {
+        (self.lost)(nr);
+    }
+
+    fn stopped(&self) -> bool {
+        (self.stop)()
+    }
+}
 
 /// What deltas are made of what.
 pub struct DeltaTrees {
     /// Where the children of each object begin in `children`.
     starts: Vec<u32>,
+    /// Those with the fewest objects below them first: of a base that waits for its last child nothing is kept, so the bases
+    /// held at a time are no more than the logarithm of a tree's size.
     children: Vec<Nr>,
 }
 
@@ -35,7 +73,30 @@ impl DeltaTrees {
                 *at += 1;
             }
         }
-        Self { starts, children }
+        drop(next);
+        let mut this = Self { starts, children };
+        this.sort_children(objects);
+        this
+    }
+
+    fn sort_children(&mut self, objects: &Objects) {
+        // Bases before what is made of them: read backwards, children come before their bases.
+        let mut order: Vec<Nr> = objects.iter().filter(|nr| objects.base(*nr).is_none()).collect();
+        let mut at = 0;
+        while at < order.len() {
+            order.extend_from_slice(self.children(order[at]));
+            at += 1;
+        }
+        let mut below = vec![0u32; objects.len()];
+        for nr in order.iter().rev() {
+            if let Some(base) = objects.base(*nr) {
+                below[base.0 as usize] += below[nr.0 as usize] + 1;
+            }
+        }
+        for pair in 1..self.starts.len() {
+            let range = self.starts[pair - 1] as usize..self.starts[pair] as usize;
+            self.children[range].sort_unstable_by_key(|nr| (below[nr.0 as usize], *nr));
+        }
     }
 
     fn children(&self, nr: Nr) -> &[Nr] {
@@ -56,24 +117,16 @@ impl DeltaTrees {
     }
 
     /// An object that cannot be read takes all that are made of it along.
-    fn lose(&self, nr: Nr, lost: &(dyn Fn(Nr) + Sync)) {
+    fn lose(&self, nr: Nr, visitor: &impl Visit) {
         let mut stack = vec![nr];
         while let Some(nr) = stack.pop() {
-            lost(nr);
+            visitor.lost(nr);
             stack.extend(self.children(nr));
         }
     }
 
-    /// Calls `visit` with every object of `kind` and its bytes, from all threads; `lost` with those that are corrupt or too
-    /// large. `stop` ends it.
-    pub fn for_each(
-        &self,
-        objects: &Objects,
-        kind: Kind,
-        visit: &(dyn Fn(Nr, &[u8]) + Sync),
-        lost: &(dyn Fn(Nr) + Sync),
-        stop: &(dyn Fn() -> bool + Sync),
-    ) {
+    /// Hands every object of `kind` to `visitor`.
+    pub(super) fn for_each<V: Visit>(&self, objects: &Objects, kind: Kind, visitor: &V) {
         let mut roots: Vec<(u64, Nr)> = objects
             .iter()
             .filter(|nr| objects.kind(*nr) == kind && objects.base(*nr).is_none())
@@ -82,60 +135,91 @@ impl DeltaTrees {
         roots.sort_unstable_by_key(|(weight, nr)| (std::cmp::Reverse(*weight), *nr));
         let next = AtomicUsize::new(0);
         rayon::broadcast(|_| {
-            let mut worker = Worker { inflater: Inflater::default(), stored: Vec::new() };
+            let mut worker = Worker {
+                trees: self,
+                objects,
+                visitor,
+                inflater: Inflater::default(),
+                stored: Vec::new(),
+                kept: Vec::new(),
+                spare: Vec::new(),
+            };
             loop {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 let Some((_, root)) = roots.get(at) else { return };
-                worker.tree(self, objects, *root, visit, lost, stop);
+                worker.tree(*root);
             }
         });
         for nr in objects.iter().filter(|_| kind == Kind::Blob) {
             if objects.kind(nr) == Kind::Broken {
-                lost(nr);
+                visitor.lost(nr);
             }
         }
     }
 }
 
-struct Worker {
-    inflater: Inflater,
-    stored: Vec<u8>,
+/// An object that others are made of.
+struct Base<M> {
+    bytes: Vec<u8>,
+    memory: M,
 }
 
-impl Worker {
-    fn tree(
-        &mut self,
-        trees: &DeltaTrees,
-        objects: &Objects,
-        root: Nr,
-        visit: &(dyn Fn(Nr, &[u8]) + Sync),
-        lost: &(dyn Fn(Nr) + Sync),
-        stop: &(dyn Fn() -> bool + Sync),
-    ) {
-        let mut stack: Vec<(Nr, Option<Rc<Vec<u8>>>)> = vec![(root, None)];
+struct Worker<'a, V: Visit> {
+    trees: &'a DeltaTrees,
+    objects: &'a Objects,
+    visitor: &'a V,
+    inflater: Inflater,
+    /// Buffers that are used again.
+    stored: Vec<u8>,
+    kept: Vec<Kept>,
+    spare: Vec<Vec<u8>>,
+}
+
+/// The buffers that wait to be used again, and the largest of them in bytes.
+const SPARE: usize = 8;
+const SPARE_LEN: usize = 16 << 20;
+
+impl<V: Visit> Worker<'_, V> {
+    fn tree(&mut self, root: Nr) {
+        let mut stack: Vec<(Nr, Option<Rc<Base<V::Memory>>>)> = vec![(root, None)];
         while let Some((nr, base)) = stack.pop() {
-            if stop() {
+            if self.visitor.stopped() {
                 return;
             }
-            let Some(bytes) = self.bytes(objects, nr, base) else {
-                trees.lose(nr, lost);
+            let Some(bytes) = self.bytes(nr, base.as_deref()) else {
+                self.trees.lose(nr, self.visitor);
                 continue;
             };
-            visit(nr, &bytes);
-            let children = trees.children(nr);
-            if !children.is_empty() {
-                let bytes = Rc::new(bytes);
-                stack.extend(children.iter().rev().map(|c| (*c, Some(Rc::clone(&bytes)))));
+            let made_from = base.as_deref().map(|base| (&base.memory, &self.kept[..]));
+            let memory = self.visitor.visit(nr, &bytes, made_from);
+            if let Some(Ok(base)) = base.map(Rc::try_unwrap) {
+                self.put_back(base.bytes);
+            }
+            let children = self.trees.children(nr);
+            if children.is_empty() {
+                self.put_back(bytes);
+            } else {
+                let base = Rc::new(Base { bytes, memory });
+                stack.extend(children.iter().rev().map(|c| (*c, Some(Rc::clone(&base)))));
             }
         }
     }
 
-    fn bytes(&mut self, objects: &Objects, nr: Nr, base: Option<Rc<Vec<u8>>>) -> Option<Vec<u8>> {
-        objects.stored(nr, &mut self.inflater, &mut self.stored)?;
-        let Some(base) = base else { return Some(std::mem::take(&mut self.stored)) };
+    fn put_back(&mut self, buffer: Vec<u8>) {
+        if self.spare.len() < SPARE && buffer.capacity() <= SPARE_LEN {
+            self.spare.push(buffer);
+        }
+    }
+
+    fn bytes(&mut self, nr: Nr, base: Option<&Base<V::Memory>>) -> Option<Vec<u8>> {
+        let mut out = self.spare.pop().unwrap_or_default();
+        let Some(base) = base else {
+            self.objects.stored(nr, &mut self.inflater, &mut out)?;
+            return Some(out);
+        };
+        self.objects.stored(nr, &mut self.inflater, &mut self.stored)?;
         let delta = Delta::parse(&self.stored).filter(|d| d.result_len <= MAX_OBJECT)?;
-        let mut out = Vec::new();
-        delta.apply(&base, &mut out)?;
+        delta.apply(&base.bytes, &mut out, &mut self.kept)?;
         Some(out)
     }
 }

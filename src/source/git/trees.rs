@@ -1,7 +1,7 @@
 //! Trees: which of them hold, at any depth, a blob that was flagged. Each unique tree is parsed once.
 
 use super::objects::{Kind, Nr, Objects};
-use super::pass::DeltaTrees;
+use super::pass::{DeltaTrees, Each};
 use gix::hash::{ObjectId, oid};
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -127,7 +127,7 @@ impl Trees {
                 }
             }
         };
-        deltas.for_each(objects, Kind::Tree, &visit, lost, stop);
+        deltas.for_each(objects, Kind::Tree, &Each { visit, lost, stop });
         let mut names = into(names);
         names.sort();
         names.dedup_by(|a, b| a.0 == b.0);
