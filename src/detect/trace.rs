@@ -147,7 +147,6 @@ impl Detector {
             ByteSpan::new(cut_before, cut_behind)
         });
         let old = &text.old.candidates[text.old.assignments..];
-        let name_of = |c: &Candidate| c.assignment.map_or(c.span.start, |a| a.name.start);
         let mut next_zone = zones.iter().peekable();
         let mut clean_from = 0;
         // Zone, clean stretch, zone, …: what is found stays in the order of the names.
@@ -157,17 +156,24 @@ impl Detector {
             for kept in text.kept.overlapping(clean) {
                 let begin = clean.start.max(kept.to) - kept.to + kept.from;
                 let end = clean.end.min(kept.to + kept.len) - kept.to + kept.from;
-                let first = old.partition_point(|c| name_of(c) < begin);
-                for (n, _) in old[first..].iter().enumerate().take_while(|(_, c)| name_of(c) < end) {
+                let first = old.partition_point(|c| name_start(c) < begin);
+                for (n, _) in old[first..].iter().enumerate().take_while(|(_, c)| name_start(c) < end) {
                     text.inherit(text.old.assignments + first + n, kept, trace);
                 }
             }
             let Some(zone) = zone else { return };
             scanner.scan(text.bytes, *zone, &mut trace.candidates);
-            trace.inherited.resize(trace.candidates.len(), None);
+            for candidate in &trace.candidates[trace.inherited.len()..] {
+                trace.inherited.push(text.same_assignment(candidate));
+            }
             clean_from = zone.end;
         }
     }
+}
+
+/// Where the name of an assignment begins.
+fn name_start(candidate: &Candidate) -> usize {
+    candidate.assignment.map_or(candidate.span.start, |a| a.name.start)
 }
 
 /// A text with what is known of it.
@@ -190,6 +196,16 @@ impl Text<'_> {
         let window = &self.old.windows[at];
         let read = ByteSpan::new(span.start, window.searched.reach - kept.from + kept.to);
         self.kept.holds(kept, read, 1).then_some((window, kept))
+    }
+
+    /// The place of an assignment of the old text that is the same with all that surrounds it.
+    fn same_assignment(&self, candidate: &Candidate) -> Option<u32> {
+        let kept = self.kept.around(candidate.span, CONTEXT)?;
+        let there = candidate.moved(kept.to, kept.from);
+        let old = &self.old.candidates[self.old.assignments..];
+        let first = old.partition_point(|c| name_start(c) < name_start(&there));
+        let n = old[first..].iter().take_while(|c| name_start(c) == name_start(&there)).position(|c| *c == there)?;
+        u32::try_from(self.old.assignments + first + n).ok()
     }
 
     /// Takes a candidate over from the old text.

@@ -1,6 +1,7 @@
 //! The words that names of secrets are made of.
 
 use crate::rule::AssignmentClass;
+use std::cell::RefCell;
 
 /// What the scanner looks for, in the three cases that people write. Each is a piece of a word.
 pub(super) const FRAGMENTS: [&str; 54] = [
@@ -19,9 +20,31 @@ const INNOCENT: [&str; 41] = [
     "saltstack", "minipass", "passthrough", "passthru", "onepass", "passlib", "keycloak", "keychain",
 ];
 
+/// How many names are remembered, a power of two.
+const REMEMBERED: usize = 1024;
+
+thread_local! {
+    /// The same few names stand everywhere.
+    static KNOWN: RefCell<Vec<(Vec<u8>, Option<AssignmentClass>)>> = RefCell::new(vec![(Vec::new(), None); REMEMBERED]);
+}
+
 /// The class that a name belongs to; `None` where it speaks of something else altogether.
 #[must_use]
 pub fn class_of(name: &[u8]) -> Option<AssignmentClass> {
+    // FNV-1a, of which the low bits will do.
+    let hash = name.iter().fold(0x811c_9dc5u32, |h, b| (h ^ u32::from(*b)).wrapping_mul(0x0100_0193));
+    KNOWN.with_borrow_mut(|known| {
+        let slot = &mut known[(hash ^ hash >> 15) as usize & (REMEMBERED - 1)];
+        if slot.0 != name {
+            slot.1 = class_by_words(name);
+            slot.0.clear();
+            slot.0.extend_from_slice(name);
+        }
+        slot.1
+    })
+}
+
+fn class_by_words(name: &[u8]) -> Option<AssignmentClass> {
     let mut lower: Vec<u8> = name.to_ascii_lowercase();
     for word in INNOCENT {
         blank(&mut lower, word.as_bytes());

@@ -8,6 +8,7 @@
 //! compared.
 
 use super::{Hit, Prefilter};
+use std::cell::RefCell;
 
 /// The shortest keyword in bytes.
 pub(super) const SHORTEST: usize = 3;
@@ -113,11 +114,11 @@ impl HashWindowPrefilter {
         }
     }
 
-    /// Looks at the places `from..from + BLOCK`, of which every four have eight bytes in `text`.
+    /// Looks at every fourth place of `text`, which stands at `from` in `bytes`, and the three behind it, as long as eight
+    /// bytes follow. `text` is no longer than a block and twelve bytes.
     #[expect(clippy::cast_possible_truncation, reason = "a block is 4,096 bytes long; windows are cut to 32 bits on purpose")]
-    fn block(&self, bytes: &[u8], from: usize, text: &[u8], hits: &mut Vec<Hit>) {
-        let mut long = [0u16; BLOCK / 2];
-        let mut short = [0u16; BLOCK];
+    fn block(&self, bytes: &[u8], from: usize, text: &[u8], passed: &mut Passed, hits: &mut Vec<Hit>) {
+        let Passed { long, short } = passed;
         let (mut longs, mut shorts) = (0, 0);
         for (n, eight) in text.windows(8).step_by(4).enumerate() {
             let place = (n * 4) as u16;
@@ -125,11 +126,11 @@ impl HashWindowPrefilter {
             word.copy_from_slice(eight);
             let word = u64::from_le_bytes(word) | 0x2020_2020_2020_2020;
             for step in [0u16, 2] {
-                long[longs & (BLOCK / 2 - 1)] = place + step;
+                long[longs & (long.len() - 1)] = place + step;
                 longs += self.long.bit((word >> (8 * step)) as u32, LONG_BITS);
             }
             for step in [0u16, 1, 2, 3] {
-                short[shorts & (BLOCK - 1)] = place + step;
+                short[shorts & (short.len() - 1)] = place + step;
                 shorts += self.short.bit((word >> (8 * step)) as u32 & SHORT_MASK, SHORT_BITS);
             }
         }
@@ -142,25 +143,35 @@ impl HashWindowPrefilter {
     }
 }
 
+/// Places of a block that passed the bitmaps: as many as can.
+struct Passed {
+    long: [u16; BLOCK / 2],
+    short: [u16; BLOCK],
+}
+
+thread_local! {
+    /// Used again for each text: most are a few bytes of a new version, and clearing this would cost more than they do.
+    static PASSED: RefCell<Box<Passed>> = RefCell::new(Box::new(Passed { long: [0; BLOCK / 2], short: [0; BLOCK] }));
+}
+
 impl Prefilter for HashWindowPrefilter {
     fn find(&self, bytes: &[u8], hits: &mut Vec<Hit>) {
-        let mut from = 0;
-        while from < bytes.len() {
+        PASSED.with_borrow_mut(|passed| {
+            let mut from = 0;
             // The last window of a block reaches four bytes into the next one.
-            let to = bytes.len().min(from + BLOCK + 4);
-            if to == from + BLOCK + 4 {
-                self.block(bytes, from, &bytes[from..to], hits);
+            while bytes.len() - from >= BLOCK + 4 {
+                self.block(bytes, from, &bytes[from..from + BLOCK + 4], passed, hits);
                 from += BLOCK;
-            } else {
-                // The last places have no eight bytes: zeros stand in for what is behind the end.
-                let mut padded = [0; BLOCK + 16];
-                let rest = &bytes[from..];
-                padded[..rest.len()].copy_from_slice(rest);
-                let len = rest.len().next_multiple_of(4) + 4;
-                self.block(bytes, from, &padded[..len], hits);
-                return;
             }
-        }
+            let rest = &bytes[from..];
+            let looked_at = rest.len().saturating_sub(4) / 4 * 4;
+            self.block(bytes, from, &rest[..(looked_at + 4).min(rest.len())], passed, hits);
+            // The last places have no eight bytes: zeros stand in for what is behind the end.
+            let mut padded = [0; 16];
+            let last = &rest[looked_at..];
+            padded[..last.len()].copy_from_slice(last);
+            self.block(bytes, from + looked_at, &padded[..last.len().next_multiple_of(4) + 4], passed, hits);
+        });
     }
 }
 

@@ -15,17 +15,19 @@ impl Inflater {
     /// Inflates the stream at the start of `input` to exactly `size` bytes; `None` where it is corrupt or of another size.
     pub fn exact(&mut self, input: &[u8], size: usize, out: &mut Vec<u8>) -> Option<()> {
         self.0.reset(true);
+        // One byte more than announced: a longer stream then shows. A slice of just this length, because all that is spare
+        // in a vector would be cleared each time.
         out.clear();
-        // One byte more than announced: a longer stream then shows.
-        out.reserve(size + 1);
+        out.resize(size + 1, 0);
         loop {
-            let before = (self.0.total_in(), self.0.total_out());
-            let used = usize::try_from(before.0).ok()?;
-            let status = self.0.decompress_vec(input.get(used..)?, out, FlushDecompress::Finish).ok()?;
+            let (used, made) = (usize::try_from(self.0.total_in()).ok()?, usize::try_from(self.0.total_out()).ok()?);
+            let status = self.0.decompress(input.get(used..)?, out.get_mut(made..)?, FlushDecompress::Finish).ok()?;
+            let progress = (self.0.total_in(), self.0.total_out()) != (used as u64, made as u64);
             if status == Status::StreamEnd {
-                return (out.len() == size).then_some(());
+                out.truncate(size);
+                return (self.0.total_out() == size as u64).then_some(());
             }
-            if out.len() > size || (self.0.total_in(), self.0.total_out()) == before {
+            if self.0.total_out() > size as u64 || !progress {
                 return None;
             }
         }
