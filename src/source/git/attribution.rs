@@ -4,11 +4,9 @@
 //! that path, whatever else changed there. A merge that brings what no parent had is found like any other commit.
 
 use super::graph::{CommitNr, Graph};
-use super::objects::{Nr, Objects, Reader};
-use super::trees::{EntryKind, Trees, entries};
-use gix::hash::ObjectId;
+use super::objects::Nr;
+use super::trees::{Link, Trees};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::rc::Rc;
 use std::sync::Arc;
 
 /// A number that stands for a secret under a rule; what it means is the caller's business.
@@ -46,15 +44,14 @@ pub const MOST_STANDS: usize = 100;
 const MOST_TIPS: usize = 20;
 /// How many flagged entries are looked at before attribution gives up: trees can hold each other 10^10 times.
 const MOST_ENTRIES: u64 = 200_000_000;
-/// How many entries are remembered.
-const REMEMBERED: usize = 2_000_000;
+
+/// How many folders deep attribution goes.
+const DEEPEST: usize = 2048;
 
 /// What was flagged.
 pub struct Flagged<'a> {
-    pub objects: &'a Objects,
     pub graph: &'a Graph,
     pub trees: &'a Trees,
-    pub hash: gix::hash::Kind,
     /// The keys of each flagged blob, sorted.
     pub keys: &'a HashMap<Nr, Keys>,
 }
@@ -71,16 +68,12 @@ impl Flagged<'_> {
     /// Walks `commits`, oldest first, and the tips of `branches`; the first branch is HEAD's.
     #[must_use]
     pub fn stories(&self, commits: &[CommitNr], branches: &[(String, CommitNr)]) -> Stories {
-        let ids = self.keys.keys().map(|nr| (self.objects.id(*nr), *nr)).collect();
         let mut walk = Walk {
             flagged: self,
-            ids,
-            reader: Reader::new(self.objects),
-            known: HashMap::new(),
-            remembered: 0,
             told: BTreeMap::new(),
             placed: HashSet::new(),
             left: MOST_ENTRIES,
+            too_deep: false,
         };
         for &commit in commits {
             let Some(tree) = self.graph.get(commit).tree else { continue };
@@ -98,83 +91,46 @@ impl Flagged<'_> {
                 walk.tip(*commit, name, n == 0, &mut Vec::new(), tree);
             }
         }
-        Stories { complete: walk.left > 0, stories: walk.told.into_values().collect(), placed: walk.placed }
+        Stories { complete: walk.left > 0 && !walk.too_deep && !self.trees.overflow, stories: walk.told.into_values().collect(), placed: walk.placed }
     }
 }
 
 struct Walk<'a> {
     flagged: &'a Flagged<'a>,
-    /// The flagged blobs by their ids.
-    ids: HashMap<ObjectId, Nr>,
-    reader: Reader<'a>,
-    /// The flagged entries of trees seen before.
-    known: HashMap<Nr, Rc<Vec<Kept>>>,
-    remembered: usize,
     told: BTreeMap<(Vec<u8>, Key), Story>,
     placed: HashSet<Nr>,
     left: u64,
-}
-
-/// An entry that is flagged, or holds what is.
-struct Kept {
-    is_tree: bool,
-    name: Vec<u8>,
-    nr: Nr,
+    too_deep: bool,
 }
 
 impl Walk<'_> {
-    /// The entries of a tree that lead to something flagged, by name.
-    fn flagged_entries(&mut self, tree: Nr) -> Rc<Vec<Kept>> {
-        if let Some(known) = self.known.get(&tree) {
-            return Rc::clone(known);
-        }
-        let mut kept = Vec::new();
-        if self.flagged.trees.holds(tree)
-            && let Some(bytes) = self.reader.read(tree)
-        {
-            for entry in entries(&bytes, self.flagged.hash) {
-                let nr = match entry.kind {
-                    EntryKind::Blob => self.ids.get(entry.id).copied(),
-                    EntryKind::Tree => self.flagged.objects.find(entry.id).filter(|nr| self.flagged.trees.holds(*nr)),
-                    EntryKind::Submodule => None,
-                };
-                if let Some(nr) = nr {
-                    kept.push(Kept { is_tree: entry.kind == EntryKind::Tree, name: entry.name.to_vec(), nr });
-                }
-            }
-        }
-        kept.sort_by(|a, b| a.name.cmp(&b.name));
-        let kept = Rc::new(kept);
-        self.remembered += kept.len() + 1;
-        if self.remembered > REMEMBERED {
-            self.known.clear();
-            self.remembered = kept.len() + 1;
-        }
-        self.known.insert(tree, Rc::clone(&kept));
-        kept
+    /// Whether to go on below `path`.
+    fn enters(&mut self, path: &[u8]) -> bool {
+        let too_deep = path.len() > DEEPEST && memchr::memchr_iter(b'/', path).count() > DEEPEST;
+        self.too_deep |= too_deep;
+        self.left > 0 && !too_deep
     }
 
     /// Notes what `tree` has and none of `parents` has at the same path. What is not flagged in a parent cannot be the same.
     fn compare(&mut self, commit: CommitNr, path: &mut Vec<u8>, tree: Nr, parents: &[Nr]) {
-        if self.left == 0 || path.len() > 65_536 {
+        if !self.enters(path) {
             return;
         }
-        let ours = self.flagged_entries(tree);
-        let theirs: Vec<Rc<Vec<Kept>>> = parents.iter().map(|p| self.flagged_entries(*p)).collect();
-        self.left = self.left.saturating_sub(ours.len() as u64);
-        let mut same_name = Vec::new();
-        for entry in &*ours {
+        let trees = self.flagged.trees;
+        let theirs: Vec<Vec<Link>> = parents.iter().map(|p| trees.flagged(*p).collect()).collect();
+        let mut same_name: Vec<Link> = Vec::new();
+        for entry in trees.flagged(tree) {
+            self.left = self.left.saturating_sub(1);
             same_name.clear();
             for their in &theirs {
-                if let Ok(at) = their.binary_search_by(|e| e.name.cmp(&entry.name)) {
-                    same_name.push(&their[at]);
-                }
+                let first = their.partition_point(|e| e.name < entry.name);
+                same_name.extend(their[first..].iter().take_while(|e| e.name == entry.name));
             }
-            if same_name.iter().any(|e| e.nr == entry.nr) {
+            if same_name.contains(&entry) {
                 continue;
             }
             let len = path.len();
-            push(path, &entry.name);
+            push(path, trees.name(entry.name));
             let of_kind: Vec<Nr> = same_name.iter().filter(|e| e.is_tree == entry.is_tree).map(|e| e.nr).collect();
             if entry.is_tree {
                 self.compare(commit, path, entry.nr, &of_kind);
@@ -211,14 +167,14 @@ impl Walk<'_> {
 
     /// Notes what stands at a branch's tip.
     fn tip(&mut self, commit: CommitNr, branch: &str, is_head: bool, path: &mut Vec<u8>, tree: Nr) {
-        if self.left == 0 || path.len() > 65_536 {
+        if !self.enters(path) {
             return;
         }
-        let kept = self.flagged_entries(tree);
-        self.left = self.left.saturating_sub(kept.len() as u64);
-        for entry in &*kept {
+        let trees = self.flagged.trees;
+        for entry in trees.flagged(tree) {
+            self.left = self.left.saturating_sub(1);
             let len = path.len();
-            push(path, &entry.name);
+            push(path, trees.name(entry.name));
             if entry.is_tree {
                 self.tip(commit, branch, is_head, path, entry.nr);
             } else {

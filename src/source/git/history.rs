@@ -77,11 +77,11 @@ impl History {
         let graph = Graph::read(objects, &deltas, &text, &lost, &stop);
         let refs = repo.refs();
         let chosen = Chosen::of(repo, &graph, &refs, scope);
-        let flagged_ids: HashSet<ObjectId> = keys.keys().map(|nr| objects.id(*nr)).collect();
-        let wanted = Wanted { hash: repo.hash, flagged: &flagged_ids, check_missing: repo.partial, collect_names: true };
+        let flagged_ids: HashMap<ObjectId, Nr> = keys.keys().map(|nr| (objects.id(*nr), *nr)).collect();
+        let wanted = Wanted { hash: repo.hash, flagged: &flagged_ids, check_missing: repo.partial };
         let trees = Trees::walk(objects, &deltas, &wanted, &lost, &stop);
         let names = names_that_hold(&trees, sink);
-        let flagged = Flagged { objects, graph: &graph, trees: &trees, hash: repo.hash, keys: &keys };
+        let flagged = Flagged { graph: &graph, trees: &trees, keys: &keys };
         let order = graph.oldest_first(&chosen.reachable);
         let Stories { stories, placed, complete } = flagged.stories(&order, &chosen.branches);
         let mut unattached: Vec<Nr> = keys.keys().copied().filter(|nr| !placed.contains(nr)).collect();
@@ -222,14 +222,14 @@ pub fn resolve(repo: &Repository, graph: &Graph, refs: &[Ref], word: &str) -> Op
 /// The distinct names of files and folders that hold something.
 fn names_that_hold<S: GitSink>(trees: &Trees, sink: &S) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
-    for batch in trees.names.chunks(50_000) {
+    for batch in trees.names().chunks(50_000) {
         let mut text = Vec::new();
-        for (name, _) in batch {
+        for name in batch {
             // A name may hold anything but a slash and a zero: a newline in it must not look like two names.
             text.extend(name.iter().map(|b| if *b == b'\n' { b' ' } else { *b }));
             text.push(b'\n');
         }
-        found.extend(sink.names(&text).into_iter().filter_map(|line| batch.get(line).map(|(name, _)| name.clone())));
+        found.extend(sink.names(&text).into_iter().filter_map(|line| batch.get(line).map(|name| name.to_vec())));
     }
     found
 }

@@ -1,12 +1,13 @@
 //! Trees: which of them hold, at any depth, a blob that was flagged. Each unique tree is parsed once.
 
 use super::objects::{Kind, Nr, Objects};
-use super::pass::{DeltaTrees, Each};
+use super::pass::{DeltaTrees, Visit};
+use crate::detect::Kept;
 use gix::hash::{ObjectId, oid};
-use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// An entry of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,56 +26,59 @@ pub(super) enum EntryKind {
     Submodule,
 }
 
-/// The entries of a tree's bytes; ends where they are corrupt.
-pub(super) fn entries(bytes: &[u8], hash: gix::hash::Kind) -> impl Iterator<Item = Entry<'_>> {
-    let mut rest = bytes;
-    let id_len = hash.len_in_bytes();
-    std::iter::from_fn(move || {
-        let space = memchr::memchr(b' ', rest)?;
-        let end = space + memchr::memchr(0, &rest[space..])?;
-        let kind = match &rest[..space] {
-            b"40000" | b"040000" => EntryKind::Tree,
-            b"160000" => EntryKind::Submodule,
-            _ => EntryKind::Blob,
-        };
-        let id = oid::try_from_bytes(rest.get(end + 1..end + 1 + id_len)?).ok()?;
-        let entry = Entry { kind, name: &rest[space + 1..end], id };
-        rest = &rest[end + 1 + id_len..];
-        Some(entry)
-    })
+/// The entry that `bytes` begin with, and its length; `None` where they are corrupt.
+fn entry(bytes: &[u8], hash: gix::hash::Kind) -> Option<(Entry<'_>, usize)> {
+    let space = memchr::memchr(b' ', bytes)?;
+    let end = space + memchr::memchr(0, &bytes[space..])?;
+    let kind = match &bytes[..space] {
+        b"40000" | b"040000" => EntryKind::Tree,
+        b"160000" => EntryKind::Submodule,
+        _ => EntryKind::Blob,
+    };
+    let len = end + 1 + hash.len_in_bytes();
+    let id = oid::try_from_bytes(bytes.get(end + 1..len)?).ok()?;
+    Some((Entry { kind, name: &bytes[space + 1..end], id }, len))
 }
+
+/// An entry that may lead to something flagged: a subtree, or a flagged blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Link {
+    /// A number that stands for the entry's name.
+    pub name: NameNr,
+    pub is_tree: bool,
+    pub nr: Nr,
+}
+
+/// A name's number in its [`Trees`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct NameNr(u32);
 
 /// What a walk over all trees found.
 pub struct Trees {
+    /// By object number: where the links of a tree stand.
+    places: Vec<(u32, u32)>,
+    links: Vec<Link>,
     /// By object number: whether the tree holds a flagged blob at any depth.
     holds: Vec<bool>,
-    /// Every distinct name with a tree that has it.
-    pub names: Vec<(Vec<u8>, Nr)>,
-    /// Blobs that trees name and the repository has not.
+    /// Every distinct name of an entry.
+    names: Vec<Box<[u8]>>,
+    /// Blobs and trees that trees name and the repository has not.
     pub missing: HashSet<ObjectId>,
+    /// There were more links than are counted.
+    pub overflow: bool,
 }
 
 /// What to look for in trees.
 pub struct Wanted<'a> {
     pub hash: gix::hash::Kind,
     /// Flagged blobs.
-    pub flagged: &'a HashSet<ObjectId>,
+    pub flagged: &'a HashMap<ObjectId, Nr>,
     /// Whether to look up every blob: only a partial clone lacks some.
     pub check_missing: bool,
-    /// Whether to collect names.
-    pub collect_names: bool,
-}
-
-const SHARDS: usize = 64;
-const RECENT: usize = 1 << 14;
-
-thread_local! {
-    /// Hashes of names seen a moment ago: most trees differ from the last one in a single entry.
-    static RECENTLY: RefCell<Vec<u64>> = RefCell::new(vec![0; RECENT]);
 }
 
 impl Trees {
-    /// Parses every tree.
+    /// Parses every tree; of those that are stored as deltas only what is new.
     pub fn walk(
         objects: &Objects,
         deltas: &DeltaTrees,
@@ -82,78 +86,220 @@ impl Trees {
         lost: &(dyn Fn(Nr) + Sync),
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Self {
-        let hasher = RandomState::new();
-        let seen: Vec<Mutex<HashSet<u64>>> = (0..SHARDS).map(|_| Mutex::default()).collect();
-        let names: Mutex<Vec<(Vec<u8>, Nr)>> = Mutex::default();
-        let missing: Mutex<HashSet<ObjectId>> = Mutex::default();
-        // Edges from a subtree to a tree that holds it, and the trees that hold a flagged blob themselves.
-        let edges: Mutex<Vec<(Nr, Nr)>> = Mutex::default();
-        let direct: Mutex<Vec<Nr>> = Mutex::default();
-        RECENTLY.with_borrow_mut(|r| r.fill(0));
-        let visit = |nr: Nr, bytes: &[u8]| {
-            let mut up = Vec::new();
-            let mut holds = false;
-            for entry in entries(bytes, wanted.hash) {
-                match entry.kind {
-                    EntryKind::Tree => match objects.find(entry.id) {
-                        Some(child) => up.push((child, nr)),
-                        None => drop(lock(&missing).insert(entry.id.to_owned())),
-                    },
-                    EntryKind::Blob => {
-                        holds |= wanted.flagged.contains(entry.id);
-                        if wanted.check_missing && objects.find(entry.id).is_none() {
-                            lock(&missing).insert(entry.id.to_owned());
-                        }
-                    }
-                    EntryKind::Submodule => {}
-                }
-                if wanted.collect_names {
-                    let hash = hasher.hash_one(entry.name) | 1;
-                    #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
-                    let (low, high) = (hash as usize >> 1 & (RECENT - 1), (hash >> 32) as usize & (SHARDS - 1));
-                    let known = RECENTLY.with_borrow_mut(|r| {
-                        let slot = &mut r[low];
-                        std::mem::replace(slot, hash) == hash
-                    });
-                    if !known && lock(&seen[high]).insert(hash) {
-                        lock(&names).push((entry.name.to_vec(), nr));
-                    }
-                }
-            }
-            if !wanted.flagged.is_empty() {
-                lock(&edges).extend(up);
-                if holds {
-                    lock(&direct).push(nr);
-                }
-            }
+        let walk = Walk {
+            objects,
+            wanted,
+            lost,
+            stop,
+            names: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            named: AtomicU32::new(0),
+            hasher: RandomState::new(),
+            found: Mutex::new((vec![(0, 0); objects.len()], Vec::new())),
+            missing: Mutex::default(),
+            overflow: AtomicBool::new(false),
         };
-        deltas.for_each(objects, Kind::Tree, &Each { visit, lost, stop });
-        let mut names = into(names);
-        names.sort();
-        names.dedup_by(|a, b| a.0 == b.0);
-        Self { holds: spread(objects.len(), into(edges), into(direct)), names, missing: into(missing) }
+        deltas.for_each(objects, Kind::Tree, &walk);
+        let mut names: Vec<Box<[u8]>> = vec![Box::default(); walk.named.load(Ordering::Relaxed) as usize];
+        for shard in walk.names {
+            for (name, nr) in into(shard) {
+                names[nr.0 as usize] = name;
+            }
+        }
+        let (places, links) = into(walk.found);
+        let holds = spread(&places, &links);
+        Self { places, links, holds, names, missing: into(walk.missing), overflow: walk.overflow.into_inner() }
     }
 
-    /// Whether the tree holds a flagged blob at any depth.
+    /// The entries of a tree that lead to something flagged.
+    pub(super) fn flagged(&self, tree: Nr) -> impl Iterator<Item = Link> {
+        links_of(&self.places, &self.links, tree).iter().copied().filter(|link| !link.is_tree || self.holds[link.nr.0 as usize])
+    }
+
+    /// A name.
+    pub(super) fn name(&self, nr: NameNr) -> &[u8] {
+        &self.names[nr.0 as usize]
+    }
+
+    /// All distinct names of files and folders, in order.
     #[must_use]
-    pub fn holds(&self, tree: Nr) -> bool {
-        self.holds[tree.0 as usize]
+    pub fn names(&self) -> Vec<&[u8]> {
+        let mut names: Vec<&[u8]> = self.names.iter().map(|n| &n[..]).collect();
+        names.sort_unstable();
+        names
     }
 }
 
-/// Marks the trees of `direct` and all that hold them.
-fn spread(len: usize, mut edges: Vec<(Nr, Nr)>, direct: Vec<Nr>) -> Vec<bool> {
-    edges.sort_unstable();
-    let mut holds = vec![false; len];
-    let mut stack = direct;
-    while let Some(nr) = stack.pop() {
-        if std::mem::replace(&mut holds[nr.0 as usize], true) {
+fn links_of<'a>(places: &[(u32, u32)], links: &'a [Link], tree: Nr) -> &'a [Link] {
+    let (from, to) = places[tree.0 as usize];
+    &links[from as usize..to as usize]
+}
+
+/// Which trees hold a flagged blob at any depth. Every link is followed once; a tree that holds itself, which only a forged
+/// index can say, holds nothing by that.
+fn spread(places: &[(u32, u32)], links: &[Link]) -> Vec<bool> {
+    let mut holds = vec![false; places.len()];
+    let mut seen = vec![false; places.len()];
+    let mut stack: Vec<(Nr, usize)> = Vec::new();
+    for start in 0..places.len() {
+        if places[start].0 == places[start].1 || std::mem::replace(&mut seen[start], true) {
             continue;
         }
-        let from = edges.partition_point(|(child, _)| *child < nr);
-        stack.extend(edges[from..].iter().take_while(|(child, _)| *child == nr).map(|(_, parent)| *parent));
+        stack.push((Nr(u32::try_from(start).unwrap_or(u32::MAX)), 0));
+        while let Some((tree, next)) = stack.last_mut() {
+            let (tree, at) = (*tree, *next);
+            if let Some(link) = links_of(places, links, tree).get(at) {
+                *next += 1;
+                let child = link.nr.0 as usize;
+                if !link.is_tree {
+                    holds[tree.0 as usize] = true;
+                } else if !std::mem::replace(&mut seen[child], true) {
+                    stack.push((link.nr, 0));
+                } else if holds[child] {
+                    holds[tree.0 as usize] = true;
+                }
+            } else {
+                stack.pop();
+                if let Some((parent, _)) = stack.last()
+                    && holds[tree.0 as usize]
+                {
+                    holds[parent.0 as usize] = true;
+                }
+            }
+        }
     }
     holds
+}
+
+const SHARDS: usize = 64;
+
+/// The most links that are kept, of eight bytes and more each.
+const MOST_LINKS: usize = 1 << 28;
+
+struct Walk<'a> {
+    objects: &'a Objects,
+    wanted: &'a Wanted<'a>,
+    lost: &'a (dyn Fn(Nr) + Sync),
+    stop: &'a (dyn Fn() -> bool + Sync),
+    names: Vec<Mutex<HashMap<Box<[u8]>, NameNr>>>,
+    named: AtomicU32,
+    hasher: RandomState,
+    /// The places of trees' links, and the links.
+    found: Mutex<(Vec<(u32, u32)>, Vec<Link>)>,
+    missing: Mutex<HashSet<ObjectId>>,
+    overflow: AtomicBool,
+}
+
+/// What a tree leaves for those made from it.
+#[derive(Default)]
+struct Memory {
+    /// Where its entries begin, and where the last one ends.
+    bounds: Vec<u32>,
+    /// Its links, with where their entries begin.
+    links: Vec<(u32, Link)>,
+}
+
+impl Walk<'_> {
+    fn name(&self, name: &[u8]) -> NameNr {
+        #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
+        let shard = self.hasher.hash_one(name) as usize % SHARDS;
+        let mut names = lock(&self.names[shard]);
+        if let Some(known) = names.get(name) {
+            return *known;
+        }
+        let nr = NameNr(self.named.fetch_add(1, Ordering::Relaxed));
+        names.insert(name.into(), nr);
+        nr
+    }
+
+    /// Notes an entry that was not seen in the tree's base.
+    fn entry(&self, entry: &Entry<'_>) -> Option<Link> {
+        let name = self.name(entry.name);
+        let nr = match entry.kind {
+            EntryKind::Tree => self.objects.find(entry.id).filter(|nr| self.objects.kind(*nr) == Kind::Tree),
+            EntryKind::Blob => self.wanted.flagged.get(entry.id).copied(),
+            EntryKind::Submodule => return None,
+        };
+        let is_tree = entry.kind == EntryKind::Tree;
+        if nr.is_none() && (is_tree || self.wanted.check_missing) && self.objects.find(entry.id).is_none() {
+            lock(&self.missing).insert(entry.id.to_owned());
+        }
+        nr.map(|nr| Link { name, is_tree, nr })
+    }
+}
+
+impl Visit for Walk<'_> {
+    type Memory = Memory;
+
+    fn visit(&self, nr: Nr, bytes: &[u8], made_from: Option<(&Memory, &[Kept])>) -> Memory {
+        let mut memory = Memory { bounds: vec![0], links: Vec::new() };
+        let mut at = 0;
+        for kept in made_from.into_iter().flat_map(|(old, kept)| kept.iter().map(move |k| (old, k))) {
+            let (old, kept) = kept;
+            while at < kept.to + kept.len {
+                if at >= kept.to && memory.take_over(old, kept, &mut at) {
+                    break;
+                }
+                let Some(len) = memory.read(self, bytes, at) else { break };
+                at += len;
+            }
+        }
+        while let Some(len) = memory.read(self, bytes, at) {
+            at += len;
+        }
+        if !memory.links.is_empty() {
+            let mut found = lock(&self.found);
+            let (places, links) = &mut *found;
+            if links.len() + memory.links.len() > MOST_LINKS {
+                self.overflow.store(true, Ordering::Relaxed);
+            } else {
+                let place = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+                let from = links.len();
+                links.extend(memory.links.iter().map(|(_, link)| *link));
+                links[from..].sort_unstable_by_key(|link| link.name);
+                places[nr.0 as usize] = (place(from), place(links.len()));
+            }
+        }
+        memory
+    }
+
+    fn lost(&self, nr: Nr) {
+        (self.lost)(nr);
+    }
+
+    fn stopped(&self) -> bool {
+        (self.stop)()
+    }
+}
+
+impl Memory {
+    /// Reads the entry at `at`; gives its length.
+    fn read(&mut self, walk: &Walk<'_>, bytes: &[u8], at: usize) -> Option<usize> {
+        let (entry, len) = entry(bytes.get(at..)?, walk.wanted.hash)?;
+        let place = u32::try_from(at).ok()?;
+        if let Some(link) = walk.entry(&entry) {
+            self.links.push((place, link));
+        }
+        self.bounds.push(place + u32::try_from(len).ok()?);
+        Some(len)
+    }
+
+    /// Takes over the entries of the old tree that `kept` holds from `at` on, if one begins there; moves `at` behind them.
+    fn take_over(&mut self, old: &Self, kept: &Kept, at: &mut usize) -> bool {
+        let to_new = |place: u32| place as usize - kept.from + kept.to;
+        let Ok(here) = u32::try_from(*at - kept.to + kept.from) else { return false };
+        let Ok(first) = old.bounds.binary_search(&here) else { return false };
+        let last = old.bounds.partition_point(|b| *b as usize <= kept.from + kept.len) - 1;
+        if last <= first {
+            return false;
+        }
+        let place = |b: u32| u32::try_from(to_new(b)).unwrap_or(u32::MAX);
+        self.bounds.extend(old.bounds[first + 1..=last].iter().map(|b| place(*b)));
+        let from = old.links.partition_point(|(b, _)| *b < here);
+        let inside = old.links[from..].iter().take_while(|(b, _)| *b < old.bounds[last]);
+        self.links.extend(inside.map(|(b, link)| (place(*b), *link)));
+        *at = to_new(old.bounds[last]);
+        true
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
