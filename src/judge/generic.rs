@@ -1,5 +1,6 @@
 //! The judgement of an assignment: weak signals from its name, its value and its surroundings, added up as log-odds.
 
+use super::any_of::AnyOf;
 use super::shape::Shape;
 use super::{Reason, Subject, Verdict, expression, language, name, value, weights};
 use crate::detect::assignment::{Assignment, Operator, Quote};
@@ -157,12 +158,12 @@ fn from_surroundings(subject: Subject<'_>, assignment: &Assignment, signals: &mu
     let near = &subject.before()[subject.before().len().saturating_sub(200)..];
     let behind_near = &after[..after.len().min(200)];
     signals.when(
-        language::mentions(near, language::CHECKSUMS) || language::mentions(behind_near, language::CHECKSUMS),
+        language::CHECKSUMS.is_in(near) || language::CHECKSUMS.is_in(behind_near),
         "near-checksums",
         "beside checksums",
     );
     signals.when(
-        language::mentions(near, language::ACCOUNTS) || language::mentions(behind_near, language::ACCOUNTS),
+        language::ACCOUNTS.is_in(near) || language::ACCOUNTS.is_in(behind_near),
         "near-account",
         "beside a user or a host",
     );
@@ -170,13 +171,12 @@ fn from_surroundings(subject: Subject<'_>, assignment: &Assignment, signals: &mu
 
 /// Whether a call fetches something by the name it is given.
 fn is_lookup(wrapper: &[u8]) -> bool {
-    const WORDS: [&[u8]; 31] = [
+    static WORDS: AnyOf = AnyOf::in_any_case(&[
         b"env", b"get", b"config", b"prop", b"find", b"select", b"load", b"read", b"translate", b"_(", b"i18n", b"lookup",
         b"var", b"element", b"query", b"setting", b"by.", b"prompt", b"input", b"col", b"field", b"string", b"param", b"error",
         b"print", b"log", b"arg", b"flag", b"require", b"import", b"symbol",
-    ];
-    let lower = wrapper.to_ascii_lowercase();
-    matches!(lower.as_slice(), b"t" | b"$") || WORDS.iter().any(|w| memchr::memmem::find(&lower, w).is_some())
+    ]);
+    matches!(wrapper, b"t" | b"T" | b"$") || WORDS.is_in(wrapper)
 }
 
 /// `["token", "cookie", "password"]`: words, not a name with its value.

@@ -1,12 +1,29 @@
 //! What kind of text the candidate's line is: a comment, a message, an assertion; and what is spoken of beside it.
 
+use super::any_of::AnyOf;
+
 /// Words that speak of checksums and versions of files.
-pub(super) const CHECKSUMS: &[&[u8]] = &[
+pub(super) static CHECKSUMS: AnyOf = AnyOf::in_any_case(&[
     b"sha1", b"sha256", b"sha512", b"checksum", b"integrity", b"digest", b"md5", b"fingerprint", b"commit", b"revision", b"etag",
-];
+]);
 
 /// Words that a password stands beside when it is in use.
-pub(super) const ACCOUNTS: &[&[u8]] = &[b"user", b"host", b"login", b"email", b"server", b"url", b"port"];
+pub(super) static ACCOUNTS: AnyOf =
+    AnyOf::in_any_case(&[b"user", b"host", b"login", b"email", b"server", b"url", b"port"]);
+
+/// What begins a comment in the middle of a line.
+static COMMENTS: AnyOf = AnyOf::exactly(&[b" // ", b" # ", b" /* "]);
+
+/// What assertions of tests hold.
+static ASSERTIONS: AnyOf = AnyOf::exactly(&[
+    b"assert", b"Assert", b"expect", b"should", b".toBe", b"toEqual", b"t.match(", b"t.same(", b".equal(",
+]);
+
+/// What speaks to a person.
+static MESSAGES: AnyOf = AnyOf::exactly(&[
+    b"print", b"log.", b"logger", b"Errorf", b"raise ", b"throw ", b"Exception(", b"Error(", b"echo ", b"puts ", b"warn(",
+    b"console.",
+]);
 
 /// Endings of files in languages that quote their strings.
 const QUOTING: [&str; 49] = [
@@ -27,36 +44,19 @@ pub(super) fn is_comment(line: &[u8]) -> bool {
     let start = line.trim_ascii_start();
     [&b"//"[..], b"#", b"*", b"/*", b"--", b"<!--", b";", b"%"].iter().any(|mark| start.starts_with(mark))
         && !start.starts_with(b"#define")
-        || [&b" // "[..], b" # ", b" /* "].iter().any(|mark| memchr::memmem::find(line, mark).is_some())
+        || COMMENTS.is_in(line)
 }
 
 /// Whether `line`, up to the candidate, is an assertion of a test.
 #[must_use]
 pub(super) fn is_assertion(line: &[u8]) -> bool {
-    [&b"assert"[..], b"Assert", b"expect", b"should", b".toBe", b"toEqual", b"t.match(", b"t.same(", b".equal("]
-        .iter()
-        .any(|word| memchr::memmem::find(line, word).is_some())
+    ASSERTIONS.is_in(line)
 }
 
 /// Whether `line`, up to the candidate, speaks to a person.
 #[must_use]
 pub(super) fn is_message(line: &[u8]) -> bool {
-    [
-        &b"print"[..],
-        b"log.",
-        b"logger",
-        b"Errorf",
-        b"raise ",
-        b"throw ",
-        b"Exception(",
-        b"Error(",
-        b"echo ",
-        b"puts ",
-        b"warn(",
-        b"console.",
-    ]
-    .iter()
-    .any(|word| memchr::memmem::find(line, word).is_some())
+    MESSAGES.is_in(line)
 }
 
 /// Whether the position behind `line` is inside a string literal that `line` opens.
@@ -86,16 +86,6 @@ pub(super) fn in_block(before: &[u8]) -> bool {
     ticks % 2 == 1 || triple(b"\"\"\"") % 2 == 1 || triple(b"'''") % 2 == 1
 }
 
-/// Whether `text` holds one of `words`, in any case.
-#[must_use]
-pub(super) fn mentions(text: &[u8], words: &[&[u8]]) -> bool {
-    let mut lower = [0u8; 256];
-    let lower = &mut lower[..text.len().min(256)];
-    lower.copy_from_slice(&text[..lower.len()]);
-    lower.make_ascii_lowercase();
-    words.iter().any(|word| memchr::memmem::find(lower, word).is_some())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +97,6 @@ mod tests {
         assert!(in_string(b"cmd = \"mysql --"));
         assert!(!in_string(b"f(\"a\", "));
         assert!(quotes_strings("src/main.rs") && !quotes_strings("config/app.yml"));
-        assert!(mentions(b"x.SHA256 = ", CHECKSUMS));
+        assert!(CHECKSUMS.is_in(b"x.SHA256 = "));
     }
 }

@@ -1,5 +1,7 @@
 //! Values that stand in for a secret: `changeme`, `xxxxxxxx`, `<your-key>`, `YOUR_API_KEY`.
 
+use super::any_of::AnyOf;
+
 /// Values that people write where a password will be, and that name no secret.
 const WORDS: &[&str] = &[
     "password", "passwort", "passwd", "pass", "pwd", "secret", "token", "key", "apikey", "api_key", "api-key", "changeme",
@@ -14,18 +16,18 @@ const WORDS: &[&str] = &[
 ];
 
 /// Pieces of instructions to the reader.
-const PHRASES: &[&str] = &[
-    "your_", "your-", "your ", "<your", "yourapi", "yoursecret", "yourtoken", "yourkey", "yourpass", "_here", "-here", " here",
-    "goes_here", "goeshere", "keyhere", "tokenhere", "changeme", "change_me", "change-me", "change me", "replace_", "replace-",
-    "replace me", "replaceme", "insert_", "insert-", "insert ", "placeholder", "redacted", "enter_", "enter-", "enter ", "todo",
-    "fixme", "put_your", "to_be_",
-];
+static PHRASES: AnyOf = AnyOf::in_any_case(&[
+    b"your_", b"your-", b"your ", b"<your", b"yourapi", b"yoursecret", b"yourtoken", b"yourkey", b"yourpass", b"_here", b"-here", b" here",
+    b"goes_here", b"goeshere", b"keyhere", b"tokenhere", b"changeme", b"change_me", b"change-me", b"change me", b"replace_", b"replace-",
+    b"replace me", b"replaceme", b"insert_", b"insert-", b"insert ", b"placeholder", b"redacted", b"enter_", b"enter-", b"enter ", b"todo",
+    b"fixme", b"put_your", b"to_be_",
+]);
 
 /// Words that lower trust in an otherwise well-formed token. Four letters or more, so that chance seldom makes them.
-const STOP_WORDS: &[&str] = &[
-    "example", "sample", "placeholder", "dummy", "fake", "changeme", "redacted", "notreal", "invalid", "yourkey", "foobar",
-    "deadbeef", "testtest", "xxxx",
-];
+static STOP_WORDS: AnyOf = AnyOf::in_any_case(&[
+    b"example", b"sample", b"placeholder", b"dummy", b"fake", b"changeme", b"redacted", b"notreal", b"invalid", b"yourkey", b"foobar",
+    b"deadbeef", b"testtest", b"xxxx",
+]);
 
 /// The common placeholder word that the whole value is, if it is one.
 #[must_use]
@@ -38,8 +40,7 @@ pub(super) fn word(value: &[u8]) -> Option<&'static str> {
 /// A word in `value` that speaks of a sample; it lowers the score and no more.
 #[must_use]
 pub(super) fn stop_word(value: &[u8]) -> Option<&'static str> {
-    let lower = value.to_ascii_lowercase();
-    STOP_WORDS.iter().find(|w| memchr::memmem::find(&lower, w.as_bytes()).is_some()).copied()
+    STOP_WORDS.first_in(value).and_then(|word| std::str::from_utf8(word).ok())
 }
 
 /// Why the whole value certainly stands in for a secret.
@@ -76,11 +77,10 @@ pub(super) fn stands_in(value: &[u8]) -> Option<String> {
     if filler(text) {
         return Some("it is filled up with x, * or dots".into());
     }
-    let lower = text.to_ascii_lowercase();
     if text.len() <= 64
-        && let Some(phrase) = PHRASES.iter().find(|p| memchr::memmem::find(&lower, p.as_bytes()).is_some())
+        && let Some(phrase) = PHRASES.first_in(text)
     {
-        return Some(format!("`{}` is an instruction to the reader", phrase.trim()));
+        return Some(format!("`{}` is an instruction to the reader", String::from_utf8_lossy(phrase.trim_ascii())));
     }
     if sequence(text).is_some_and(|run| run * 10 >= text.len() * 9) {
         return Some("its characters count up".into());
@@ -96,8 +96,8 @@ fn repeats(text: &[u8]) -> bool {
 /// `ops_eyJ...`, `prefix.<secret>`, `pi_{ID}_secret`.
 fn elided(text: &[u8]) -> bool {
     if text.ends_with(b"...")
-        || memchr::memmem::find(text, "…".as_bytes()).is_some()
-        || text.len() <= 64 && memchr::memmem::find(text, b"...").is_some()
+        || memchr::memchr(0xe2, text).is_some() && memchr::memmem::find(text, "…".as_bytes()).is_some()
+        || text.len() <= 64 && text.windows(3).any(|w| w == b"...")
     {
         return true;
     }

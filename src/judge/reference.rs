@@ -1,5 +1,7 @@
 //! Values that name a secret kept elsewhere, and ciphertext: what a careful person writes instead of the secret.
 
+use aho_corasick::AhoCorasick;
+use std::sync::OnceLock;
 use super::Subject;
 
 /// How a form is recognised.
@@ -122,14 +124,27 @@ const FORMS: &[(Form, &str)] = &[
     (Begins("data:image/"), "an image"),
 ];
 
+/// All pieces of the forms, to be looked for at once: most values hold none.
+fn pieces() -> &'static AhoCorasick {
+    static PIECES: OnceLock<AhoCorasick> = OnceLock::new();
+    PIECES.get_or_init(|| {
+        let pieces = FORMS.iter().filter_map(|(form, _)| match form {
+            Contains(piece) => Some(*piece),
+            Begins(_) => None,
+        });
+        AhoCorasick::new(pieces).expect("a few words fit an automaton")
+    })
+}
+
 /// The system that keeps the secret which `value` refers to; `None` where the value may be a secret.
 #[must_use]
 pub(super) fn system(value: &[u8], subject: Subject<'_>) -> Option<&'static str> {
     let text = value.trim_ascii_start();
+    let pieces = pieces().is_match(text);
     for (form, name) in FORMS {
         let found = match form {
             Begins(prefix) => text.starts_with(prefix.as_bytes()),
-            Contains(piece) => memchr::memmem::find(text, piece.as_bytes()).is_some(),
+            Contains(piece) => pieces && memchr::memmem::find(text, piece.as_bytes()).is_some(),
         };
         if found {
             return Some(name);

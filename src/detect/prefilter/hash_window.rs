@@ -177,6 +177,9 @@ impl Prefilter for HashWindowPrefilter {
 
 /// Four bytes at `at`, folded; zeros stand in for what is behind the end.
 fn fold(bytes: &[u8], at: usize) -> u32 {
+    if let Some(four) = bytes.get(at..at + 4).and_then(|four| four.try_into().ok()) {
+        return u32::from_le_bytes(four) | FOLD;
+    }
     let mut four = [0; 4];
     for (to, from) in four.iter_mut().zip(bytes.get(at..).unwrap_or_default()) {
         *to = *from;
