@@ -8,7 +8,7 @@ use divan::{Bencher, black_box};
 use globset::GlobSet;
 use keysift::detect::assignment::Scanner;
 use keysift::detect::prefilter::{AhoCorasickPrefilter, Prefilter as _};
-use keysift::detect::{Detector, Scratch};
+use keysift::detect::{ByteSpan, Detector, Scratch};
 use keysift::examine::examine;
 use keysift::finding::IdentityKey;
 use keysift::pipeline::Collector;
@@ -156,7 +156,7 @@ fn assignments(bencher: Bencher<'_, '_>) {
     let mut found = Vec::new();
     bencher.counter(BytesCount::of_slice(text)).bench_local(|| {
         found.clear();
-        scanner.scan(black_box(text), &mut found);
+        scanner.scan(black_box(text), ByteSpan::new(0, text.len()), &mut found);
         found.len()
     });
 }

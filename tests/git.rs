@@ -302,3 +302,40 @@ fn run(folder: &Path) {
     assert!(matches!(out.status.code(), Some(0..=3)), "{:?}: {}", out.status, String::from_utf8_lossy(&out.stderr));
     assert!(!String::from_utf8_lossy(&out.stderr).contains("internal error"), "{}", String::from_utf8_lossy(&out.stderr));
 }
+
+/// Versions of files, stored as deltas of each other: what is inherited along them is what every version holds.
+#[test]
+fn the_fast_way_and_the_whole_way_tell_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    planted(folder);
+    let ordinary = "def compute(value):\n    return value + 1  # no token here\n";
+    for version in 0..12 {
+        let mut text = ordinary.repeat(40);
+        for n in 0..=version {
+            text.push_str(&format!("api_token_{n} = \"{}\"\n{ordinary}", token(&format!("version {}", n * (version % 5)))));
+            text.push_str(&format!("db_password_{n} = 'k{n}Zq{version}w2Lmx7Rt'\n"));
+        }
+        write(folder, "versions.py", &text);
+        write(folder, "moved.py", text.lines().rev().collect::<Vec<_>>().join("\n"));
+        commit(folder, &format!("version {version}"));
+    }
+    git(folder, &["repack", "-q", "-a", "-d", "-f", "--depth=50", "--window=50"]);
+    let deltas = git(folder, &["cat-file", "--batch-all-objects", "--batch-check=%(objecttype) %(deltabase)"]);
+    let blobs = deltas.lines().filter(|l| l.starts_with("blob") && !l.ends_with(&"0".repeat(40))).count();
+    assert!(blobs >= 15, "git stored {blobs} blobs as deltas");
+    let report = |more: &[&str]| {
+        let out = Command::new(env!("CARGO_BIN_EXE_keysift"))
+            .args(["git", "-f", "json", "--show-rejected", "--min-confidence", "low", "--unreachable"])
+            .args(more)
+            .arg(folder)
+            .output()
+            .expect("keysift runs");
+        let mut report: Value = serde_json::from_slice(&out.stdout).expect("a report");
+        report["scan"]["run"] = Value::Null;
+        report
+    };
+    let fast = report(&[]);
+    assert!(fast["findings"].as_array().expect("a list").len() > 50);
+    assert_eq!(fast, report(&["--whole-blobs", "-j1"]));
+}

@@ -8,14 +8,20 @@ use regex_automata::meta::Regex;
 use regex_automata::util::captures::Captures;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
+use std::sync::OnceLock;
 
 /// Steps (bytes searched) that a rule may spend on a blob: a constant and a multiple of the bytes in its windows.
 const STEPS: usize = 1 << 20;
 const STEPS_PER_BYTE: usize = 64;
 
-/// A rule ready to search: its regexes compiled for bytes, unicode off.
+/// A rule to search for. Its regexes are compiled when a window first holds what could be a secret of it.
 pub(super) struct Searcher {
     rule: &'static Rule,
+    compiled: OnceLock<Compiled>,
+}
+
+/// Regexes for bytes, unicode off.
+struct Compiled {
     open: Regex,
     until: Option<Regex>,
     /// The capture group that holds the secret.
@@ -36,20 +42,26 @@ pub fn compile(pattern: &str) -> Regex {
 }
 
 impl Searcher {
-    pub(super) fn of(rule: &'static Rule) -> Self {
-        let open = compile(rule.pattern.expect("only rules with a pattern are searched"));
-        let group = open
-            .group_info()
-            .to_index(regex_automata::PatternID::ZERO, "secret")
-            .unwrap_or_else(|| usize::from(open.group_info().group_len(regex_automata::PatternID::ZERO) > 1));
-        Self { rule, open, until: rule.until.map(compile), group }
+    pub(super) const fn of(rule: &'static Rule) -> Self {
+        Self { rule, compiled: OnceLock::new() }
+    }
+
+    fn compiled(&self) -> &Compiled {
+        self.compiled.get_or_init(|| {
+            let open = compile(self.rule.pattern.expect("only rules with a pattern are searched"));
+            let group = open
+                .group_info()
+                .to_index(regex_automata::PatternID::ZERO, "secret")
+                .unwrap_or_else(|| usize::from(open.group_info().group_len(regex_automata::PatternID::ZERO) > 1));
+            Compiled { open, until: self.rule.until.map(compile), group }
+        })
     }
 
     /// A search through the windows of one blob, which have `total` bytes together.
     pub(super) fn start(&self, total: usize) -> Search<'_> {
         Search {
             searcher: self,
-            captures: self.open.create_captures(),
+            captures: None,
             closing: Closing::default(),
             steps: STEPS + total.saturating_mul(STEPS_PER_BYTE),
         }
@@ -71,7 +83,7 @@ impl Searcher {
 /// A search of one rule in one blob, under one budget. What it finds in a window depends on that window alone.
 pub(super) struct Search<'a> {
     searcher: &'a Searcher,
-    captures: Captures,
+    captures: Option<Captures>,
     closing: Closing,
     /// The steps that are left.
     steps: usize,
@@ -105,21 +117,26 @@ impl Search<'_> {
         candidates: &mut Vec<Candidate>,
     ) -> Option<Searched> {
         let searcher = self.searcher;
+        if !searcher.rule.bounds.secret.is_in(window.of(bytes)) {
+            return Some(Searched { steps: 0, reach: window.end });
+        }
+        let compiled = searcher.compiled();
+        let mut captures = self.captures.take().unwrap_or_else(|| compiled.open.create_captures());
         let before = self.steps;
         let mut reach = window.end;
         let mut at = window.start;
         while at < window.end {
             let input = Input::new(bytes).span(at..window.end);
-            searcher.open.search_captures(&input, &mut self.captures);
-            let Some(all) = self.captures.get_match() else { break };
+            compiled.open.search_captures(&input, &mut captures);
+            let Some(all) = captures.get_match() else { break };
             let cost = all.end() - at + searcher.rule.bounds.max_len as usize;
             if !self.spend(cost) {
                 return None;
             }
             let open = ByteSpan::new(all.start(), all.end());
-            let secret = self.captures.get_group(searcher.group).map_or(open, |g| ByteSpan::new(g.start, g.end));
+            let secret = captures.get_group(compiled.group).map_or(open, |g| ByteSpan::new(g.start, g.end));
             let mut next = secret.end.max(open.start + 1);
-            let spans = match &searcher.until {
+            let spans = match &compiled.until {
                 None => Some((open, secret)),
                 Some(until) => {
                     let end = self.closing.after(until, bytes, open);
@@ -127,7 +144,7 @@ impl Search<'_> {
                     end.map(|end| {
                         let whole = ByteSpan::new(open.start, end);
                         next = end;
-                        (whole, if searcher.group == 0 { whole } else { ByteSpan::new(secret.start, end) })
+                        (whole, if compiled.group == 0 { whole } else { ByteSpan::new(secret.start, end) })
                     })
                 }
             };
@@ -136,6 +153,7 @@ impl Search<'_> {
             }
             at = next;
         }
+        self.captures = Some(captures);
         Some(Searched { steps: before - self.steps, reach })
     }
 }

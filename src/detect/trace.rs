@@ -85,7 +85,7 @@ impl Detector {
             return hits;
         }
         let end = |hit: &Hit| hit.start + keywords.lengths[hit.keyword as usize];
-        for kept in &text.kept.stretches {
+        for kept in &text.kept.kept {
             let first = text.old.hits.partition_point(|h| h.start < kept.from);
             let inside = text.old.hits[first..].iter().take_while(|h| h.start < kept.from + kept.len);
             let whole = inside.filter(|h| end(h) <= kept.from + kept.len);
@@ -219,7 +219,7 @@ impl Text<'_> {
 
 /// Kept stretches, apart from each other, those that continue each other joined.
 struct Stretches {
-    stretches: Vec<Kept>,
+    kept: Vec<Kept>,
     /// The lengths of the old text and of the new one.
     old_len: usize,
     len: usize,
@@ -235,7 +235,7 @@ impl Stretches {
             }
         }
         stretches.retain(|k| k.len >= WORTH_KEEPING);
-        Self { stretches, old_len, len }
+        Self { kept: stretches, old_len, len }
     }
 
     /// Whether both texts begin with this stretch.
@@ -250,15 +250,15 @@ impl Stretches {
 
     /// What lies between the stretches, seams without a byte between them too.
     fn gaps(&self) -> Vec<ByteSpan> {
-        let mut gaps = Vec::with_capacity(self.stretches.len() + 1);
+        let mut gaps = Vec::with_capacity(self.kept.len() + 1);
         let mut at = 0;
-        for kept in &self.stretches {
+        for kept in &self.kept {
             if !Self::begins(kept) {
                 gaps.push(ByteSpan::new(at, kept.to));
             }
             at = kept.to + kept.len;
         }
-        if !self.stretches.last().is_some_and(|last| self.ends(last)) {
+        if !self.kept.last().is_some_and(|last| self.ends(last)) {
             gaps.push(ByteSpan::new(at, self.len));
         }
         gaps
@@ -266,8 +266,8 @@ impl Stretches {
 
     /// The stretch that holds `span` and `more` bytes on each side of it, as far as the texts go.
     fn around(&self, span: ByteSpan, more: usize) -> Option<&Kept> {
-        let at = self.stretches.partition_point(|k| k.to <= span.start).checked_sub(1)?;
-        Some(&self.stretches[at]).filter(|kept| self.holds(kept, span, more))
+        let at = self.kept.partition_point(|k| k.to <= span.start).checked_sub(1)?;
+        Some(&self.kept[at]).filter(|kept| self.holds(kept, span, more))
     }
 
     /// Whether `kept` holds `span` and `more` bytes on each side of it, as far as the texts go.
@@ -278,8 +278,8 @@ impl Stretches {
 
     /// The stretches that share a byte with `span`.
     fn overlapping(&self, span: ByteSpan) -> impl Iterator<Item = &Kept> {
-        let first = self.stretches.partition_point(|k| k.to + k.len <= span.start);
-        self.stretches[first..].iter().take_while(move |k| k.to < span.end)
+        let first = self.kept.partition_point(|k| k.to + k.len <= span.start);
+        self.kept[first..].iter().take_while(move |k| k.to < span.end)
     }
 }
 

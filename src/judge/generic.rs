@@ -157,11 +157,7 @@ fn from_surroundings(subject: Subject<'_>, assignment: &Assignment, signals: &mu
     signals.when(language::is_message(line), "message", "in the text of a message");
     let near = &subject.before()[subject.before().len().saturating_sub(200)..];
     let behind_near = &after[..after.len().min(200)];
-    signals.when(
-        language::CHECKSUMS.is_in(near) || language::CHECKSUMS.is_in(behind_near),
-        "near-checksums",
-        "beside checksums",
-    );
+    signals.when(language::CHECKSUMS.is_in(near) || language::CHECKSUMS.is_in(behind_near), "near-checksums", "beside checksums");
     signals.when(
         language::ACCOUNTS.is_in(near) || language::ACCOUNTS.is_in(behind_near),
         "near-account",

@@ -8,16 +8,14 @@ pub(super) static CHECKSUMS: AnyOf = AnyOf::in_any_case(&[
 ]);
 
 /// Words that a password stands beside when it is in use.
-pub(super) static ACCOUNTS: AnyOf =
-    AnyOf::in_any_case(&[b"user", b"host", b"login", b"email", b"server", b"url", b"port"]);
+pub(super) static ACCOUNTS: AnyOf = AnyOf::in_any_case(&[b"user", b"host", b"login", b"email", b"server", b"url", b"port"]);
 
 /// What begins a comment in the middle of a line.
 static COMMENTS: AnyOf = AnyOf::exactly(&[b" // ", b" # ", b" /* "]);
 
 /// What assertions of tests hold.
-static ASSERTIONS: AnyOf = AnyOf::exactly(&[
-    b"assert", b"Assert", b"expect", b"should", b".toBe", b"toEqual", b"t.match(", b"t.same(", b".equal(",
-]);
+static ASSERTIONS: AnyOf =
+    AnyOf::exactly(&[b"assert", b"Assert", b"expect", b"should", b".toBe", b"toEqual", b"t.match(", b"t.same(", b".equal("]);
 
 /// What speaks to a person.
 static MESSAGES: AnyOf = AnyOf::exactly(&[

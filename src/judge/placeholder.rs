@@ -17,16 +17,16 @@ const WORDS: &[&str] = &[
 
 /// Pieces of instructions to the reader.
 static PHRASES: AnyOf = AnyOf::in_any_case(&[
-    b"your_", b"your-", b"your ", b"<your", b"yourapi", b"yoursecret", b"yourtoken", b"yourkey", b"yourpass", b"_here", b"-here", b" here",
-    b"goes_here", b"goeshere", b"keyhere", b"tokenhere", b"changeme", b"change_me", b"change-me", b"change me", b"replace_", b"replace-",
-    b"replace me", b"replaceme", b"insert_", b"insert-", b"insert ", b"placeholder", b"redacted", b"enter_", b"enter-", b"enter ", b"todo",
-    b"fixme", b"put_your", b"to_be_",
+    b"your_", b"your-", b"your ", b"<your", b"yourapi", b"yoursecret", b"yourtoken", b"yourkey", b"yourpass", b"_here", b"-here",
+    b" here", b"goes_here", b"goeshere", b"keyhere", b"tokenhere", b"changeme", b"change_me", b"change-me", b"change me",
+    b"replace_", b"replace-", b"replace me", b"replaceme", b"insert_", b"insert-", b"insert ", b"placeholder", b"redacted",
+    b"enter_", b"enter-", b"enter ", b"todo", b"fixme", b"put_your", b"to_be_",
 ]);
 
 /// Words that lower trust in an otherwise well-formed token. Four letters or more, so that chance seldom makes them.
 static STOP_WORDS: AnyOf = AnyOf::in_any_case(&[
-    b"example", b"sample", b"placeholder", b"dummy", b"fake", b"changeme", b"redacted", b"notreal", b"invalid", b"yourkey", b"foobar",
-    b"deadbeef", b"testtest", b"xxxx",
+    b"example", b"sample", b"placeholder", b"dummy", b"fake", b"changeme", b"redacted", b"notreal", b"invalid", b"yourkey",
+    b"foobar", b"deadbeef", b"testtest", b"xxxx",
 ]);
 
 /// The common placeholder word that the whole value is, if it is one.

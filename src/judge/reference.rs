@@ -1,8 +1,8 @@
 //! Values that name a secret kept elsewhere, and ciphertext: what a careful person writes instead of the secret.
 
+use super::Subject;
 use aho_corasick::AhoCorasick;
 use std::sync::OnceLock;
-use super::Subject;
 
 /// How a form is recognised.
 enum Form {

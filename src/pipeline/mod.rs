@@ -143,7 +143,8 @@ impl<'a> Collector<'a> {
 
     /// Lets the redactor know what a blob holds.
     fn hide(&self, examined: &Examined, bytes: &[u8]) {
-        if examined.found.is_empty() && !(self.keep_rejected && !examined.rejected.is_empty()) {
+        let told_rejected = if self.keep_rejected { examined.rejected.len() } else { 0 };
+        if examined.found.len() + told_rejected == 0 {
             return;
         }
         let secrets = secrets_of(examined, bytes);

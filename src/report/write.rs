@@ -5,11 +5,17 @@ use std::io::{self, Write};
 use std::path::Path;
 
 /// Writes a file: first beside it under a temporary name, readable by its owner alone, then renamed, so that no one sees
-/// half a report and no link is followed.
+/// half a report and no link is followed. A device or a pipe that stands there already is written to as it is: `/dev/null`
+/// must stay what it is.
 ///
 /// # Errors
 /// Where the folder cannot be written to, or `write` fails.
 pub fn file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    if fs::symlink_metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir() && !m.is_symlink()) {
+        let mut out = io::BufWriter::new(OpenOptions::new().write(true).open(path)?);
+        write(&mut out)?;
+        return out.flush();
+    }
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().ok_or_else(|| io::Error::other("names no file"))?;
     let mut temporary = std::ffi::OsString::from(".");
@@ -34,4 +40,16 @@ pub fn file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
         let _ = fs::remove_file(&temporary);
     }
     result
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_stays_a_device() {
+        use std::os::unix::fs::FileTypeExt as _;
+        file(Path::new("/dev/null"), |out| out.write_all(b"a report")).unwrap();
+        assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+    }
 }

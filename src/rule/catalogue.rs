@@ -1,13 +1,14 @@
 //! The rules of a run: the built-in catalogue, a selection of it, and rules that users add.
 
 use super::format::{
-    AssignmentClass, Bounds, Checksum, ChecksumKind, Confidence, Counterexample, Example, Kind, Near, OnFail, Remedy, Rule,
+    AssignmentClass, Bounds, Checksum, ChecksumKind, Confidence, Counterexample, Example, Kind, Near, OnFail, Remedy, Rule, Run,
     Scope, Severity,
 };
 
 /// The version of the built-in catalogue.
 pub const CATALOGUE_VERSION: &str = "0.1";
 
+#[allow(clippy::unreadable_literal, reason = "written by the build")]
 static BUILT_IN: &[Rule] = include!(concat!(env!("OUT_DIR"), "/catalogue.rs"));
 
 /// A rule's place in its [`RuleSet`].

@@ -15,5 +15,5 @@ pub mod template;
 pub use catalogue::{RuleIndex, RuleSet};
 pub use format::{
     AssignmentClass, Bounds, Checksum, ChecksumKind, Confidence, Counterexample, Example, Kind, Near, OnFail, Remedy, Rule,
-    RuleError, RuleErrors, Scope, Severity,
+    RuleError, RuleErrors, Run, Scope, Severity,
 };

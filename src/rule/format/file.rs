@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::model::{
     AssignmentClass, Bounds, Checksum, ChecksumKind, Confidence, Counterexample, Example, FIRST_CATALOGUE, Kind, MAX_MATCH, Near,
-    OnFail, Remedy, Rule, Scope, Severity,
+    OnFail, Remedy, Rule, Run, Scope, Severity,
 };
 use super::{pattern, proof};
 
@@ -386,7 +386,7 @@ impl Builder<'_> {
 
     /// Keywords, bounds and the whole pattern; `None` after an error.
     fn prove(&mut self, raw: &RawRule, scope: Scope, is_assignment: bool) -> Option<(Vec<String>, Bounds, Option<String>)> {
-        let no_bounds = Bounds { before: 0, max_len: 0 };
+        let no_bounds = Bounds { before: 0, max_len: 0, secret: Run::ANY };
         let Some(source) = &raw.pattern else {
             if raw.path.is_none() && !is_assignment {
                 self.error(self.table_start, "needs a `pattern`, or a `path`".into());
@@ -439,7 +439,11 @@ impl Builder<'_> {
         }
         let limit = if scope == Scope::Blob { usize::MAX } else { MAX_MATCH as usize };
         match proof::bounds(&hir, &keywords, limit) {
-            Ok(bounds) => Some((keywords, bounds, Some(whole))),
+            Ok(bounds) => {
+                // What a closing marker ends may go on behind the window.
+                let secret = if raw.until.is_some() { Run::ANY } else { bounds.secret };
+                Some((keywords, Bounds { secret, ..bounds }, Some(whole)))
+            }
             Err(proof::Failure::TooLong(_)) if scope == Scope::Blob => Some((keywords, no_bounds, Some(whole))),
             Err(failure) => {
                 let place = if matches!(failure, proof::Failure::NoKeyword(_)) { keyword_place } else { place };

@@ -213,6 +213,38 @@ pub struct Bounds {
     pub before: u32,
     /// The greatest length of a match of `pattern` in bytes; `until` extends it.
     pub max_len: u32,
+    /// What every secret is.
+    pub secret: Run,
+}
+
+/// Bytes that a secret is made of, and how many it has at least: a window without such a run needs no search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// A bit for each byte.
+    pub bytes: [u64; 4],
+    /// 0 where nothing is known.
+    pub least: u32,
+}
+
+impl Run {
+    /// Nothing is known.
+    pub const ANY: Self = Self { bytes: [u64::MAX; 4], least: 0 };
+
+    /// Whether `text` holds such a run.
+    #[must_use]
+    pub fn is_in(&self, text: &[u8]) -> bool {
+        let least = self.least as usize;
+        let has = |b: u8| self.bytes[usize::from(b >> 6)] >> (b & 63) & 1 == 1;
+        let mut start = 0;
+        // From the end of where a run would be: most bytes are never looked at.
+        while let Some(run) = text.get(start..start + least) {
+            match run.iter().rposition(|b| !has(*b)) {
+                None => return true,
+                Some(gap) => start += gap + 1,
+            }
+        }
+        false
+    }
 }
 
 /// One kind of credential and how it is recognised.

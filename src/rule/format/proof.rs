@@ -8,10 +8,10 @@ use aho_corasick::nfa::noncontiguous;
 use regex_automata::nfa::thompson::{Compiler, Config, NFA, State};
 use regex_automata::util::primitives::StateID;
 use regex_syntax::hir::literal::Extractor;
-use regex_syntax::hir::{Hir, HirKind};
+use regex_syntax::hir::{Class, Hir, HirKind};
 use std::collections::HashSet;
 
-use super::model::Bounds;
+use super::model::{Bounds, Run};
 
 /// The most pairs of states looked at before a proof gives up.
 const STEP_BUDGET: usize = 4_000_000;
@@ -61,7 +61,57 @@ pub fn bounds(hir: &Hir, keywords: &[String], limit: usize) -> Result<Bounds, Fa
             break;
         }
     }
-    Ok(Bounds { before: u32::try_from(before).unwrap_or(u32::MAX), max_len: u32::try_from(max_len).unwrap_or(u32::MAX) })
+    Ok(Bounds {
+        before: u32::try_from(before).unwrap_or(u32::MAX),
+        max_len: u32::try_from(max_len).unwrap_or(u32::MAX),
+        secret: secret(hir),
+    })
+}
+
+/// What every secret is that the pattern finds: the group `secret`, else the first one, else the whole match.
+fn secret(hir: &Hir) -> Run {
+    let mut groups = Vec::new();
+    certain_groups(hir, &mut groups);
+    let named = groups.iter().find(|g| g.name.as_deref() == Some("secret"));
+    match named.or_else(|| groups.iter().find(|g| g.index == 1)) {
+        Some(group) => run(&group.sub),
+        None if hir.properties().explicit_captures_len() == 0 => run(hir),
+        // A group that need not take part in a match says nothing of those without it.
+        None => Run::ANY,
+    }
+}
+
+/// The groups that are part of every match.
+fn certain_groups<'a>(hir: &'a Hir, out: &mut Vec<&'a regex_syntax::hir::Capture>) {
+    match hir.kind() {
+        HirKind::Concat(parts) => parts.iter().for_each(|p| certain_groups(p, out)),
+        HirKind::Capture(group) => {
+            out.push(group);
+            certain_groups(&group.sub, out);
+        }
+        _ => {}
+    }
+}
+
+fn run(hir: &Hir) -> Run {
+    let mut bytes = [0; 4];
+    add_bytes(hir, &mut bytes);
+    let least = hir.properties().minimum_len().and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+    Run { bytes, least }
+}
+
+/// Adds all bytes that can stand in a match.
+fn add_bytes(hir: &Hir, bytes: &mut [u64; 4]) {
+    let mut add = |b: u8| bytes[usize::from(b >> 6)] |= 1 << (b & 63);
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(literal) => literal.0.iter().copied().for_each(add),
+        HirKind::Class(Class::Bytes(class)) => class.ranges().iter().for_each(|r| (r.start()..=r.end()).for_each(&mut add)),
+        HirKind::Class(Class::Unicode(_)) => (0..=u8::MAX).for_each(add),
+        HirKind::Repetition(repetition) => add_bytes(&repetition.sub, bytes),
+        HirKind::Capture(group) => add_bytes(&group.sub, bytes),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().for_each(|p| add_bytes(p, bytes)),
+    }
 }
 
 fn max_len_or_zero(hir: &Hir) -> usize {

@@ -68,13 +68,7 @@ impl Flagged<'_> {
     /// Walks `commits`, oldest first, and the tips of `branches`; the first branch is HEAD's.
     #[must_use]
     pub fn stories(&self, commits: &[CommitNr], branches: &[(String, CommitNr)]) -> Stories {
-        let mut walk = Walk {
-            flagged: self,
-            told: BTreeMap::new(),
-            placed: HashSet::new(),
-            left: MOST_ENTRIES,
-            too_deep: false,
-        };
+        let mut walk = Walk { flagged: self, told: BTreeMap::new(), placed: HashSet::new(), left: MOST_ENTRIES, too_deep: false };
         for &commit in commits {
             let Some(tree) = self.graph.get(commit).tree else { continue };
             let parents: Vec<Nr> = self.graph.get(commit).parents.iter().filter_map(|p| self.graph.get(*p).tree).collect();
@@ -91,7 +85,11 @@ impl Flagged<'_> {
                 walk.tip(*commit, name, n == 0, &mut Vec::new(), tree);
             }
         }
-        Stories { complete: walk.left > 0 && !walk.too_deep && !self.trees.overflow, stories: walk.told.into_values().collect(), placed: walk.placed }
+        Stories {
+            complete: walk.left > 0 && !walk.too_deep && !self.trees.overflow,
+            stories: walk.told.into_values().collect(),
+            placed: walk.placed,
+        }
     }
 }
 

@@ -70,7 +70,7 @@ impl History {
         let deltas = DeltaTrees::of(objects);
         let lost = |nr: Nr| sink.lost(objects.id(nr));
         let stop = || sink.stopped();
-        let blobs = Blobs { objects, sink, whole_blobs: scope.whole_blobs, keys: Mutex::default() };
+        let blobs = Blobs { objects, sink, whole: scope.whole_blobs, keys: Mutex::default() };
         deltas.for_each(objects, Kind::Blob, &blobs);
         let keys = blobs.keys.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let text = |nr: Nr, bytes: &[u8]| sink.text(nr, objects.kind(nr), bytes);
@@ -108,7 +108,7 @@ impl History {
 struct Blobs<'a, S: GitSink> {
     objects: &'a Objects,
     sink: &'a S,
-    whole_blobs: bool,
+    whole: bool,
     keys: Mutex<HashMap<Nr, Keys>>,
 }
 
@@ -120,7 +120,7 @@ impl<S: GitSink> Visit for Blobs<'_, S> {
         if !self.objects.is_first(nr) {
             return None;
         }
-        let made_from = made_from.and_then(|(memory, kept)| Some((memory.as_ref()?, kept))).filter(|_| !self.whole_blobs);
+        let made_from = made_from.and_then(|(memory, kept)| Some((memory.as_ref()?, kept))).filter(|_| !self.whole);
         let (keys, memory) = self.sink.blob(nr, bytes, made_from);
         if !keys.is_empty() {
             self.keys.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(nr, keys);

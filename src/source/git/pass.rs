@@ -164,6 +164,9 @@ struct Base<M> {
     memory: M,
 }
 
+/// An object to read, and what it is made of.
+type Waiting<M> = (Nr, Option<Rc<Base<M>>>);
+
 struct Worker<'a, V: Visit> {
     trees: &'a DeltaTrees,
     objects: &'a Objects,
@@ -181,7 +184,7 @@ const SPARE_LEN: usize = 16 << 20;
 
 impl<V: Visit> Worker<'_, V> {
     fn tree(&mut self, root: Nr) {
-        let mut stack: Vec<(Nr, Option<Rc<Base<V::Memory>>>)> = vec![(root, None)];
+        let mut stack: Vec<Waiting<V::Memory>> = vec![(root, None)];
         while let Some((nr, base)) = stack.pop() {
             if self.visitor.stopped() {
                 return;

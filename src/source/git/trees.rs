@@ -175,6 +175,9 @@ const SHARDS: usize = 64;
 /// The most links that are kept, of eight bytes and more each.
 const MOST_LINKS: usize = 1 << 28;
 
+/// The places of trees' links by object number, and the links.
+type Links = (Vec<(u32, u32)>, Vec<Link>);
+
 struct Walk<'a> {
     objects: &'a Objects,
     wanted: &'a Wanted<'a>,
@@ -183,8 +186,7 @@ struct Walk<'a> {
     names: Vec<Mutex<HashMap<Box<[u8]>, NameNr>>>,
     named: AtomicU32,
     hasher: RandomState,
-    /// The places of trees' links, and the links.
-    found: Mutex<(Vec<(u32, u32)>, Vec<Link>)>,
+    found: Mutex<Links>,
     missing: Mutex<HashSet<ObjectId>>,
     overflow: AtomicBool,
 }
