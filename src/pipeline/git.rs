@@ -110,7 +110,7 @@ impl GitCollector<'_> {
 
     /// Counts what a blob holds and lets the redactor know; gives its keys.
     fn note(&self, nr: Nr, examined: &Examined, bytes: &[u8]) -> Keys {
-        let name = if examined.out_of_budget.is_empty() { String::new() } else { self.repo.objects.id(nr).to_string() };
+        let name = if examined.out_of_budget.is_empty() { String::new() } else { self.repo.objects().id(nr).to_string() };
         self.collector.count(examined.rejected.len() as u64, &examined.out_of_budget, &name);
         self.collector.hide(examined, bytes);
         self.keys(examined, bytes)
@@ -145,7 +145,7 @@ impl GitCollector<'_> {
         for path in &self.repo.refused {
             self.collector.skip(SkipReason::OutsideAlternate, &path.to_string_lossy(), 0);
         }
-        for path in &self.repo.objects.broken_packs {
+        for path in &self.repo.objects().broken_packs {
             self.collector.skip(SkipReason::CorruptObject, &path.file_name().unwrap_or_default().to_string_lossy(), 0);
         }
         if !history.complete {
@@ -258,7 +258,7 @@ impl<'a> Placer<'a> {
             history,
             key,
             linker: repo.remote_url.as_deref().and_then(Linker::of),
-            reader: Reader::new(&repo.objects),
+            reader: Reader::new(repo.objects()),
             pushed,
             merged,
         }
@@ -282,7 +282,7 @@ impl<'a> Placer<'a> {
             let Some(bytes) = self.reader.read(*nr) else { continue };
             let looked = self.sink.tell(&bytes, UNREACHABLE);
             loose.extend(looked.found.into_iter().chain(looked.rejected).map(|mut o| {
-                o.location.blob = Some(self.sink.repo.objects.id(*nr).to_string());
+                o.location.blob = Some(self.sink.repo.objects().id(*nr).to_string());
                 o
             }));
         }
@@ -311,7 +311,7 @@ impl<'a> Placer<'a> {
         // Blobs of one path are versions of each other: they share bases.
         groups.sort_by_key(|group| (group[0].1, group[0].0));
         let told = groups.par_chunks(64).map(|groups| {
-            let mut reader = Reader::new(&self.sink.repo.objects);
+            let mut reader = Reader::new(self.sink.repo.objects());
             let mut told = Vec::new();
             for group in groups {
                 let Some(bytes) = reader.read(group[0].0) else { continue };
@@ -346,7 +346,7 @@ impl<'a> Placer<'a> {
             let commit = commits.get(&nr).copied();
             let (id, time) = match commit {
                 Some(known) => known,
-                None if self.history.tags.contains(&nr) => (self.sink.repo.objects.id(nr), i64::MAX),
+                None if self.history.tags.contains(&nr) => (self.sink.repo.objects().id(nr), i64::MAX),
                 None => continue,
             };
             found.push((time, id, occurrences.into_iter().map(|o| self.in_text(o, nr, id, commit.is_some())).collect()));
@@ -410,7 +410,7 @@ impl<'a> Placer<'a> {
             path_bytes: std::str::from_utf8(&story.path)
                 .is_err()
                 .then(|| base64::engine::general_purpose::STANDARD.encode(&story.path)),
-            blob: Some(self.sink.repo.objects.id(stand.blob).to_string()),
+            blob: Some(self.sink.repo.objects().id(stand.blob).to_string()),
             link: self.linker.as_ref().map(|l| l.line(&id, &path, o.location.start_line)),
             author: signature.as_ref().map(|s| s.name.clone()),
             email: signature.as_ref().map(|s| s.email.clone()),

@@ -3,6 +3,7 @@
 //! Presence is a matter of a secret and a path: a commit introduces a secret where none of its parents has it in the file of
 //! that path, whatever else changed there. A merge that brings what no parent had is found like any other commit.
 
+use super::changes::push;
 use super::graph::{CommitNr, Graph};
 use super::objects::Nr;
 use super::trees::{Link, Trees};
@@ -190,11 +191,4 @@ impl Walk<'_> {
             path.truncate(len);
         }
     }
-}
-
-fn push(path: &mut Vec<u8>, name: &[u8]) {
-    if !path.is_empty() {
-        path.push(b'/');
-    }
-    path.extend_from_slice(name);
 }

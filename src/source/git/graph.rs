@@ -61,7 +61,7 @@ impl Graph {
         let tags: Mutex<HashMap<ObjectId, ObjectId>> = Mutex::default();
         let visit = |nr: Nr, bytes: &[u8]| {
             text(nr, bytes);
-            if let Some(target) = field(bytes, b"object ") {
+            if let Some(target) = tagged(bytes) {
                 tags.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(objects.id(nr), target);
             }
         };
@@ -175,6 +175,12 @@ fn field(bytes: &[u8], name: &[u8]) -> Option<ObjectId> {
         }
     }
     None
+}
+
+/// What a tag points to.
+#[must_use]
+pub fn tagged(bytes: &[u8]) -> Option<ObjectId> {
+    field(bytes, b"object ")
 }
 
 /// Reads the header of a commit.

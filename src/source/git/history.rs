@@ -66,7 +66,7 @@ impl History {
     /// Looks at everything in `scope`.
     #[must_use]
     pub fn scan<S: GitSink>(repo: &Repository, scope: &Scope, sink: &S) -> Self {
-        let objects = &repo.objects;
+        let objects = repo.objects();
         let deltas = DeltaTrees::of(objects);
         let lost = |nr: Nr| sink.lost(objects.id(nr));
         let stop = || sink.stopped();
@@ -152,7 +152,7 @@ impl Chosen {
         let mut tags = HashSet::new();
         let mut unknown_branch = false;
         let mut add = |target: ObjectId| {
-            if let Some(nr) = repo.objects.find(&target).filter(|nr| repo.objects.kind(*nr) == Kind::Tag) {
+            if let Some(nr) = repo.objects().find(&target).filter(|nr| repo.objects().kind(*nr) == Kind::Tag) {
                 tags.insert(nr);
             }
             tips.extend(graph.peel(target));
@@ -168,7 +168,7 @@ impl Chosen {
         let mut reachable = graph.reachable(tips);
         if scope.unreachable {
             reachable.fill(true);
-            tags.extend(repo.objects.iter().filter(|nr| repo.objects.kind(*nr) == Kind::Tag));
+            tags.extend(repo.objects().iter().filter(|nr| repo.objects().kind(*nr) == Kind::Tag));
         }
         let head = repo.head_branch();
         let mut branches: Vec<(String, CommitNr)> = refs
@@ -210,7 +210,7 @@ pub fn resolve(repo: &Repository, graph: &Graph, refs: &[Ref], word: &str) -> Op
         }
     }
     if let Ok(id) = ObjectId::from_hex(word.as_bytes()) {
-        return repo.objects.find(&id).map(|_| id);
+        return repo.objects().find(&id).map(|_| id);
     }
     // A short id, if only one commit has it.
     let is_short = word.len() >= 4 && word.bytes().all(|b| b.is_ascii_hexdigit());

@@ -3,22 +3,31 @@
 //!
 //! - `open`: the one way a repository is opened, with every guard
 //! - `objects`: packs and loose objects, in one numbering
-//! - `inflate`, `delta`: how packs store them
+//! - `entry`, `inflate`, `delta`: how packs store them
+//! - `lookup`: single objects, nothing read that is not asked for
 //! - `pass`: all objects of a kind, each delta tree from its root
 //! - `graph`: commits, and what refs reach
 //! - `trees`: which trees hold what was found
 //! - `attribution`: which commits brought it, and where it stands now
+//! - `range`: which commits a range names
+//! - `changes`: which files commits change
+//! - `staged`: which files the index changes
 //! - `history`: the whole of it
 
 pub mod attribution;
+pub mod changes;
 mod delta;
+mod entry;
 pub mod graph;
 pub mod history;
 mod inflate;
 pub mod link;
+pub mod lookup;
 pub mod objects;
 pub mod open;
 mod pass;
+pub mod range;
+pub mod staged;
 mod trees;
 
 pub use history::{GitSink, History, Scope};

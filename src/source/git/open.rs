@@ -4,11 +4,13 @@
 //! are ignored (the objects themselves are all looked at). Alternates that lead outside of the repository are refused unless
 //! the user allowed them, and told.
 
+use super::lookup::Store;
 use super::objects::Objects;
 use gix::hash::ObjectId;
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Why a repository cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +40,9 @@ pub struct Repository {
     pub common_dir: PathBuf,
     /// The folder with the checked-out files, if there is one.
     pub work_tree: Option<PathBuf>,
-    pub objects: Objects,
+    /// Where its objects are.
+    pub folders: Vec<PathBuf>,
+    objects: OnceLock<Objects>,
     pub hash: gix::hash::Kind,
     /// The commits whose parents a shallow clone lacks.
     pub shallow: HashSet<ObjectId>,
@@ -89,7 +93,8 @@ impl Repository {
             })
             .map(|url| url.to_string());
         Ok(Self {
-            objects: Objects::open(&folders, hash),
+            folders,
+            objects: OnceLock::new(),
             hash,
             shallow: shallow.lines().filter_map(|line| ObjectId::from_hex(line.trim().as_bytes()).ok()).collect(),
             refused,
@@ -100,6 +105,18 @@ impl Repository {
             common_dir,
             work_tree,
         })
+    }
+
+    /// All its objects, listed when they are first asked for.
+    #[must_use]
+    pub fn objects(&self) -> &Objects {
+        self.objects.get_or_init(|| Objects::open(&self.folders, self.hash))
+    }
+
+    /// Its objects, to be looked up one by one.
+    #[must_use]
+    pub fn store(&self) -> Store {
+        Store::open(&self.folders, self.hash)
     }
 
     /// The folder that reports' paths are relative to.

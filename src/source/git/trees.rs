@@ -26,6 +26,16 @@ pub(super) enum EntryKind {
     Submodule,
 }
 
+/// The entries of a tree's bytes; ends where they are corrupt.
+pub(super) fn entries(bytes: &[u8], hash: gix::hash::Kind) -> impl Iterator<Item = Entry<'_>> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let (entry, len) = entry(rest, hash)?;
+        rest = &rest[len..];
+        Some(entry)
+    })
+}
+
 /// The entry that `bytes` begin with, and its length; `None` where they are corrupt.
 fn entry(bytes: &[u8], hash: gix::hash::Kind) -> Option<(Entry<'_>, usize)> {
     let space = memchr::memchr(b' ', bytes)?;
