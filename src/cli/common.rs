@@ -1,9 +1,9 @@
 //! Flags that several commands share, and what they are turned into.
 
 use super::usage_error;
-use crate::config::{AcceptedGap, Config, parse_day, parse_size};
+use crate::config::{AcceptedGap, Config, parse_size};
 use crate::detect::Detector;
-use crate::finding::IdentityKey;
+use crate::finding::{Day, IdentityKey};
 use crate::report::Format;
 use crate::rule::{Confidence, Rule, RuleSet, Severity};
 use crate::triage::gate::{FailOn, Incomplete};
@@ -81,7 +81,7 @@ pub(super) struct ReportFlags {
     pub progress: When,
     /// Today, for anything that expires: 2026-12-31
     #[arg(long, value_name = "DAY", value_parser = day, help_heading = "Report")]
-    pub now: Option<i64>,
+    pub now: Option<Day>,
 }
 
 /// What is left out.
@@ -120,8 +120,8 @@ fn incomplete(word: &str) -> Result<Incomplete, String> {
     }
 }
 
-fn day(word: &str) -> Result<i64, String> {
-    parse_day(word).ok_or_else(|| "a day such as 2026-12-31".to_owned())
+fn day(word: &str) -> Result<Day, String> {
+    Day::parse(word).ok_or_else(|| "a day such as 2026-12-31".to_owned())
 }
 
 fn size(word: &str) -> Result<u64, String> {
@@ -142,7 +142,7 @@ impl Settings {
     ///
     /// # Errors
     /// The exit code, after the message.
-    pub(super) fn of(flags: &RuleFlags, exclude: &[String], now: Option<i64>) -> Result<Self, ExitCode> {
+    pub(super) fn of(flags: &RuleFlags, exclude: &[String], now: Option<Day>) -> Result<Self, ExitCode> {
         let config = match &flags.config {
             None => Config::default(),
             Some(path) => {
@@ -164,20 +164,17 @@ impl Settings {
         }
         let rules = select(own, &flags.only, &flags.without, &config.disable)?;
         let globs: Vec<&String> = exclude.iter().chain(&config.exclude).collect();
-        let today = now.unwrap_or_else(today);
+        let today = now.unwrap_or_else(Day::today);
         let mut gaps = Vec::new();
         for gap in config.accept_gap {
-            if gap.until.as_deref().and_then(parse_day).is_some_and(|until| until < today) {
+            if gap.until.as_deref().and_then(Day::parse).is_some_and(|until| until < today) {
                 eprintln!("keysift: an accepted gap ({}) has expired: {}", gap.reason, gap.note);
                 continue;
             }
             let paths = glob_set(&gap.path.iter().collect::<Vec<_>>())?;
             gaps.push((gap, paths));
         }
-        let key = match std::env::var_os("KEYSIFT_FINGERPRINT_KEY") {
-            Some(text) if !text.is_empty() => IdentityKey::private(text.as_encoded_bytes()),
-            _ => IdentityKey::public(),
-        };
+        let key = IdentityKey::from_environment();
         Ok(Self { detector: Detector::new(rules), exclude: glob_set(&globs)?, max_file_size: config.max_file_size, gaps, key })
     }
 
@@ -186,12 +183,6 @@ impl Settings {
     pub(super) fn accepts(&self, reason: &str, path: &str) -> bool {
         self.gaps.iter().any(|(gap, paths)| gap.reason == reason && (gap.path.is_none() || paths.is_match(path)))
     }
-}
-
-/// Days since 1970.
-fn today() -> i64 {
-    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    i64::try_from(seconds / 86_400).unwrap_or(0)
 }
 
 fn glob_set(globs: &[&String]) -> Result<GlobSet, ExitCode> {
@@ -207,7 +198,7 @@ fn select(own: Vec<Rule>, only: &[String], without: &[String], disabled: &[Strin
     let mut rules = RuleSet::built_in();
     rules.add(own);
     for name in only.iter().chain(without).chain(disabled) {
-        if !rules.iter().any(|(_, r)| names(name, r)) {
+        if !rules.iter().any(|(_, r)| r.is_named(name)) {
             let ids: Vec<&str> = rules.iter().map(|(_, r)| r.id).collect();
             let hint = crate::rule::format::file::nearest(name, &ids)
                 .map_or_else(|| ": `keysift rules list` lists them".to_owned(), |near| format!(": did you mean `{near}`?"));
@@ -215,20 +206,9 @@ fn select(own: Vec<Rule>, only: &[String], without: &[String], disabled: &[Strin
         }
     }
     rules.retain(|r| {
-        (only.is_empty() || only.iter().any(|n| names(n, r))) && !without.iter().chain(disabled).any(|n| names(n, r))
+        (only.is_empty() || only.iter().any(|n| r.is_named(n))) && !without.iter().chain(disabled).any(|n| r.is_named(n))
     });
     Ok(rules)
-}
-
-/// Whether `name`, which may end or begin with `*`, names the rule.
-fn names(name: &str, rule: &Rule) -> bool {
-    let matches = |id: &str| match (name.strip_prefix('*'), name.strip_suffix('*')) {
-        (Some(rest), Some(_)) => id.contains(rest.trim_end_matches('*')),
-        (Some(end), None) => id.ends_with(end),
-        (None, Some(start)) => id.starts_with(start),
-        (None, None) => id == name,
-    };
-    matches(rule.id) || rule.formerly.iter().any(|f| matches(f))
 }
 
 impl ReportFlags {
