@@ -1,15 +1,18 @@
 //! Flags that several commands share, and what they are turned into.
 
+use super::policy::{Named, unreadable};
 use super::usage_error;
+use crate::config::discover::{self, Home};
 use crate::config::{AcceptedGap, Config, parse_size};
 use crate::detect::Detector;
+use crate::finding::snippet::visible;
 use crate::finding::{Day, IdentityKey};
 use crate::report::Format;
 use crate::rule::{Confidence, Rule, RuleSet, Severity};
 use crate::triage::gate::{FailOn, Incomplete};
 use clap::{Args, ValueEnum};
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// When to use colour or to show progress.
@@ -23,9 +26,12 @@ pub(super) enum When {
 /// Which rules, and what else config says.
 #[derive(Debug, Args)]
 pub(super) struct RuleFlags {
-    /// A config file (keysift.toml)
+    /// A config file [default: keysift.toml of the scanned repository or folder]
     #[arg(short, long, value_name = "FILE", help_heading = "What to look for")]
     pub config: Option<PathBuf>,
+    /// Read no config file
+    #[arg(long, conflicts_with = "config", help_heading = "What to look for")]
+    pub no_config: bool,
     /// A file of own rules; may be given several times
     #[arg(long = "rules", value_name = "FILE", help_heading = "What to look for")]
     pub rule_files: Vec<PathBuf>,
@@ -64,6 +70,9 @@ pub(super) struct ReportFlags {
     /// Show secrets in full, in every format
     #[arg(long, help_heading = "Report")]
     pub show_secrets: bool,
+    /// Show findings that a decision keeps out, and why
+    #[arg(long, help_heading = "Report")]
+    pub show_suppressed: bool,
     /// Show candidates that were judged not to be secrets, and why
     #[arg(long, help_heading = "Report")]
     pub show_rejected: bool,
@@ -104,7 +113,7 @@ pub(super) struct LimitFlags {
 /// The size above which a file is not looked at, where nobody says otherwise.
 pub(super) const MAX_FILE_SIZE: u64 = 8_000_000_000;
 
-fn confidence(word: &str) -> Result<Confidence, String> {
+pub(super) fn confidence(word: &str) -> Result<Confidence, String> {
     Confidence::parse(word).ok_or_else(|| "one of low, medium, high".to_owned())
 }
 
@@ -120,7 +129,7 @@ fn incomplete(word: &str) -> Result<Incomplete, String> {
     }
 }
 
-fn day(word: &str) -> Result<Day, String> {
+pub(super) fn day(word: &str) -> Result<Day, String> {
     Day::parse(word).ok_or_else(|| "a day such as 2026-12-31".to_owned())
 }
 
@@ -135,22 +144,35 @@ pub(super) struct Settings {
     pub max_file_size: Option<u64>,
     gaps: Vec<(AcceptedGap, GlobSet)>,
     pub key: IdentityKey,
+    pub today: Day,
+    /// The config file, if there is one.
+    pub config: Option<String>,
+    /// The baseline that it names.
+    pub baseline: Option<Named>,
 }
 
 impl Settings {
-    /// Reads config and rules.
+    /// Reads config and rules; a config file that nobody named is that of the targets' `home`.
     ///
     /// # Errors
     /// The exit code, after the message.
-    pub(super) fn of(flags: &RuleFlags, exclude: &[String], now: Option<Day>) -> Result<Self, ExitCode> {
-        let config = match &flags.config {
-            None => Config::default(),
-            Some(path) => {
-                let name = path.display().to_string();
-                let text = std::fs::read_to_string(path).map_err(|e| usage_error(&format!("{name}: cannot be read: {e}")))?;
-                Config::parse(&name, &text).map_err(|e| usage_error(&e.to_string()))?
-            }
+    pub(super) fn of(flags: &RuleFlags, exclude: &[String], now: Option<Day>, home: &Home) -> Result<Self, ExitCode> {
+        let Some(file) = config_file(flags, home)? else { return Self::with_config(Config::default(), flags, exclude, now) };
+        let text = match &flags.config {
+            Some(path) => std::fs::read_to_string(path),
+            None => discover::read(&file.path).map(Option::unwrap_or_default),
         };
+        let text = text.map_err(|e| unreadable(&file.name, &e))?;
+        let config = Config::parse(&file.name, &text).map_err(|e| usage_error(&e.to_string()))?;
+        let baseline = baseline_of(&config, &file, home, flags.config.is_some())?;
+        Ok(Self { config: Some(file.name), baseline, ..Self::with_config(config, flags, exclude, now)? })
+    }
+
+    /// The same for a config that is there already, wherever its text comes from.
+    ///
+    /// # Errors
+    /// The exit code, after the message.
+    pub(super) fn with_config(config: Config, flags: &RuleFlags, exclude: &[String], now: Option<Day>) -> Result<Self, ExitCode> {
         for warning in &config.warnings {
             eprintln!("{warning}");
         }
@@ -175,7 +197,16 @@ impl Settings {
             gaps.push((gap, paths));
         }
         let key = IdentityKey::from_environment();
-        Ok(Self { detector: Detector::new(rules), exclude: glob_set(&globs)?, max_file_size: config.max_file_size, gaps, key })
+        Ok(Self {
+            detector: Detector::new(rules),
+            exclude: glob_set(&globs)?,
+            max_file_size: config.max_file_size,
+            gaps,
+            key,
+            today,
+            config: None,
+            baseline: None,
+        })
     }
 
     /// Whether config accepts that `path` is not looked at for `reason`.
@@ -183,6 +214,40 @@ impl Settings {
     pub(super) fn accepts(&self, reason: &str, path: &str) -> bool {
         self.gaps.iter().any(|(gap, paths)| gap.reason == reason && (gap.path.is_none() || paths.is_match(path)))
     }
+}
+
+/// The config file of the run: the one that was named, or the one that all targets have.
+fn config_file(flags: &RuleFlags, home: &Home) -> Result<Option<Named>, ExitCode> {
+    if flags.no_config {
+        return Ok(None);
+    }
+    if let Some(path) = &flags.config {
+        return Ok(Some(Named::given(path)));
+    }
+    match (&home.configs[..], home.root()) {
+        ([], _) => Ok(None),
+        ([file], Some(root)) => Ok(Some(Named::found(file.clone(), root))),
+        (files, _) => {
+            let files: Vec<String> = files.iter().map(|f| visible(&f.display().to_string())).collect();
+            Err(usage_error(&format!(
+                "the folders have config of their own ({}): scan them one by one, or say --config FILE or --no-config",
+                files.join(", ")
+            )))
+        }
+    }
+}
+
+/// The baseline that a config file names. One that was found leads nowhere else; one that the user named may.
+fn baseline_of(config: &Config, file: &Named, home: &Home, is_named: bool) -> Result<Option<Named>, ExitCode> {
+    let Some(named) = &config.baseline else { return Ok(None) };
+    let folder = file.path.parent().unwrap_or(Path::new(""));
+    if is_named {
+        return Ok(Some(Named::given(&folder.join(named))));
+    }
+    let path = discover::inside(folder, named).ok_or_else(|| {
+        usage_error(&format!("{}: `baseline` is a path in the folder of the config file, without `..`", visible(&file.name)))
+    })?;
+    Ok(Some(Named::found(path, home.root().unwrap_or(folder))))
 }
 
 fn glob_set(globs: &[&String]) -> Result<GlobSet, ExitCode> {
@@ -250,7 +315,7 @@ impl ReportFlags {
     }
 }
 
-fn format_of(path: &std::path::Path) -> Format {
+fn format_of(path: &Path) -> Format {
     match path.extension().and_then(|e| e.to_str()) {
         Some("json") => Format::Json,
         Some("jsonl" | "ndjson") => Format::Jsonl,

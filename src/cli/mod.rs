@@ -6,6 +6,7 @@
 //! - `rules`, `rules_test`: the catalogue and own rules
 //! - `run`: a scan from its flags to its exit code
 //! - `common`: flags that commands share
+//! - `policy`: where decisions come from
 //! - `progress`: how far a scan is
 
 #![allow(clippy::doc_markdown, reason = "clap prints these comments as help, without Markdown")]
@@ -13,6 +14,7 @@
 mod common;
 mod explain;
 mod git;
+mod policy;
 mod progress;
 mod rules;
 mod rules_test;

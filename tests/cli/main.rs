@@ -15,6 +15,7 @@
 //! - `bounds`: time and memory
 //! - `locations`: lines, columns and offsets in every encoding, and across the chunks of large files
 //! - `fingerprints`: what keeps a finding's identity and what changes it
+//! - `triage`: the ignore file and comments
 //! - `interrupt`: Ctrl-C
 
 // Tests build their inputs in the plainest way.
@@ -49,3 +50,4 @@ mod redaction;
 mod reports;
 mod rules;
 mod schema;
+mod triage;
