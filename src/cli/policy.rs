@@ -10,7 +10,7 @@ use crate::rule::RuleSet;
 use crate::source::Stop;
 use crate::source::tree::{Root, Tree};
 use crate::triage::baseline::Entry;
-use crate::triage::{Inline, Policy, Texts, ignore_file};
+use crate::triage::{Baseline, Inline, Policy, PolicyError, Texts, ignore_file};
 use clap::Args;
 use globset::GlobSet;
 use std::path::{Path, PathBuf};
@@ -116,6 +116,18 @@ fn ignore_text(flags: &PolicyFlags, home: &Home) -> Result<Option<(Named, String
     let file = Named::found(root.join(ignore_file::NAME), root);
     let text = discover::read(&file.path).map_err(|e| unreadable(&file.name, &e))?;
     Ok(text.map(|text| (file, text)))
+}
+
+/// Reads a baseline that was made with the key of this run.
+///
+/// # Errors
+/// The exit code, after the message.
+pub(super) fn read_baseline(file: &Named, key: &IdentityKey) -> Result<Baseline, ExitCode> {
+    let text = baseline_text(file)?;
+    let wrong = |e: PolicyError| usage_error(&visible(&e.to_string()));
+    let baseline = Baseline::parse(&file.name, &text).map_err(wrong)?;
+    baseline.check_key(&file.name, &key.id()).map_err(wrong)?;
+    Ok(baseline)
 }
 
 fn baseline_text(file: &Named) -> Result<String, ExitCode> {

@@ -1,4 +1,4 @@
-//! Decisions: the ignore file, comments, and how reports tell them.
+//! Decisions: the ignore file, comments, `keysift allow`, and how reports tell them. The baseline has a file of its own.
 
 use crate::support::{Report, Tree, fill, github_token, password};
 use serde_json::{Value, json};
@@ -200,6 +200,67 @@ fn decisions_pass_the_redactor_and_cannot_steer_a_terminal() {
         assert_eq!(run.code, 1, "the ignore file itself holds the secret: {}", run.printed());
         assert!(!run.printed().contains(&secret) && !run.printed().contains('\u{1b}'), "{}", run.printed());
     }
+}
+
+#[test]
+fn allow_records_changes_and_takes_back() {
+    let tree = Tree::git();
+    tree.write("sub/a.env", line("a")).write(".keysiftignore", "# ours\n* gone/**\n");
+    let print = tree.scan(&[]).fingerprints()[0].to_owned();
+    let allow = |arguments: &[&str]| tree.run_in("sub", &[&["allow", print.as_str(), "--now", "2026-11-20"], arguments].concat());
+    let run = allow(&["--as", "test_value", "--reason", "made up"]);
+    assert_eq!((run.code, run.stdout), (0, format!("{print} is test_value: recorded in .keysiftignore\n")));
+    assert_eq!(tree.read(".keysiftignore"), format!("# ours\n* gone/**\n{print} as=test_value -- made up\n"));
+    assert_eq!(tree.scan(&[]).code, 0);
+    // Another decision on the same finding takes its place.
+    allow(&["--as", "accepted", "--until", "2026-12-31", "--owner", "the ops team", "--reason", "goes away"]);
+    assert_eq!(
+        tree.read(".keysiftignore"),
+        format!("# ours\n* gone/**\n{print} as=accepted until=2026-12-31 owner=\"the ops team\" -- goes away\n")
+    );
+    let report = tree.scan(&["--now", "2026-11-20"]);
+    assert_eq!(suppressed(&report), [row("sub/a.env", "ignore_file", "accepted", "goes away")]);
+    assert_eq!(report.json["scan"]["suppressed"][0]["owner"], "the ops team");
+    assert_eq!(allow(&["--as", "open"]).code, 0);
+    assert_eq!((tree.read(".keysiftignore"), tree.scan(&[]).code), ("# ours\n* gone/**\n".to_owned(), 1));
+    assert_eq!(allow(&["--as", "revoked", "--reason", "x", "--ignore-file", "own"]).code, 0);
+    assert_eq!(tree.scan(&["--ignore-file", "sub/own"]).code, 0);
+}
+
+#[test]
+fn allow_says_what_it_cannot_record() {
+    let tree = Tree::new();
+    let print = format!("ks1:{}", "0".repeat(32));
+    for (arguments, message) in [
+        (&["ks1:12", "--as", "revoked", "--reason", "x"][..], "`ks1:12` is no fingerprint"),
+        (&[&print, "--as", "revoked"], "say why: --reason TEXT"),
+        (&[&print, "--as", "fine", "--reason", "x"], "one of open, revoked, false_positive, test_value, accepted"),
+        (&[&print, "--as", "accepted", "--reason", "x", "--until", "2026-01-01", "--now", "2026-01-02"], "has passed"),
+        (&[&print, "--as", "accepted", "--reason", "x", "--until", "soon"], "a day such as 2026-12-31"),
+        (&[&print, "--as", "revoked", "--reason", "x", "--baseline", "gone"], "gone is not there: `keysift baseline create"),
+    ] {
+        let run = tree.run(&[&["allow"], arguments].concat());
+        assert_eq!(run.code, 2, "{arguments:?}");
+        assert!(run.stderr.contains(message), "{arguments:?}: {}", run.stderr);
+    }
+    assert!(!tree.join(".keysiftignore").exists());
+    // A file that is wrong does not grow, and a link is not followed.
+    tree.write(".keysiftignore", "nonsense\n");
+    assert_eq!(tree.run(&["allow", &print, "--as", "revoked", "--reason", "x"]).code, 2);
+    assert_eq!(tree.read(".keysiftignore"), "nonsense\n");
+}
+
+#[test]
+fn a_file_that_allow_changes_keeps_its_rights() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let tree = Tree::new();
+    tree.write(".keysiftignore", "# x\n");
+    let set = std::fs::Permissions::from_mode(0o664);
+    std::fs::set_permissions(tree.join(".keysiftignore"), set).expect("rights can be set");
+    let print = format!("ks1:{}", "0".repeat(32));
+    assert_eq!(tree.run(&["allow", &print, "--as", "revoked", "--reason", "x"]).code, 0);
+    let mode = std::fs::metadata(tree.join(".keysiftignore")).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o664);
 }
 
 /// What is below the asked level is neither open nor suppressed.
