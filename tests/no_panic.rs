@@ -3,14 +3,16 @@
 //! Inputs are made by changing good ones; the seed is in the message of a failure, `KEYSIFT_SEED` repeats it, and
 //! `KEYSIFT_SLOW_TESTS` takes ten times as many.
 
-use keysift::config::{Config, parse_day, parse_size};
-use keysift::detect::{Detector, Scratch};
+use keysift::config::{Config, parse_size};
+use keysift::detect::{ByteSpan, Detector, Scratch};
 use keysift::examine::examine;
+use keysift::finding::{Day, InlineAllow};
 use keysift::finding::{redact, snippet};
 use keysift::rule::format::file::{Author, nearest};
 use keysift::rule::format::parse_rule_file;
 use keysift::rule::{ChecksumKind, RuleSet, checksum, draft, template};
 use keysift::source::Encoding;
+use keysift::triage::{Baseline, IgnoreFile};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
@@ -235,7 +237,35 @@ fn config_files() {
             assert!(errors.0.iter().all(|e| e.line <= text.lines().count() + 1), "{errors}");
         }
         for word in text.split_whitespace() {
-            let _ = (parse_size(word), parse_day(word.trim_matches('"')), nearest(word, &["exclude", "disable"]));
+            let _ = (parse_size(word), Day::parse(word.trim_matches('"')), nearest(word, &["exclude", "disable"]));
+        }
+    });
+}
+
+#[test]
+fn ignore_files_baselines_and_comments() {
+    let print = format!("ks1:{}", "0".repeat(32));
+    let ignore = format!("# c\n{print} as=accepted until=2026-12-31 owner=\"a \\\" b\" -- why\ngeneric-* \"a b/**\" # x\n");
+    try_all("ignore file", &[ignore.into_bytes()], 5000, Duration::from_secs(60), |text| {
+        let text = String::from_utf8_lossy(text);
+        if let Err(error) = IgnoreFile::parse("i", &text) {
+            assert!((1..=text.lines().count()).contains(&error.line), "{error}");
+        }
+    });
+    let entry = format!(
+        r#"{{"fingerprint":"{print}","secret_id":"x","rule":"r","path":"p","state":"open","added":"2026-11-20","reason":"why"}}"#
+    );
+    let baseline = format!("{{\"keysift_baseline\":1,\"fingerprint_key\":\"public\",\"of\":\"tree\"}}\n{entry}\n");
+    try_all("baseline", &[baseline.into_bytes()], 5000, Duration::from_secs(60), |text| {
+        // What can be read is read again as it is written.
+        if let Ok(baseline) = Baseline::parse("b", &String::from_utf8_lossy(text)) {
+            assert_eq!(Baseline::parse("b", &baseline.to_text()), Ok(baseline));
+        }
+    });
+    let comment = b"x\n// keysift:allow generic-* -- why */\nS3CRET # pragma: allowlist nextline secret -->\n";
+    try_all("comment", &[comment.to_vec()], 5000, Duration::from_secs(60), |text| {
+        for start in 0..text.len() {
+            let _ = InlineAllow::of(text, ByteSpan::new(start, (start + 6).min(text.len())));
         }
     });
 }
@@ -251,7 +281,7 @@ fn days_that_are_none() {
         ("2026-1-1", false),
         ("+026-01-01", false),
     ] {
-        assert_eq!(parse_day(day).is_some(), is, "{day}");
+        assert_eq!(Day::parse(day).is_some(), is, "{day}");
     }
 }
 

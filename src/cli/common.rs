@@ -1,15 +1,18 @@
 //! Flags that several commands share, and what they are turned into.
 
+use super::policy::{Named, unreadable};
 use super::usage_error;
-use crate::config::{AcceptedGap, Config, parse_day, parse_size};
+use crate::config::discover::{self, Home};
+use crate::config::{AcceptedGap, Config, parse_size};
 use crate::detect::Detector;
-use crate::finding::IdentityKey;
+use crate::finding::snippet::visible;
+use crate::finding::{Day, IdentityKey};
 use crate::report::Format;
 use crate::rule::{Confidence, Rule, RuleSet, Severity};
 use crate::triage::gate::{FailOn, Incomplete};
 use clap::{Args, ValueEnum};
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// When to use colour or to show progress.
@@ -23,9 +26,12 @@ pub(super) enum When {
 /// Which rules, and what else config says.
 #[derive(Debug, Args)]
 pub(super) struct RuleFlags {
-    /// A config file (keysift.toml)
+    /// A config file [default: keysift.toml of the scanned repository or folder]
     #[arg(short, long, value_name = "FILE", help_heading = "What to look for")]
     pub config: Option<PathBuf>,
+    /// Read no config file
+    #[arg(long, conflicts_with = "config", help_heading = "What to look for")]
+    pub no_config: bool,
     /// A file of own rules; may be given several times
     #[arg(long = "rules", value_name = "FILE", help_heading = "What to look for")]
     pub rule_files: Vec<PathBuf>,
@@ -64,6 +70,9 @@ pub(super) struct ReportFlags {
     /// Show secrets in full, in every format
     #[arg(long, help_heading = "Report")]
     pub show_secrets: bool,
+    /// Show findings that a decision keeps out, and why
+    #[arg(long, help_heading = "Report")]
+    pub show_suppressed: bool,
     /// Show candidates that were judged not to be secrets, and why
     #[arg(long, help_heading = "Report")]
     pub show_rejected: bool,
@@ -81,7 +90,7 @@ pub(super) struct ReportFlags {
     pub progress: When,
     /// Today, for anything that expires: 2026-12-31
     #[arg(long, value_name = "DAY", value_parser = day, help_heading = "Report")]
-    pub now: Option<i64>,
+    pub now: Option<Day>,
 }
 
 /// What is left out.
@@ -104,7 +113,7 @@ pub(super) struct LimitFlags {
 /// The size above which a file is not looked at, where nobody says otherwise.
 pub(super) const MAX_FILE_SIZE: u64 = 8_000_000_000;
 
-fn confidence(word: &str) -> Result<Confidence, String> {
+pub(super) fn confidence(word: &str) -> Result<Confidence, String> {
     Confidence::parse(word).ok_or_else(|| "one of low, medium, high".to_owned())
 }
 
@@ -120,8 +129,8 @@ fn incomplete(word: &str) -> Result<Incomplete, String> {
     }
 }
 
-fn day(word: &str) -> Result<i64, String> {
-    parse_day(word).ok_or_else(|| "a day such as 2026-12-31".to_owned())
+pub(super) fn day(word: &str) -> Result<Day, String> {
+    Day::parse(word).ok_or_else(|| "a day such as 2026-12-31".to_owned())
 }
 
 fn size(word: &str) -> Result<u64, String> {
@@ -135,22 +144,35 @@ pub(super) struct Settings {
     pub max_file_size: Option<u64>,
     gaps: Vec<(AcceptedGap, GlobSet)>,
     pub key: IdentityKey,
+    pub today: Day,
+    /// The config file, if there is one.
+    pub config: Option<String>,
+    /// The baseline that it names.
+    pub baseline: Option<Named>,
 }
 
 impl Settings {
-    /// Reads config and rules.
+    /// Reads config and rules; a config file that nobody named is that of the targets' `home`.
     ///
     /// # Errors
     /// The exit code, after the message.
-    pub(super) fn of(flags: &RuleFlags, exclude: &[String], now: Option<i64>) -> Result<Self, ExitCode> {
-        let config = match &flags.config {
-            None => Config::default(),
-            Some(path) => {
-                let name = path.display().to_string();
-                let text = std::fs::read_to_string(path).map_err(|e| usage_error(&format!("{name}: cannot be read: {e}")))?;
-                Config::parse(&name, &text).map_err(|e| usage_error(&e.to_string()))?
-            }
+    pub(super) fn of(flags: &RuleFlags, exclude: &[String], now: Option<Day>, home: &Home) -> Result<Self, ExitCode> {
+        let Some(file) = config_file(flags, home)? else { return Self::with_config(Config::default(), flags, exclude, now) };
+        let text = match &flags.config {
+            Some(path) => std::fs::read_to_string(path),
+            None => discover::read(&file.path).map(Option::unwrap_or_default),
         };
+        let text = text.map_err(|e| unreadable(&file.name, &e))?;
+        let config = Config::parse(&file.name, &text).map_err(|e| usage_error(&e.to_string()))?;
+        let baseline = baseline_of(&config, &file, home, flags.config.is_some())?;
+        Ok(Self { config: Some(file.name), baseline, ..Self::with_config(config, flags, exclude, now)? })
+    }
+
+    /// The same for a config that is there already, wherever its text comes from.
+    ///
+    /// # Errors
+    /// The exit code, after the message.
+    pub(super) fn with_config(config: Config, flags: &RuleFlags, exclude: &[String], now: Option<Day>) -> Result<Self, ExitCode> {
         for warning in &config.warnings {
             eprintln!("{warning}");
         }
@@ -164,21 +186,27 @@ impl Settings {
         }
         let rules = select(own, &flags.only, &flags.without, &config.disable)?;
         let globs: Vec<&String> = exclude.iter().chain(&config.exclude).collect();
-        let today = now.unwrap_or_else(today);
+        let today = now.unwrap_or_else(Day::today);
         let mut gaps = Vec::new();
         for gap in config.accept_gap {
-            if gap.until.as_deref().and_then(parse_day).is_some_and(|until| until < today) {
+            if gap.until.as_deref().and_then(Day::parse).is_some_and(|until| until < today) {
                 eprintln!("keysift: an accepted gap ({}) has expired: {}", gap.reason, gap.note);
                 continue;
             }
             let paths = glob_set(&gap.path.iter().collect::<Vec<_>>())?;
             gaps.push((gap, paths));
         }
-        let key = match std::env::var_os("KEYSIFT_FINGERPRINT_KEY") {
-            Some(text) if !text.is_empty() => IdentityKey::private(text.as_encoded_bytes()),
-            _ => IdentityKey::public(),
-        };
-        Ok(Self { detector: Detector::new(rules), exclude: glob_set(&globs)?, max_file_size: config.max_file_size, gaps, key })
+        let key = IdentityKey::from_environment();
+        Ok(Self {
+            detector: Detector::new(rules),
+            exclude: glob_set(&globs)?,
+            max_file_size: config.max_file_size,
+            gaps,
+            key,
+            today,
+            config: None,
+            baseline: None,
+        })
     }
 
     /// Whether config accepts that `path` is not looked at for `reason`.
@@ -188,10 +216,38 @@ impl Settings {
     }
 }
 
-/// Days since 1970.
-fn today() -> i64 {
-    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    i64::try_from(seconds / 86_400).unwrap_or(0)
+/// The config file of the run: the one that was named, or the one that all targets have.
+fn config_file(flags: &RuleFlags, home: &Home) -> Result<Option<Named>, ExitCode> {
+    if flags.no_config {
+        return Ok(None);
+    }
+    if let Some(path) = &flags.config {
+        return Ok(Some(Named::given(path)));
+    }
+    match (&home.configs[..], home.root()) {
+        ([], _) => Ok(None),
+        ([file], Some(root)) => Ok(Some(Named::found(file.clone(), root))),
+        (files, _) => {
+            let files: Vec<String> = files.iter().map(|f| visible(&f.display().to_string())).collect();
+            Err(usage_error(&format!(
+                "the folders have config of their own ({}): scan them one by one, or say --config FILE or --no-config",
+                files.join(", ")
+            )))
+        }
+    }
+}
+
+/// The baseline that a config file names. One that was found leads nowhere else; one that the user named may.
+fn baseline_of(config: &Config, file: &Named, home: &Home, is_named: bool) -> Result<Option<Named>, ExitCode> {
+    let Some(named) = &config.baseline else { return Ok(None) };
+    let folder = file.path.parent().unwrap_or(Path::new(""));
+    if is_named {
+        return Ok(Some(Named::given(&folder.join(named))));
+    }
+    let path = discover::inside(folder, named).ok_or_else(|| {
+        usage_error(&format!("{}: `baseline` is a path in the folder of the config file, without `..`", visible(&file.name)))
+    })?;
+    Ok(Some(Named::found(path, home.root().unwrap_or(folder))))
 }
 
 fn glob_set(globs: &[&String]) -> Result<GlobSet, ExitCode> {
@@ -207,7 +263,7 @@ fn select(own: Vec<Rule>, only: &[String], without: &[String], disabled: &[Strin
     let mut rules = RuleSet::built_in();
     rules.add(own);
     for name in only.iter().chain(without).chain(disabled) {
-        if !rules.iter().any(|(_, r)| names(name, r)) {
+        if !rules.iter().any(|(_, r)| r.is_named(name)) {
             let ids: Vec<&str> = rules.iter().map(|(_, r)| r.id).collect();
             let hint = crate::rule::format::file::nearest(name, &ids)
                 .map_or_else(|| ": `keysift rules list` lists them".to_owned(), |near| format!(": did you mean `{near}`?"));
@@ -215,20 +271,9 @@ fn select(own: Vec<Rule>, only: &[String], without: &[String], disabled: &[Strin
         }
     }
     rules.retain(|r| {
-        (only.is_empty() || only.iter().any(|n| names(n, r))) && !without.iter().chain(disabled).any(|n| names(n, r))
+        (only.is_empty() || only.iter().any(|n| r.is_named(n))) && !without.iter().chain(disabled).any(|n| r.is_named(n))
     });
     Ok(rules)
-}
-
-/// Whether `name`, which may end or begin with `*`, names the rule.
-fn names(name: &str, rule: &Rule) -> bool {
-    let matches = |id: &str| match (name.strip_prefix('*'), name.strip_suffix('*')) {
-        (Some(rest), Some(_)) => id.contains(rest.trim_end_matches('*')),
-        (Some(end), None) => id.ends_with(end),
-        (None, Some(start)) => id.starts_with(start),
-        (None, None) => id == name,
-    };
-    matches(rule.id) || rule.formerly.iter().any(|f| matches(f))
 }
 
 impl ReportFlags {
@@ -270,7 +315,7 @@ impl ReportFlags {
     }
 }
 
-fn format_of(path: &std::path::Path) -> Format {
+fn format_of(path: &Path) -> Format {
     match path.extension().and_then(|e| e.to_str()) {
         Some("json") => Format::Json,
         Some("jsonl" | "ndjson") => Format::Jsonl,

@@ -2,6 +2,7 @@
 
 use super::common::{RuleFlags, Settings};
 use super::usage_error;
+use crate::config::discover::Home;
 use crate::detect::Scratch;
 use crate::examine::{Examined, Judged, examine};
 use crate::finding::location::{Base, place};
@@ -36,14 +37,15 @@ pub(super) fn run(arguments: &ExplainArguments) -> ExitCode {
 }
 
 fn try_run(arguments: &ExplainArguments) -> Result<ExitCode, ExitCode> {
-    let settings = Settings::of(&arguments.rules, &[], None)?;
     if arguments.what.starts_with("ks1:") {
+        let settings = Settings::of(&arguments.rules, &[], None, &Home::of(&[".".into()]))?;
         return by_fingerprint(arguments, &settings);
     }
     let split = arguments.what.rsplit_once(':').and_then(|(file, line)| line.parse::<u64>().ok().map(|line| (file, line)));
     let Some((file, line)) = split.filter(|(_, line)| *line > 0) else {
         return Err(usage_error("explain takes FILE:LINE or a fingerprint"));
     };
+    let settings = Settings::of(&arguments.rules, &[], None, &Home::of(&[file.into()]))?;
     let stored = std::fs::read(file).map_err(|e| usage_error(&format!("{file}: cannot be read: {e}")))?;
     let root = Root::of(Path::new(file)).map_err(|e| usage_error(&e.to_string()))?;
     let absolute = Path::new(file).canonicalize().map_err(|e| usage_error(&format!("{file}: {e}")))?;

@@ -1,11 +1,13 @@
 //! `keysift git`: the history of a repository.
 
 use super::common::{LimitFlags, ReportFlags, RuleFlags};
-use super::run::{self, Targets};
+use super::policy::PolicyFlags;
+use super::run::{self, Flags, Targets};
 use super::usage_error;
 use crate::pipeline::scan_repository;
 use crate::source::git::open::Options;
 use crate::source::git::{Repository, Scope};
+use crate::triage::baseline::Of;
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,19 +34,24 @@ pub(super) struct GitArguments {
     #[command(flatten)]
     pub rules: RuleFlags,
     #[command(flatten)]
+    pub policy: PolicyFlags,
+    #[command(flatten)]
     pub report: ReportFlags,
 }
 
 /// Runs it.
 pub(super) fn run(arguments: &GitArguments) -> ExitCode {
-    run::run(&arguments.rules, &arguments.limits, &arguments.report, |settings, collector, targets: &mut Targets| {
-        let named = arguments.repository.clone().unwrap_or_else(|| PathBuf::from("."));
+    let flags =
+        Flags { rules: &arguments.rules, limits: &arguments.limits, policy: &arguments.policy, report: &arguments.report };
+    let named = arguments.repository.clone().unwrap_or_else(|| PathBuf::from("."));
+    run::run(&flags, std::slice::from_ref(&named), |settings, collector, targets: &mut Targets| {
         let options = Options { outside_alternates: arguments.outside_alternates };
         let repo = Repository::open(&named, options).map_err(|e| usage_error(&e.to_string()))?;
         let scope =
             Scope { unreachable: arguments.unreachable, branch: arguments.branch.clone(), whole_blobs: arguments.whole_blobs };
         targets.roots.push(repo.root().to_string_lossy().into_owned());
         if scan_repository(&repo, &scope, 0, collector, &settings.key) {
+            targets.whole = arguments.branch.is_none().then_some(Of::History);
             Ok(())
         } else {
             let name = arguments.branch.as_deref().unwrap_or_default();

@@ -2,17 +2,25 @@
 //!
 //! - `scan`: files, folders, standard input
 //! - `git`: the history of a repository
+//! - `allow`: a decision on one finding
+//! - `baseline`: findings that are known
 //! - `explain`: why a line is or is not a finding
 //! - `rules`, `rules_test`: the catalogue and own rules
 //! - `run`: a scan from its flags to its exit code
 //! - `common`: flags that commands share
+//! - `policy`: where decisions come from
+//! - `edit`: files that people keep, changed whole
 //! - `progress`: how far a scan is
 
 #![allow(clippy::doc_markdown, reason = "clap prints these comments as help, without Markdown")]
 
+mod allow;
+mod baseline;
 mod common;
+mod edit;
 mod explain;
 mod git;
+mod policy;
 mod progress;
 mod rules;
 mod rules_test;
@@ -47,6 +55,10 @@ enum Command {
     Scan(Box<scan::ScanArguments>),
     /// Scan the whole history of a git repository
     Git(Box<git::GitArguments>),
+    /// Record a decision on a finding
+    Allow(allow::AllowArguments),
+    /// Keep a list of findings that are known, so that only new ones fail
+    Baseline(baseline::BaselineArguments),
     /// Tell why a line is or is not a finding
     Explain(explain::ExplainArguments),
     /// Look at rules, check and test them, draft new ones
@@ -65,6 +77,8 @@ pub fn main() -> ExitCode {
     match arguments.command {
         Some(Command::Scan(arguments)) => scan::run(&arguments),
         Some(Command::Git(arguments)) => git::run(&arguments),
+        Some(Command::Allow(arguments)) => allow::run(&arguments),
+        Some(Command::Baseline(arguments)) => baseline::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Rules(arguments)) => rules::run(arguments),
         None => match Arguments::parse_from(["keysift", "scan"]).command {

@@ -1,16 +1,21 @@
 //! A scan from its flags to its exit code: what `scan` and `git` share.
 
 use super::common::{LimitFlags, ReportFlags, RuleFlags, Settings, When};
+use super::policy::{self, Loaded, PolicyFlags};
 use super::{progress, usage_error};
+use crate::config::discover::Home;
+use crate::finding::Finding;
 use crate::finding::snippet::visible;
-use crate::finding::{Finding, Redactor};
 use crate::pipeline::{Collector, Outcome};
 use crate::report::model::{Gap, Report, ReportedFinding, Run, SCHEMA_VERSION, Scan, Tool};
+use crate::report::triage::{StaleDecision, Suppressed};
 use crate::report::{Format, Style, write};
 use crate::rule::catalogue::CATALOGUE_VERSION;
 use crate::source::tree::Missing;
 use crate::source::{SkipReason, Stop};
+use crate::triage::baseline::Of;
 use crate::triage::gate::Ending;
+use crate::triage::{Policy, Suppression, View};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,83 +25,180 @@ use std::time::Instant;
 static STOP: Stop = Stop::new();
 
 /// What was named on the command line, as it was found.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Targets {
     /// For each target the folder that its paths are relative to; empty for stdin.
     pub roots: Vec<String>,
     /// Named paths that are not there.
     pub missing: Vec<Missing>,
+    /// What was looked at whole.
+    pub whole: Option<Of>,
+    /// The policy that counts where it is not that of the files as they stand, whose word is proposed then: of a base commit.
+    pub base: Option<Policy>,
+    /// Whether the change under test wrote the comment that allows a finding; without a change no comment is new.
+    pub is_new_comment: Option<IsNewComment>,
 }
 
-/// Reads the settings, lets `look` fill the collector, writes the reports, and says how the run ended.
+/// Whether the change under test wrote the comment that allows a finding.
+pub(super) type IsNewComment = Box<dyn Fn(&Finding) -> bool>;
+
+/// The flags of a scan.
+pub(super) struct Flags<'a> {
+    pub rules: &'a RuleFlags,
+    pub limits: &'a LimitFlags,
+    pub policy: &'a PolicyFlags,
+    pub report: &'a ReportFlags,
+}
+
+/// What a run was told to do.
+struct Orders<'a> {
+    flags: &'a ReportFlags,
+    settings: &'a Settings,
+    loaded: &'a Loaded,
+    destinations: &'a [(Format, PathBuf)],
+}
+
+/// Reads the settings for the named `places`, lets `look` fill the collector, writes the reports, and says how the run ended.
 pub(super) fn run(
-    rules: &RuleFlags,
-    limits: &LimitFlags,
-    report: &ReportFlags,
+    flags: &Flags<'_>,
+    places: &[PathBuf],
     look: impl FnOnce(&Settings, &Collector<'_>, &mut Targets) -> Result<(), ExitCode>,
 ) -> ExitCode {
-    match try_run(rules, limits, report, look) {
+    match try_run(flags, places, look) {
         Ok(code) | Err(code) => code,
     }
 }
 
 fn try_run(
-    rules: &RuleFlags,
-    limits: &LimitFlags,
-    report: &ReportFlags,
+    flags: &Flags<'_>,
+    places: &[PathBuf],
     look: impl FnOnce(&Settings, &Collector<'_>, &mut Targets) -> Result<(), ExitCode>,
 ) -> Result<ExitCode, ExitCode> {
     let start = Instant::now();
+    let Flags { rules, limits, report, .. } = flags;
     let destinations = report.destinations()?;
-    let settings = Settings::of(rules, &limits.exclude, report.now)?;
-    listen_for_interrupts();
+    let home = Home::of(places);
+    let settings = Settings::of(rules, &limits.exclude, report.now, &home)?;
+    let loaded = policy::load(flags.policy, &home, settings.baseline.as_ref(), settings.detector.rules(), &settings.key)?;
     let threads = start_threads(limits.threads)?;
-    let accepts = |reason: SkipReason, path: &str| settings.accepts(reason.as_str(), path);
-    let collector = Collector::new(&settings.detector, &STOP, report.show_rejected, &accepts);
-    let mut targets = Targets::default();
-    progress::during(report.progress, &collector, || look(&settings, &collector, &mut targets))?;
-    let outcome = collector.finish(&settings.key);
+    let (outcome, mut targets) = look_with(&settings, report.show_rejected, report.progress, look)?;
+    // Of a part of the rules or files nobody knows which decisions are about nothing.
+    if !rules.only.is_empty() || !rules.without.is_empty() || !limits.exclude.is_empty() || targets.roots.len() > 1 {
+        targets.whole = None;
+    }
     let run = Run {
-        roots: targets.roots,
+        roots: targets.roots.clone(),
         interrupted: STOP.is_asked(),
         threads,
         milliseconds: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
     };
-    conclude(report, &destinations, &settings, &outcome, &targets.missing, run)
+    let orders = Orders { flags: report, settings: &settings, loaded: &loaded, destinations: &destinations };
+    conclude(&orders, &outcome, &targets, run)
+}
+
+/// Lets `look` fill a collector.
+///
+/// # Errors
+/// The exit code, after the message.
+pub(super) fn look_with(
+    settings: &Settings,
+    keep_rejected: bool,
+    progress: When,
+    look: impl FnOnce(&Settings, &Collector<'_>, &mut Targets) -> Result<(), ExitCode>,
+) -> Result<(Outcome, Targets), ExitCode> {
+    listen_for_interrupts();
+    let accepts = |reason: SkipReason, path: &str| settings.accepts(reason.as_str(), path);
+    let collector = Collector::new(&settings.detector, &STOP, keep_rejected, &accepts);
+    let mut targets = Targets::default();
+    progress::during(progress, &collector, || look(settings, &collector, &mut targets))?;
+    let outcome = collector.finish(&settings.key);
+    if !outcome.is_complete() || !targets.missing.is_empty() || STOP.is_asked() {
+        targets.whole = None;
+    }
+    Ok((outcome, targets))
+}
+
+/// Gives `use_it` what decisions must know of a run besides its findings.
+pub(super) fn viewed<T>(settings: &Settings, outcome: &Outcome, targets: &Targets, use_it: impl FnOnce(&View<'_>) -> T) -> T {
+    let root = targets.roots.first().map(PathBuf::from).filter(|r| !r.as_os_str().is_empty());
+    let is_history = targets.whole == Some(Of::History) || outcome.findings.iter().any(|f| f.git.is_some());
+    use_it(&View {
+        whole: targets.whole,
+        holds: &|entry| !is_history && root.as_deref().is_some_and(|root| policy::holds(settings, root, entry)),
+        clean: &|path| outcome.redactor.redact(path),
+        is_new_comment: &|finding| targets.is_new_comment.as_ref().is_some_and(|is_new| is_new(finding)),
+        today: settings.today,
+    })
 }
 
 /// Writes the reports and says how the run ended.
-fn conclude(
-    flags: &ReportFlags,
-    destinations: &[(Format, PathBuf)],
-    settings: &Settings,
-    outcome: &Outcome,
-    missing: &[Missing],
-    mut run: Run,
-) -> Result<ExitCode, ExitCode> {
-    let reported: Vec<&Finding> = outcome
-        .findings
-        .iter()
-        .filter(|f| f.confidence() >= Some(flags.min_confidence) && f.rule.severity >= flags.min_severity)
-        .collect();
-    let complete = outcome.skipped.keys().all(|(_, accepted)| *accepted) && missing.is_empty() && !run.interrupted;
+fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: Run) -> Result<ExitCode, ExitCode> {
+    let flags = orders.flags;
+    let policy = &orders.loaded.policy;
+    let triaged = viewed(orders.settings, outcome, targets, |view| match &targets.base {
+        Some(base) => base.apply_with(Some(policy), &outcome.findings, view),
+        None => policy.apply(&outcome.findings, view),
+    });
+    let is_asked = |f: &Finding| f.confidence() >= Some(flags.min_confidence) && f.rule.severity >= flags.min_severity;
+    let open: Vec<&Finding> = triaged.open.iter().copied().filter(|f| is_asked(f)).collect();
+    let complete = outcome.is_complete() && targets.missing.is_empty() && !run.interrupted;
     let ending = Ending {
-        failing: reported.iter().filter(|f| flags.fail_on.fails(f)).count(),
+        failing: open.iter().filter(|f| flags.fail_on.fails(f)).count(),
         complete,
-        missing: !missing.is_empty(),
+        missing: !targets.missing.is_empty(),
         interrupted: run.interrupted,
     };
     // What goes to stderr passes the redactor like every report: it is there only now.
     let redactor = (!flags.show_secrets).then_some(&outcome.redactor);
     let clean = |text: &str| redactor.map_or_else(|| text.to_owned(), |r| r.redact(text));
-    for e in missing {
+    for e in &targets.missing {
         eprintln!("keysift: {}", visible(&clean(&e.to_string())));
     }
     run.roots.iter_mut().for_each(|root| *root = clean(root));
-    let missing = missing.iter().map(|m| clean(&m.path)).collect();
-    let report = tell(redactor, flags.show_rejected, settings, outcome, &reported, missing, complete, run);
+    let told = |all: &[(&Finding, Suppression)]| {
+        let asked = all.iter().filter(|(f, _)| is_asked(f));
+        asked.map(|(f, s)| Suppressed::of(f, s, &clean)).collect::<Vec<_>>()
+    };
+    let suppressed = told(&triaged.suppressed);
+    let suppressed_in_full: Vec<ReportedFinding> = triaged
+        .suppressed
+        .iter()
+        .filter(|(f, _)| is_asked(f))
+        .map(|(f, s)| ReportedFinding { state: s.decision.state.as_str().to_owned(), ..ReportedFinding::of(f, redactor) })
+        .collect();
+    let shown = open.len() + suppressed.len();
+    let report = Report {
+        schema_version: SCHEMA_VERSION,
+        tool: tool(orders.settings),
+        scan: Scan {
+            complete,
+            blobs: outcome.files,
+            bytes: outcome.bytes,
+            policy: orders.settings.config.iter().chain(&orders.loaded.files).map(|f| clean(f)).collect(),
+            excluded: outcome.excluded.iter().map(|(reason, tally)| Gap::of(reason.as_str(), tally, true, redactor)).collect(),
+            skipped: outcome
+                .skipped
+                .iter()
+                .map(|((reason, accepted), tally)| Gap::of(reason.as_str(), tally, *accepted, redactor))
+                .collect(),
+            missing: targets.missing.iter().map(|m| clean(&m.path)).collect(),
+            suppressed,
+            proposed: told(&triaged.proposed),
+            stale: triaged.stale.iter().map(|s| StaleDecision::of(s, &clean)).collect(),
+            rejected: outcome.rejected_total,
+            below_threshold: (outcome.findings.len() - shown) as u64,
+            fingerprint_key: orders.settings.key.id(),
+            run,
+        },
+        findings: open.iter().map(|f| ReportedFinding::of(f, redactor)).collect(),
+        suppressed_findings: flags.show_suppressed.then(|| suppressed_in_full.clone()),
+        rejected_findings: flags
+            .show_rejected
+            .then(|| outcome.rejected.iter().map(|f| ReportedFinding::of(f, redactor)).collect()),
+        suppressed_in_full,
+    };
     let mut failed = false;
-    for (format, path) in destinations {
+    for (format, path) in orders.destinations {
         if let Err(e) = write_one(flags, &report, *format, path) {
             let place = visible(&clean(&path.display().to_string()));
             eprintln!("keysift: the report cannot be written to {place}: {e}");
@@ -109,45 +211,12 @@ fn conclude(
     Ok(ExitCode::from(ending.exit_code(flags.exit_code, flags.incomplete)))
 }
 
-#[expect(clippy::too_many_arguments, reason = "all of a report comes together here")]
-fn tell(
-    redactor: Option<&Redactor>,
-    show_rejected: bool,
-    settings: &Settings,
-    outcome: &Outcome,
-    reported: &[&Finding],
-    missing: Vec<String>,
-    complete: bool,
-    run: Run,
-) -> Report {
-    let tell = |f: &Finding| ReportedFinding::of(f, redactor);
-    Report {
-        schema_version: SCHEMA_VERSION,
-        tool: Tool {
-            name: "keysift".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            catalogue: CATALOGUE_VERSION.to_owned(),
-            rules: settings.detector.rules().len(),
-        },
-        scan: Scan {
-            complete,
-            blobs: outcome.files,
-            bytes: outcome.bytes,
-            excluded: outcome.excluded.iter().map(|(reason, tally)| Gap::of(reason.as_str(), tally, true, redactor)).collect(),
-            skipped: outcome
-                .skipped
-                .iter()
-                .map(|((reason, accepted), tally)| Gap::of(reason.as_str(), tally, *accepted, redactor))
-                .collect(),
-            missing,
-            suppressed: Vec::new(),
-            rejected: outcome.rejected_total,
-            below_threshold: (outcome.findings.len() - reported.len()) as u64,
-            fingerprint_key: settings.key.id(),
-            run,
-        },
-        findings: reported.iter().map(|f| tell(f)).collect(),
-        rejected_findings: show_rejected.then(|| outcome.rejected.iter().map(tell).collect()),
+fn tool(settings: &Settings) -> Tool {
+    Tool {
+        name: "keysift".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        catalogue: CATALOGUE_VERSION.to_owned(),
+        rules: settings.detector.rules().len(),
     }
 }
 

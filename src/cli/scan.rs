@@ -1,11 +1,13 @@
 //! `keysift scan`: files, folders and standard input.
 
 use super::common::{LimitFlags, MAX_FILE_SIZE, ReportFlags, RuleFlags, Settings};
-use super::run::{self, Targets};
+use super::policy::PolicyFlags;
+use super::run::{self, Flags, Targets};
 use super::usage_error;
 use crate::pipeline::Collector;
 use crate::source::stdin;
 use crate::source::tree::{Root, Tree};
+use crate::triage::baseline::Of;
 use clap::Args;
 use std::io;
 use std::path::PathBuf;
@@ -24,14 +26,25 @@ pub(super) struct ScanArguments {
     #[command(flatten)]
     pub rules: RuleFlags,
     #[command(flatten)]
+    pub policy: PolicyFlags,
+    #[command(flatten)]
     pub report: ReportFlags,
 }
 
 /// Runs it.
 pub(super) fn run(arguments: &ScanArguments) -> ExitCode {
-    run::run(&arguments.rules, &arguments.limits, &arguments.report, |settings, collector, targets| {
-        look(arguments, settings, collector, targets)
-    })
+    let flags =
+        Flags { rules: &arguments.rules, limits: &arguments.limits, policy: &arguments.policy, report: &arguments.report };
+    run::run(&flags, &places(&arguments.paths), |settings, collector, targets| look(arguments, settings, collector, targets))
+}
+
+/// What is scanned, for those who look for its config: text from a pipe belongs to the current folder.
+fn places(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let here = || PathBuf::from(".");
+    if paths.is_empty() {
+        return vec![here()];
+    }
+    paths.iter().map(|path| if path.as_os_str() == "-" { here() } else { path.clone() }).collect()
 }
 
 /// Looks at every target; a missing one does not stop the others.
@@ -41,7 +54,7 @@ fn look(
     collector: &Collector<'_>,
     targets: &mut Targets,
 ) -> Result<(), ExitCode> {
-    let Targets { roots, missing } = targets;
+    let Targets { roots, missing, whole, .. } = targets;
     let read_failed = |e: io::Error| usage_error(&format!("stdin cannot be read: {e}"));
     if arguments.from_jsonl {
         roots.push(String::new());
@@ -63,7 +76,11 @@ fn look(
                 max_file_size: arguments.limits.max_file_size.or(settings.max_file_size).unwrap_or(MAX_FILE_SIZE),
                 obey_gitignore: !arguments.limits.no_gitignore,
             };
-            tree.scan(&root, collector)
+            tree.scan(&root, collector)?;
+            if named.canonicalize().is_ok_and(|path| path == root.folder) {
+                *whole = Some(Of::Tree);
+            }
+            Ok(())
         });
         if let Err(e) = scanned {
             missing.push(e);

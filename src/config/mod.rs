@@ -1,5 +1,11 @@
-//! `keysift.toml`: own rules, what to leave out, limits and accepted gaps.
+//! `keysift.toml`: own rules, what to leave out, limits, accepted gaps and where the baseline is.
+//!
+//! - here: what the text says, wherever it comes from
+//! - `discover`: where a repository keeps it
 
+pub mod discover;
+
+use crate::finding::Day;
 use crate::rule::format::file::{Author, RawRule, build_rules, toml_error};
 use crate::rule::{Rule, RuleError, RuleErrors};
 use serde::Deserialize;
@@ -16,6 +22,10 @@ struct Raw {
     #[serde(default)]
     disable: Vec<String>,
     max_file_size: Option<Spanned<String>>,
+    /// The baseline, relative to the config file.
+    baseline: Option<String>,
+    /// Refused with words of its own: no file of a repository makes keysift talk to anyone.
+    verify: Option<Spanned<toml::Value>>,
     #[serde(default)]
     accept_gap: Vec<Spanned<AcceptedGap>>,
     #[serde(default)]
@@ -42,6 +52,8 @@ pub struct Config {
     pub exclude: Vec<String>,
     pub disable: Vec<String>,
     pub max_file_size: Option<u64>,
+    /// Where the baseline is, relative to the config file.
+    pub baseline: Option<String>,
     pub accept_gap: Vec<AcceptedGap>,
     pub rules: Vec<Rule>,
     pub warnings: Vec<RuleError>,
@@ -58,7 +70,11 @@ impl Config {
         let problem = |offset: usize, message: String| {
             RuleErrors(vec![RuleError { file: file.to_owned(), line: line(offset), rule: None, message, warning: false }])
         };
-        let mut config = Self { exclude: raw.exclude, disable: raw.disable, ..Self::default() };
+        let mut config = Self { exclude: raw.exclude, disable: raw.disable, baseline: raw.baseline, ..Self::default() };
+        if let Some(verify) = raw.verify {
+            let message = "a config file cannot ask for verification: `verify` is for the one who runs keysift to say";
+            return Err(problem(verify.span().start, message.into()));
+        }
         for glob in &config.exclude {
             globset::Glob::new(glob).map_err(|e| problem(0, format!("`exclude`: {e}")))?;
         }
@@ -75,7 +91,7 @@ impl Config {
             if !reasons.contains(&gap.reason.as_str()) {
                 return Err(problem(start, format!("`{}` is no reason of a skip: one of {}", gap.reason, reasons.join(", "))));
             }
-            if gap.until.as_ref().is_some_and(|u| parse_day(u).is_none()) {
+            if gap.until.as_ref().is_some_and(|u| Day::parse(u).is_none()) {
                 return Err(problem(start, "`until` is a day such as 2026-12-31".into()));
             }
             if let Some(Err(e)) = gap.path.as_deref().map(globset::Glob::new) {
@@ -108,45 +124,15 @@ pub fn parse_size(text: &str) -> Option<u64> {
     number.checked_mul(unit)
 }
 
-/// Days since 1970 of `2026-12-31`.
-#[must_use]
-pub fn parse_day(text: &str) -> Option<i64> {
-    let mut parts = text.split('-');
-    let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
-    if year.len() != 4 || month.len() != 2 || day.len() != 2 || parts.next().is_some() {
-        return None;
-    }
-    let (year, month, day): (i64, i64, i64) = (year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        2 => 28 + i64::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    };
-    if !text.bytes().all(|b| b.is_ascii_digit() || b == b'-') || !(1..=12).contains(&month) || !(1..=days).contains(&day) {
-        return None;
-    }
-    // Days from civil, Howard Hinnant's algorithm: http://howardhinnant.github.io/date_algorithms.html
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year - era * 400;
-    let of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
-    let days = of_era * 365 + of_era / 4 - of_era / 100 + of_year;
-    Some(era * 146_097 + days - 719_468)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn sizes_and_days() {
+    fn sizes() {
         assert_eq!(parse_size("8MB"), Some(8_000_000));
         assert_eq!(parse_size("1 GiB"), Some(1 << 30));
         assert_eq!(parse_size("many"), None);
-        assert_eq!(parse_day("1970-01-01"), Some(0));
-        assert_eq!(parse_day("2026-11-20"), Some(20_777));
-        assert_eq!(parse_day("2026-13-01"), None);
     }
 
     #[test]

@@ -1,4 +1,75 @@
-//! Times as reports write them.
+//! Days as people write them, and times as reports tell them.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A day of the calendar, `2026-12-31`: days since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Day(pub i64);
+
+impl Day {
+    /// Today, by the clock, in UTC.
+    #[must_use]
+    pub fn today() -> Self {
+        let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        Self(i64::try_from(seconds / 86_400).unwrap_or(0))
+    }
+
+    /// Reads `2026-12-31`; `None` where there is no such day.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('-');
+        let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
+        if year.len() != 4 || month.len() != 2 || day.len() != 2 || parts.next().is_some() {
+            return None;
+        }
+        let (year, month, day): (i64, i64, i64) = (year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let days = match month {
+            2 => 28 + i64::from(leap),
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        };
+        if !text.bytes().all(|b| b.is_ascii_digit() || b == b'-') || !(1..=12).contains(&month) || !(1..=days).contains(&day) {
+            return None;
+        }
+        // Days from civil, Howard Hinnant's algorithm: http://howardhinnant.github.io/date_algorithms.html
+        let year = if month <= 2 { year - 1 } else { year };
+        let era = year.div_euclid(400);
+        let of_era = year - era * 400;
+        let of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
+        let days = of_era * 365 + of_era / 4 - of_era / 100 + of_year;
+        Some(Self(era * 146_097 + days - 719_468))
+    }
+
+    /// Days from `earlier` to this one; negative where it lies after.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> i64 {
+        self.0 - earlier.0
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = civil(self.0);
+        write!(f, "{year:04}-{month:02}-{day:02}")
+    }
+}
+
+impl TryFrom<String> for Day {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("a day is written 2026-12-31")
+    }
+}
+
+impl From<Day> for String {
+    fn from(day: Day) -> Self {
+        day.to_string()
+    }
+}
 
 /// `2026-11-20T18:30:00+01:00` for seconds since 1970 and minutes east of Greenwich.
 #[must_use]
@@ -27,7 +98,19 @@ const fn civil(days: i64) -> (i64, i64, i64) {
 
 #[cfg(test)]
 mod tests {
-    use super::rfc3339;
+    use super::{Day, rfc3339};
+
+    #[test]
+    fn days_are_read_and_written() {
+        assert_eq!(Day::parse("1970-01-01"), Some(Day(0)));
+        assert_eq!(Day::parse("2026-11-20"), Some(Day(20_777)));
+        for text in ["1969-12-31", "2024-02-29", "2000-03-01"] {
+            assert_eq!(Day::parse(text).map(|d| d.to_string()).as_deref(), Some(text));
+        }
+        for text in ["2026-13-01", "2023-02-29", "2026-1-01", "+026-01-01", "2026-01-01-", "soon"] {
+            assert_eq!(Day::parse(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn known_times() {

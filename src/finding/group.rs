@@ -2,6 +2,7 @@
 
 use super::Secret;
 use super::identity::{Fingerprint, IdentityKey, SecretId};
+use super::inline::InlineAllow;
 use super::location::Location;
 use super::snippet::Snippet;
 use crate::judge::{PathClass, Reason};
@@ -21,6 +22,8 @@ pub struct Occurrence {
     pub reasons: Vec<Reason>,
     pub also: Vec<&'static Rule>,
     pub companions: Vec<(&'static str, String)>,
+    /// The comment that allows it.
+    pub inline: Option<InlineAllow>,
     /// Which of the scanned targets it stands in.
     pub target: usize,
 }
@@ -44,6 +47,8 @@ pub struct Finding {
     pub occurrences_total: usize,
     pub also: Vec<&'static str>,
     pub companions: Vec<(&'static str, String)>,
+    /// The comment that allows it, where every one of its places has one.
+    pub inline: Option<InlineAllow>,
     pub target: usize,
     /// What git tells of it, where git is the source.
     pub git: Option<GitStory>,
@@ -109,6 +114,7 @@ pub fn group(mut occurrences: Vec<Occurrence>, key: &IdentityKey) -> Vec<Finding
         if let Some(&at) = places.get(&(fingerprint.clone(), o.target)) {
             let finding = &mut findings[at];
             finding.occurrences_total += 1;
+            finding.inline = InlineAllow::both(finding.inline.take(), o.inline, finding.rule);
             if o.score > finding.score {
                 finding.score = o.score;
                 finding.reasons = o.reasons;
@@ -139,6 +145,7 @@ pub fn group(mut occurrences: Vec<Occurrence>, key: &IdentityKey) -> Vec<Finding
             occurrences_total: 1,
             also: o.also.iter().map(|r| r.id).collect(),
             companions: o.companions,
+            inline: o.inline,
             target: o.target,
             git: None,
         });

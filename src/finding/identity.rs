@@ -35,6 +35,15 @@ impl IdentityKey {
         Self(Some(blake3::derive_key("keysift fingerprint key v1", text)))
     }
 
+    /// The private key of `KEYSIFT_FINGERPRINT_KEY`, or the public one where that is not set or empty.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        match std::env::var_os("KEYSIFT_FINGERPRINT_KEY") {
+            Some(text) if !text.is_empty() => Self::private(text.as_encoded_bytes()),
+            _ => Self::public(),
+        }
+    }
+
     /// Names the key without telling it: `public`, or 16 hex digits.
     #[must_use]
     pub fn id(&self) -> String {

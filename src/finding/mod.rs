@@ -6,20 +6,24 @@
 //! - `percent`: paths in URLs
 //! - `redact`: what may be shown of a secret, and the redactor that covers every string of a report
 //! - `snippet`: the line a finding stands in, redacted
-//! - `date`: times as reports write them
+//! - `date`: days and times as people write and reports tell them
+//! - `inline`: comments that allow a finding where it stands
 //! - `group`: one secret under one rule family in one path is one finding
 
 pub mod date;
 pub mod group;
 pub mod identity;
+pub mod inline;
 pub mod location;
 pub mod percent;
 pub mod redact;
 pub mod secret;
 pub mod snippet;
 
+pub use date::Day;
 pub use group::{Exposure, Finding, GitStory, Occurrence};
 pub use identity::{Fingerprint, IdentityKey, SecretId};
+pub use inline::InlineAllow;
 pub use location::{Location, Place};
 pub use redact::Redactor;
 pub use secret::Secret;

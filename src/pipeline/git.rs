@@ -396,6 +396,7 @@ impl<'a> Placer<'a> {
             occurrences,
             also: here.also.iter().map(|r| r.id).collect(),
             companions: here.companions.clone(),
+            inline: here.inline.clone(),
             target: self.sink.target,
             secret: here.secret,
         })

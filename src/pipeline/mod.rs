@@ -10,7 +10,7 @@ pub use git::scan_repository;
 use crate::detect::{ByteSpan, Detector, Scratch};
 use crate::examine::{Examined, Judged, examine};
 use crate::finding::location::Places;
-use crate::finding::{Finding, IdentityKey, Location, Occurrence, Redactor, Secret, group, redact, snippet};
+use crate::finding::{Finding, IdentityKey, InlineAllow, Location, Occurrence, Redactor, Secret, group, redact, snippet};
 use crate::rule::RuleIndex;
 use crate::source::{Blob, ExcludeReason, Sink, SkipReason, Stop};
 use base64::Engine as _;
@@ -82,6 +82,14 @@ pub struct Outcome {
     pub skipped: BTreeMap<(SkipReason, bool), Tally>,
     pub excluded: BTreeMap<ExcludeReason, Tally>,
     pub redactor: Redactor,
+}
+
+impl Outcome {
+    /// Whether everything was looked at, but for what was asked to be left out and gaps that config accepts.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.skipped.keys().all(|(_, accepted)| *accepted)
+    }
 }
 
 thread_local! {
@@ -288,6 +296,7 @@ impl Teller<'_> {
                 .iter()
                 .map(|(name, span)| (*name, redact::shown(judged.rule, span.of(blob.bytes))))
                 .collect(),
+            inline: InlineAllow::of(blob.bytes, secret),
             target: blob.origin.target,
         }
     }

@@ -2,8 +2,11 @@
 
 use super::Report;
 use super::model::{Gap, ReportedFinding};
+use super::triage::{Suppressed, source_in_words};
 use crate::finding::snippet::visible;
 use crate::source::{ExcludeReason, SkipReason};
+use crate::triage::state::StaleReason;
+use crate::triage::{Source, State};
 use anstyle::{AnsiColor, Style as Ansi};
 use std::io::{self, Write};
 
@@ -20,6 +23,9 @@ pub struct Style {
     /// With the reasons of each finding.
     pub verbose: bool,
 }
+
+/// How many decisions of a kind are named that do nothing.
+const MOST_STALE: usize = 5;
 
 const BOLD: Ansi = Ansi::new().bold();
 const DIM: Ansi = Ansi::new().dimmed();
@@ -73,6 +79,9 @@ pub(super) fn write(report: &Report, style: &Style, out: &mut dyn Write) -> io::
     let mut pen = Pen { out, style };
     for finding in &report.findings {
         write_finding(&mut pen, report, finding)?;
+    }
+    if let Some(suppressed) = &report.suppressed_findings {
+        write_suppressed(&mut pen, report, suppressed)?;
     }
     if let Some(rejected) = &report.rejected_findings {
         for finding in rejected {
@@ -134,12 +143,31 @@ fn write_finding(pen: &mut Pen<'_>, report: &Report, finding: &ReportedFinding) 
             pen.wrapped("because", &format!("{} ({} {:+.2})", reason.text, reason.signal, reason.weight))?;
         }
     }
+    for proposal in
+        report.scan.proposed.iter().filter(|p| p.fingerprint == finding.fingerprint && p.path == finding.location.path)
+    {
+        let text = format!("{}; it counts once it is merged", visible(&proposal.in_words()));
+        pen.wrapped("proposed", &text)?;
+    }
     pen.wrapped("do now", &finding.remedy.steps)?;
     if !finding.remedy.rotate.is_empty() {
         pen.wrapped("revoke at", &finding.remedy.rotate)?;
     }
     pen.wrapped("id", &format!("{} ({})", finding.fingerprint, finding.rule_id))?;
     pen.line("")
+}
+
+/// Findings that a decision keeps out, with who decided what.
+fn write_suppressed(pen: &mut Pen<'_>, report: &Report, findings: &[ReportedFinding]) -> io::Result<()> {
+    for (finding, decision) in findings.iter().zip(&report.scan.suppressed) {
+        let head = format!("suppressed  {}  {}", place(report, pen.style, finding), finding.rule_id);
+        let line = pen.paint(DIM, &head);
+        pen.line(&line)?;
+        pen.line(&format!("            {}", finding.snippet.text))?;
+        let line = pen.paint(DIM, &format!("            {}  {}", finding.fingerprint, visible(&decision.in_words())));
+        pen.line(&line)?;
+    }
+    if findings.is_empty() { Ok(()) } else { pen.line("") }
 }
 
 /// `path:line:column`, as the person would open it from where they are.
@@ -161,7 +189,9 @@ fn place(report: &Report, style: &Style, finding: &ReportedFinding) -> String {
 fn write_summary(pen: &mut Pen<'_>, report: &Report) -> io::Result<()> {
     let scan = &report.scan;
     if report.findings.is_empty() {
-        let text = if scan.complete {
+        let text = if scan.complete && !scan.suppressed.is_empty() {
+            pen.paint(GREEN, "no open secrets")
+        } else if scan.complete {
             pen.paint(GREEN, "no secrets found")
         } else {
             pen.paint(YELLOW, "no secrets found in what was looked at")
@@ -203,6 +233,7 @@ fn write_summary(pen: &mut Pen<'_>, report: &Report) -> io::Result<()> {
         for gap in &scan.excluded {
             pen.line(&format!("left out: {}", gap_text(gap, exclude_help(&gap.reason))))?;
         }
+        write_decisions(pen, report)?;
         let mut hints = Vec::new();
         if scan.rejected > 0 {
             hints.push(format!("{} judged not a secret (--show-rejected)", scan.rejected));
@@ -212,6 +243,11 @@ fn write_summary(pen: &mut Pen<'_>, report: &Report) -> io::Result<()> {
         }
         if !hints.is_empty() {
             let text = pen.paint(DIM, &hints.join(", "));
+            pen.line(&text)?;
+        }
+        if !report.findings.is_empty() {
+            let text = "to record a decision: keysift allow ID --as false_positive|test_value|revoked|accepted --reason WHY";
+            let text = pen.paint(DIM, text);
             pen.line(&text)?;
         }
     }
@@ -230,6 +266,46 @@ fn write_summary(pen: &mut Pen<'_>, report: &Report) -> io::Result<()> {
     } else if !scan.complete {
         let text = pen.paint(YELLOW, "the scan is incomplete");
         pen.line(&text)?;
+    }
+    Ok(())
+}
+
+/// How many decisions counted, which ones wait, and which ones do nothing.
+fn write_decisions(pen: &mut Pen<'_>, report: &Report) -> io::Result<()> {
+    let scan = &report.scan;
+    let tally = |all: &[Suppressed]| {
+        let of = |source: Source| {
+            let n = all.iter().filter(|s| s.source == source.as_str()).count();
+            (n > 0).then(|| format!("{n} by {}", source_in_words(source.as_str())))
+        };
+        Source::ALL.into_iter().filter_map(of).collect::<Vec<_>>().join(", ")
+    };
+    if !scan.suppressed.is_empty() {
+        let hint = if report.suppressed_findings.is_some() { "" } else { " (--show-suppressed)" };
+        pen.line(&format!("{} suppressed: {}{hint}", scan.suppressed.len(), tally(&scan.suppressed)))?;
+        let open = scan.suppressed.iter().filter(|s| s.state == State::Open.as_str()).count();
+        if open > 0 {
+            pen.line(&format!("{open} of them in the baseline without a decision"))?;
+        }
+    }
+    if !scan.proposed.is_empty() {
+        let text = format!("{} would be suppressed once the change is merged: {}", scan.proposed.len(), tally(&scan.proposed));
+        let text = pen.paint(YELLOW, &text);
+        pen.line(&text)?;
+    }
+    for (why, words) in [
+        (StaleReason::Unused, "decides on nothing here"),
+        (StaleReason::Expired, "has expired"),
+        (StaleReason::TooOld, "undecided for too long"),
+    ] {
+        let entries: Vec<&str> = scan.stale.iter().filter(|s| s.why == why.as_str()).map(|s| s.entry.as_str()).collect();
+        for entry in entries.iter().take(MOST_STALE) {
+            let text = pen.paint(YELLOW, &format!("{words}: {}", visible(entry)));
+            pen.line(&text)?;
+        }
+        if entries.len() > MOST_STALE {
+            pen.line(&format!("{words}: {} more (-f json lists them)", entries.len() - MOST_STALE))?;
+        }
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 //!
 //! - `model`: the report as data; its keys are the contract that other tools rely on
 //! - `human`, `json`, `jsonl`, `sarif`, `github`: the formats
+//! - `triage`: decisions in it
 //! - `write`: where reports go
 
 mod github;
@@ -11,6 +12,7 @@ pub mod model;
 mod sarif;
 #[cfg(test)]
 mod schema_test;
+pub mod triage;
 pub mod write;
 
 pub use human::Style;

@@ -1,5 +1,6 @@
 //! The report as data. `docs/report.schema.json` is generated from it.
 
+use super::triage::{StaleDecision, Suppressed};
 use crate::finding::snippet::{Snippet, visible};
 use crate::finding::{Finding, Location, Redactor};
 use crate::judge::Reason;
@@ -17,9 +18,15 @@ pub struct Report {
     pub tool: Tool,
     pub scan: Scan,
     pub findings: Vec<ReportedFinding>,
+    /// Findings that a decision keeps out, where `--show-suppressed` asked for them; in the order of `scan.suppressed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suppressed_findings: Option<Vec<ReportedFinding>>,
     /// Candidates judged not a secret, where `--show-rejected` asked for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejected_findings: Option<Vec<ReportedFinding>>,
+    /// The same as `suppressed_findings`, for formats that always tell them.
+    #[serde(skip)]
+    pub suppressed_in_full: Vec<ReportedFinding>,
 }
 
 /// Who made the report.
@@ -41,12 +48,22 @@ pub struct Scan {
     /// Files, texts and link targets looked at.
     pub blobs: u64,
     pub bytes: u64,
+    /// The files whose word counted: config, ignore file, baseline.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policy: Vec<String>,
     pub excluded: Vec<Gap>,
     pub skipped: Vec<Gap>,
     /// Named paths that do not exist.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
+    /// Findings that a decision keeps out.
     pub suppressed: Vec<Suppressed>,
+    /// Findings that stay open, and that the change under test would keep out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub proposed: Vec<Suppressed>,
+    /// Decisions that do nothing, or no longer do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stale: Vec<StaleDecision>,
     /// Candidates judged not a secret.
     pub rejected: u64,
     /// Findings below the least confidence or severity asked for.
@@ -68,14 +85,6 @@ pub struct Gap {
     pub examples: Vec<String>,
     /// Config accepts the gap.
     pub accepted: bool,
-}
-
-/// Findings that a decision keeps out.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Suppressed {
-    pub by: String,
-    pub count: u64,
 }
 
 /// What depends on this run alone.

@@ -2,10 +2,12 @@
 
 use super::Report;
 use super::model::ReportedFinding;
+use super::triage::Suppressed;
 use crate::finding::percent;
 use crate::rule::RuleSet;
+use crate::triage::Source;
 use serde_sarif::sarif;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 
 /// GitHub takes in this many results a run and refuses more.
@@ -17,17 +19,34 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
+/// A finding, and the decision on it with its status in words of the standard.
+type Told<'a> = (&'a ReportedFinding, Option<(&'a Suppressed, &'static str)>);
+
 fn document(report: &Report) -> sarif::Sarif {
-    let mut findings: Vec<&ReportedFinding> = report.findings.iter().collect();
-    // Platforms cut from the end: the most severe stand first.
-    findings.sort_by_key(|f| std::cmp::Reverse(weight(f)));
-    let cut = findings.len().saturating_sub(MOST_RESULTS);
-    findings.truncate(MOST_RESULTS);
+    let proposed: HashMap<(&str, &str), &Suppressed> =
+        report.scan.proposed.iter().map(|p| ((p.fingerprint.as_str(), p.path.as_str()), p)).collect();
+    let proposal = |f: &ReportedFinding| proposed.get(&(f.fingerprint.as_str(), f.location.path.as_str())).copied();
+    let open = report.findings.iter().map(|f| (f, proposal(f).map(|p| (p, "underReview"))));
+    let decided = report.suppressed_in_full.iter().zip(&report.scan.suppressed).map(|(f, s)| (f, Some((s, "accepted"))));
+    let mut all: Vec<Told<'_>> = open.chain(decided).collect();
+    // Platforms cut from the end: what fails stands first, the most severe before the rest.
+    all.sort_by_key(|(f, by)| (by.is_some_and(|(_, status)| status == "accepted"), std::cmp::Reverse(weight(f))));
+    let cut = all.len().saturating_sub(MOST_RESULTS);
+    all.truncate(MOST_RESULTS);
+    let findings: Vec<&ReportedFinding> = all.iter().map(|(f, _)| *f).collect();
     let mut ids: Vec<&str> = findings.iter().map(|f| f.rule_id.as_str()).collect();
     ids.sort_unstable();
     ids.dedup();
     let rules = ids.iter().map(|id| descriptor(id, &findings)).collect::<Vec<_>>();
-    let results = findings.iter().map(|f| result(f, ids.iter().position(|id| *id == f.rule_id).unwrap_or(0))).collect::<Vec<_>>();
+    let place = |f: &ReportedFinding| ids.binary_search(&f.rule_id.as_str()).unwrap_or(0);
+    // The standard wants suppressions on all results of a run or on none.
+    let any_decision = all.iter().any(|(_, by)| by.is_some());
+    let results = all.iter().map(|(f, by)| {
+        let mut result = result(f, place(f));
+        result.suppressions =
+            any_decision.then(|| by.map(|(decision, status)| suppression(decision, status)).into_iter().collect());
+        result
+    });
     let driver = sarif::ToolComponent::builder()
         .name("keysift")
         .semantic_version(report.tool.version.clone())
@@ -40,7 +59,7 @@ fn document(report: &Report) -> sarif::Sarif {
         .column_kind(serde_json::json!("unicodeCodePoints"))
         .automation_details(sarif::RunAutomationDetails::builder().id("keysift/").build())
         .invocations(vec![invocation(report, cut)])
-        .results(results)
+        .results(results.collect::<Vec<_>>())
         .build();
     sarif::Sarif::builder()
         .schema("https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json")
@@ -161,6 +180,16 @@ fn result(finding: &ReportedFinding, rule_index: usize) -> sarif::Result {
             ],
             None,
         ))
+        .build()
+}
+
+fn suppression(decision: &Suppressed, status: &str) -> sarif::Suppression {
+    let kind = if decision.source == Source::Inline.as_str() { "inSource" } else { "external" };
+    sarif::Suppression::builder()
+        .kind(serde_json::json!(kind))
+        .status(serde_json::json!(status))
+        .justification(decision.in_words())
+        .properties(properties(vec![("state", serde_json::json!(decision.state))], None))
         .build()
 }
 

@@ -60,6 +60,14 @@ impl Root {
     }
 }
 
+impl Root {
+    /// Whether it is the top of a git work tree.
+    #[must_use]
+    pub fn is_work_tree(&self) -> bool {
+        self.work_tree.is_some()
+    }
+}
+
 /// What a named path is: a link that the user names is taken for what it points to, where that is there.
 fn named_meta(path: &Path) -> std::io::Result<fs::Metadata> {
     fs::metadata(path).or_else(|_| fs::symlink_metadata(path))

@@ -118,8 +118,72 @@ fn a_config_file_that_is_not_there_or_no_text() {
 }
 
 #[test]
-fn a_config_of_the_scanned_tree_is_not_obeyed_by_itself() {
+fn the_config_of_a_repository_is_found_upwards_but_not_above_it() {
+    let outer = tree();
+    outer.write("keysift.toml", "exclude = [\"**\"]\n").write("repo/src/a.txt", format!("T={}\n", github_token("r")));
+    // Outside of a repository the scanned folder alone counts.
+    assert_eq!(outer.scan(&[]).paths(), [""; 0]);
+    assert_eq!(outer.scan(&["src"]).paths(), ["a.txt"]);
+    let run = outer.run_in("src", &["scan", "-f", "json"]);
+    assert_eq!(run.report().paths(), ["a.txt"]);
+    outer.git_command(&["init", "-q", "repo"]);
+    assert_eq!(outer.scan(&["repo"]).paths(), ["src/a.txt"], "nothing above a repository counts");
+    outer.write("repo/keysift.toml", "disable = [\"github-*\", \"generic-*\"]\n");
+    for target in ["repo", "repo/src", "repo/src/a.txt"] {
+        let report = outer.scan(&[target]);
+        assert_eq!((report.code, report.paths()), (0, vec![]), "{target}");
+        assert_eq!(report.json["scan"]["policy"], serde_json::json!(["keysift.toml"]));
+    }
+    // The nearest one counts, and a flag goes before it.
+    outer.write("repo/src/keysift.toml", "exclude = [\"nothing\"]\n");
+    assert_eq!(outer.scan(&["repo/src"]).json["scan"]["policy"], serde_json::json!(["src/keysift.toml"]));
+    assert_eq!(outer.scan(&["repo/src"]).paths(), ["src/a.txt"]);
+    let report = outer.scan(&["repo", "--no-config"]);
+    assert_eq!((report.paths(), &report.json["scan"]["policy"]), (vec!["src/a.txt"], &serde_json::Value::Null));
+    outer.write("own.toml", "");
+    assert_eq!(outer.scan(&["repo", "-c", "own.toml"]).paths(), ["src/a.txt"]);
+    assert_eq!(outer.run(&["scan", "-c", "own.toml", "--no-config"]).code, 2);
+    // Text from a pipe belongs to the current folder.
+    let text = format!("T={}\n", github_token("p"));
+    assert_eq!(outer.run_with(&["scan", "-"], text.as_bytes()).code, 1);
+    outer.write("keysift.toml", "disable = [\"github-*\", \"generic-*\"]\n");
+    assert_eq!(outer.run_with(&["scan", "-"], text.as_bytes()).code, 0);
+}
+
+#[test]
+fn folders_with_different_configs_are_scanned_one_by_one() {
     let tree = tree();
-    tree.write("keysift.toml", "exclude = [\"**\"]\n").write(".keysift.toml", "exclude = [\"**\"]\n");
-    assert_eq!(tree.scan(&[]).paths(), ["src/a.txt", "vendor/lib/b.txt"]);
+    tree.write("src/keysift.toml", "disable = [\"aws-*\"]\n").write("vendor/keysift.toml", "disable = [\"aws-*\"]\n");
+    let run = tree.run(&["scan", "src", "vendor"]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("config of their own") && run.stderr.contains("--no-config"), "{}", run.stderr);
+    assert_eq!(tree.scan(&["src", "vendor", "--no-config"]).paths().len(), 2);
+}
+
+/// What a repository may not say about its own scan.
+#[test]
+fn a_found_config_leads_nowhere_else() {
+    let tree = tree();
+    for (text, message) in [
+        ("verify = true\n", "keysift.toml:1: a config file cannot ask for verification"),
+        ("\n[verify]\nurl = \"x\"\n", "keysift.toml:2: a config file cannot ask for verification"),
+        ("baseline = \"../b\"\n", "keysift.toml: `baseline` is a path in the folder of the config file"),
+        ("baseline = \"/etc/passwd\"\n", "keysift.toml: `baseline` is a path in the folder of the config file"),
+        ("baseline = \"b.jsonl\"\n", "b.jsonl is not there: `keysift baseline create --baseline b.jsonl` writes it"),
+        ("baseline = \"src/a.txt\"\n", "src/a.txt:1: this is no baseline"),
+        ("exclude = 1\n", "keysift.toml:1: "),
+    ] {
+        tree.write("keysift.toml", text);
+        let run = tree.run(&["scan"]);
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{text}");
+        assert!(run.stderr.starts_with(&format!("keysift: {message}")), "{text}: {}", run.stderr);
+    }
+    std::fs::remove_file(tree.join("keysift.toml")).expect("it is there");
+    for name in ["keysift.toml", ".keysiftignore"] {
+        std::os::unix::fs::symlink("/etc/hostname", tree.join(name)).expect("links can be made");
+        let run = tree.run(&["scan"]);
+        assert_eq!(run.code, 2);
+        assert!(run.stderr.starts_with(&format!("keysift: {name}: cannot be read: it is a link")), "{}", run.stderr);
+        std::fs::remove_file(tree.join(name)).expect("it is there");
+    }
 }

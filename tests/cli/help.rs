@@ -13,6 +13,10 @@ fn help_pages() {
     page("help", &["--help"]);
     page("help-scan", &["scan", "--help"]);
     page("help-git", &["git", "--help"]);
+    page("help-allow", &["allow", "--help"]);
+    page("help-baseline", &["baseline", "--help"]);
+    page("help-baseline-create", &["baseline", "create", "--help"]);
+    page("help-baseline-status", &["baseline", "status", "--help"]);
     page("help-explain", &["explain", "--help"]);
     page("help-rules", &["rules", "--help"]);
     page("help-rules-list", &["rules", "list", "--help"]);

@@ -15,6 +15,9 @@
 //! - `bounds`: time and memory
 //! - `locations`: lines, columns and offsets in every encoding, and across the chunks of large files
 //! - `fingerprints`: what keeps a finding's identity and what changes it
+//! - `triage`: the ignore file, comments and `keysift allow`
+//! - `baseline`: what is known
+//! - `churn`: what is known through a year of edits
 //! - `interrupt`: Ctrl-C
 
 // Tests build their inputs in the plainest way.
@@ -33,7 +36,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod baseline;
 mod bounds;
+mod churn;
 mod config;
 mod coverage;
 mod explain;
@@ -49,3 +54,4 @@ mod redaction;
 mod reports;
 mod rules;
 mod schema;
+mod triage;

@@ -140,6 +140,21 @@ fn report_files_are_for_their_owner_alone_and_never_written_through_a_link() {
     assert_eq!(meta.permissions().mode() & 0o777, 0o600);
 }
 
+/// A file renamed over `/dev/null` would take it away from the whole machine.
+#[test]
+fn a_pipe_or_device_is_written_to_and_not_replaced() {
+    use std::os::unix::fs::FileTypeExt as _;
+    let tree = shop();
+    let made = std::process::Command::new("mkfifo").arg(tree.join("pipe")).status().expect("mkfifo is there");
+    assert!(made.success());
+    let pipe = tree.join("pipe");
+    let reader = std::thread::spawn(move || fs::read_to_string(pipe).expect("the pipe can be read"));
+    assert_eq!(tree.run(&["scan", "deploy", "-f", "json", "-o", "pipe"]).code, 1);
+    assert!(fs::symlink_metadata(tree.join("pipe")).expect("it is there").file_type().is_fifo());
+    let json: serde_json::Value = serde_json::from_str(&reader.join().expect("the reader ends")).expect("JSON");
+    assert_eq!(json["findings"].as_array().map(Vec::len), Some(1));
+}
+
 #[test]
 fn a_report_file_appears_whole_or_not_at_all() {
     let tree = shop();

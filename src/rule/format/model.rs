@@ -292,4 +292,16 @@ impl Rule {
     pub fn family(&self) -> &'static str {
         self.formerly.first().copied().unwrap_or(self.id)
     }
+
+    /// Whether `name` names the rule, by its id or an earlier one; `*` at either end of `name` stands for anything.
+    #[must_use]
+    pub fn is_named(&self, name: &str) -> bool {
+        let matches = |id: &str| match (name.strip_prefix('*'), name.strip_suffix('*')) {
+            (Some(rest), Some(_)) => id.contains(rest.trim_end_matches('*')),
+            (Some(end), None) => id.ends_with(end),
+            (None, Some(start)) => id.starts_with(start),
+            (None, None) => id == name,
+        };
+        matches(self.id) || self.formerly.iter().any(|f| matches(f))
+    }
 }

@@ -1,0 +1,166 @@
+//! Where decisions come from: flags, the ignore file of the scanned repository, the baseline that its config names.
+
+use super::common::Settings;
+use super::usage_error;
+use crate::config::discover::{self, Home};
+use crate::finding::IdentityKey;
+use crate::finding::snippet::visible;
+use crate::pipeline::Collector;
+use crate::rule::RuleSet;
+use crate::source::Stop;
+use crate::source::tree::{Root, Tree};
+use crate::triage::baseline::Entry;
+use crate::triage::{Baseline, Inline, Policy, PolicyError, Texts, ignore_file};
+use clap::Args;
+use globset::GlobSet;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Which decisions count.
+#[derive(Debug, Args)]
+pub(super) struct PolicyFlags {
+    /// Known findings, which do not fail [default: what keysift.toml names]
+    #[arg(long, value_name = "FILE", help_heading = "Decisions")]
+    pub baseline: Option<PathBuf>,
+    /// Findings that stand in the baseline for more than this many days without a decision fail
+    #[arg(long, value_name = "DAYS", help_heading = "Decisions")]
+    pub baseline_max_age: Option<u32>,
+    /// Decisions, a line each [default: .keysiftignore at the top of what is scanned]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_ignore_file", help_heading = "Decisions")]
+    pub ignore_file: Option<PathBuf>,
+    /// Read no ignore file
+    #[arg(long, help_heading = "Decisions")]
+    pub no_ignore_file: bool,
+    /// Comments such as keysift:allow do not count
+    #[arg(long, help_heading = "Decisions")]
+    pub no_inline_allow: bool,
+}
+
+/// The policy of a run, and the files that it came from, as the user knows them.
+pub(super) struct Loaded {
+    pub policy: Policy,
+    pub files: Vec<String>,
+}
+
+/// Reads the files that `flags`, the home of the targets and its config name.
+///
+/// # Errors
+/// The exit code, after the message.
+pub(super) fn load(
+    flags: &PolicyFlags,
+    home: &Home,
+    of_config: Option<&Named>,
+    rules: &RuleSet,
+    key: &IdentityKey,
+) -> Result<Loaded, ExitCode> {
+    let ignore = ignore_text(flags, home)?;
+    let baseline = flags.baseline.as_deref().map(Named::given).or_else(|| of_config.cloned());
+    let baseline = baseline.map(|file| baseline_text(&file).map(|text| (file, text))).transpose()?;
+    let texts = Texts { ignore_file: named(ignore.as_ref()), baseline: named(baseline.as_ref()) };
+    let policy = Policy::read(texts, &key.id()).map_err(|e| usage_error(&visible(&e.to_string())))?;
+    for unknown in policy.ignore.unknown_rules(rules) {
+        eprintln!("keysift: {}", visible(&unknown));
+    }
+    let policy = Policy {
+        inline: if flags.no_inline_allow { Inline::Ignored } else { Inline::Counts },
+        baseline_max_age: flags.baseline_max_age,
+        ..policy
+    };
+    Ok(Loaded { policy, files: ignore.into_iter().chain(baseline).map(|(file, _)| file.name).collect() })
+}
+
+/// The name and the text of a file.
+fn named(found: Option<&(Named, String)>) -> Option<(&str, &str)> {
+    found.map(|(file, text)| (file.name.as_str(), text.as_str()))
+}
+
+/// A file, and how reports and messages call it: as it was typed, or from the top of the repository.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    pub path: PathBuf,
+    pub name: String,
+}
+
+impl Named {
+    /// A file that the user typed.
+    pub(super) fn given(path: &Path) -> Self {
+        Self { path: path.to_owned(), name: path.display().to_string() }
+    }
+
+    /// A file that was found below `root`.
+    pub(super) fn found(path: PathBuf, root: &Path) -> Self {
+        let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+        Self { path, name }
+    }
+}
+
+fn ignore_text(flags: &PolicyFlags, home: &Home) -> Result<Option<(Named, String)>, ExitCode> {
+    if flags.no_ignore_file {
+        return Ok(None);
+    }
+    if let Some(path) = &flags.ignore_file {
+        let file = Named::given(path);
+        let text = std::fs::read_to_string(path).map_err(|e| unreadable(&file.name, &e))?;
+        return Ok(Some((file, text)));
+    }
+    let Some(root) = home.root() else {
+        let some = home.roots.iter().map(|r| r.join(ignore_file::NAME)).find(|f| f.exists());
+        if let Some(file) = some {
+            let name = visible(&file.display().to_string());
+            eprintln!(
+                "keysift: {name} does not count where several folders are scanned: name it with --ignore-file, or scan them one by one"
+            );
+        }
+        return Ok(None);
+    };
+    let file = Named::found(root.join(ignore_file::NAME), root);
+    let text = discover::read(&file.path).map_err(|e| unreadable(&file.name, &e))?;
+    Ok(text.map(|text| (file, text)))
+}
+
+/// Reads a baseline that was made with the key of this run.
+///
+/// # Errors
+/// The exit code, after the message.
+pub(super) fn read_baseline(file: &Named, key: &IdentityKey) -> Result<Baseline, ExitCode> {
+    let text = baseline_text(file)?;
+    let wrong = |e: PolicyError| usage_error(&visible(&e.to_string()));
+    let baseline = Baseline::parse(&file.name, &text).map_err(wrong)?;
+    baseline.check_key(&file.name, &key.id()).map_err(wrong)?;
+    Ok(baseline)
+}
+
+fn baseline_text(file: &Named) -> Result<String, ExitCode> {
+    let name = visible(&file.name);
+    discover::read(&file.path)
+        .map_err(|e| unreadable(&file.name, &e))?
+        .ok_or_else(|| usage_error(&format!("{name} is not there: `keysift baseline create --baseline {name}` writes it")))
+}
+
+/// Says that a file cannot be read; exit code 2.
+pub(super) fn unreadable(name: &str, error: &std::io::Error) -> ExitCode {
+    usage_error(&format!("{}: cannot be read: {error}", visible(name)))
+}
+
+/// Whether the path of a baseline entry, which findings do not tell of, holds its secret still: it may have been left out
+/// of this scan. What cannot be read is taken to hold it.
+pub(super) fn holds(settings: &Settings, root: &Path, entry: &Entry) -> bool {
+    let Some(path) = discover::inside(root, &entry.path).filter(|p| std::fs::symlink_metadata(p).is_ok_and(|m| !m.is_dir()))
+    else {
+        return false;
+    };
+    let stop = Stop::new();
+    let collector = Collector::new(&settings.detector, &stop, false, &|_, _| false);
+    let tree = Tree {
+        named: path.clone(),
+        target: 0,
+        exclude: GlobSet::empty(),
+        max_file_size: settings.max_file_size.unwrap_or(super::common::MAX_FILE_SIZE),
+        obey_gitignore: false,
+    };
+    if Root::of(&path).and_then(|root| tree.scan(&root, &collector)).is_err() {
+        return true;
+    }
+    let outcome = collector.finish(&settings.key);
+    !outcome.skipped.is_empty() || outcome.findings.iter().any(|f| f.secret_id.0 == entry.secret_id)
+}
