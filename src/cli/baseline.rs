@@ -203,8 +203,8 @@ fn look_at_tree(root: &Path, settings: &Settings, collector: &Collector<'_>) -> 
 }
 
 fn look_at_history(root: &Path, settings: &Settings, collector: &Collector<'_>) -> Result<(), ExitCode> {
-    let repo = Repository::open(root, Options::default()).map_err(|e| usage_error(&e.to_string()))?;
-    scan_repository(&repo, &Scope { unreachable: false, branch: None }, 0, collector, &settings.key);
+    let repo = Repository::open(root, &Options::default()).map_err(|e| usage_error(&e.to_string()))?;
+    scan_repository(&repo, &Scope::default(), &settings.exclude, collector, &settings.key);
     Ok(())
 }
 

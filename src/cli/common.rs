@@ -24,7 +24,7 @@ pub(super) enum When {
 }
 
 /// Which rules, and what else config says.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct RuleFlags {
     /// A config file [default: keysift.toml of the scanned repository or folder]
     #[arg(short, long, value_name = "FILE", help_heading = "What to look for")]
@@ -44,7 +44,7 @@ pub(super) struct RuleFlags {
 }
 
 /// What is told, and how.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct ReportFlags {
     /// The form of the report: human, json, jsonl, sarif, github; several, each with its own --output
     #[arg(short, long, value_name = "FORMAT", help_heading = "Report")]
@@ -64,9 +64,10 @@ pub(super) struct ReportFlags {
     /// The exit code of a run that fails on findings
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Report")]
     pub exit_code: u8,
-    /// What an incomplete scan without failing findings does: fail (exit code 3) or warn (0)
-    #[arg(long, value_name = "WHAT", default_value = "fail", value_parser = incomplete, help_heading = "Report")]
-    pub incomplete: Incomplete,
+    /// What an incomplete scan without failing findings does: fail (exit code 3) or warn (0) [default: fail; warn in hooks of
+    /// the committer]
+    #[arg(long, value_name = "WHAT", value_parser = incomplete, help_heading = "Report")]
+    pub incomplete: Option<Incomplete>,
     /// Show secrets in full, in every format
     #[arg(long, help_heading = "Report")]
     pub show_secrets: bool,
@@ -91,10 +92,13 @@ pub(super) struct ReportFlags {
     /// Today, for anything that expires: 2026-12-31
     #[arg(long, value_name = "DAY", value_parser = day, help_heading = "Report")]
     pub now: Option<Day>,
+    /// Say nothing where there is nothing to say: hooks run many times a day.
+    #[arg(skip)]
+    pub silent: bool,
 }
 
 /// What is left out.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct LimitFlags {
     /// Leave out paths that match this glob; may be given several times
     #[arg(long, value_name = "GLOB", help_heading = "What to look at")]

@@ -1,14 +1,20 @@
-//! `keysift git`: the history of a repository.
+//! `keysift git`: the history of a repository, or what a range of commits adds.
 
+use super::commits::Commits;
 use super::common::{LimitFlags, ReportFlags, RuleFlags};
 use super::policy::PolicyFlags;
-use super::run::{self, Flags, Targets};
+use super::run::{self, Flags, Targets, Whence};
 use super::usage_error;
-use crate::pipeline::scan_repository;
+use crate::finding::Day;
+use crate::finding::snippet::visible;
+use crate::pipeline::{Asked, scan_range, scan_repository};
+use crate::source::git::lookup::Lookup;
 use crate::source::git::open::Options;
+use crate::source::git::range::{commit_named, peel};
 use crate::source::git::{Repository, Scope};
 use crate::triage::baseline::Of;
-use clap::Args;
+use clap::{Args, ValueEnum};
+use gix::hash::ObjectId;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -20,12 +26,27 @@ pub(super) struct GitArguments {
     /// Only what this branch, tag or commit reaches
     #[arg(long, value_name = "NAME", help_heading = "What to look at")]
     pub branch: Option<String>,
+    /// What commits of a range add: A..B those of B that A has not, A...B since both parted; B is HEAD where left out
+    #[arg(long, value_name = "A..B", conflicts_with_all = ["branch", "unreachable"], help_heading = "What to look at")]
+    pub range: Option<String>,
+    /// What commits since this day add: 2026-12-31, or 30d, 2w, 6m, 1y ago
+    #[arg(long, value_name = "DAY", conflicts_with = "unreachable", help_heading = "What to look at")]
+    pub since: Option<String>,
+    /// What commits up to this day add
+    #[arg(long, value_name = "DAY", conflicts_with = "unreachable", help_heading = "What to look at")]
+    pub until: Option<String>,
+    /// What the youngest N commits add
+    #[arg(long, value_name = "N", conflicts_with = "unreachable", help_heading = "What to look at")]
+    pub max_commits: Option<usize>,
     /// Also what no ref reaches: stashes, what reflogs remember, dangling objects
     #[arg(long, conflicts_with = "branch", help_heading = "What to look at")]
     pub unreachable: bool,
     /// Follow alternates that lead outside of the repository
     #[arg(long, help_heading = "What to look at")]
     pub outside_alternates: bool,
+    /// Whose config and decisions count where a range is looked at: those of its base commit, or as the files are now
+    #[arg(long, value_name = "WHOSE", value_enum, default_value = "base", help_heading = "Decisions")]
+    pub policy_from: PolicyFrom,
     /// Look at every blob in full, as a check of the fast way: the report is the same
     #[arg(long, hide = true)]
     pub whole_blobs: bool,
@@ -39,23 +60,159 @@ pub(super) struct GitArguments {
     pub report: ReportFlags,
 }
 
+/// Whose config and decisions count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PolicyFrom {
+    Base,
+    Head,
+}
+
+impl GitArguments {
+    fn flags(&self) -> Flags<'_> {
+        Flags { rules: &self.rules, limits: &self.limits, policy: &self.policy, report: &self.report }
+    }
+
+    /// Whether commits are looked at one by one, rather than all that is there.
+    const fn asks_for_commits(&self) -> bool {
+        self.range.is_some() || self.since.is_some() || self.until.is_some() || self.max_commits.is_some()
+    }
+}
+
 /// Runs it.
 pub(super) fn run(arguments: &GitArguments) -> ExitCode {
-    let flags =
-        Flags { rules: &arguments.rules, limits: &arguments.limits, policy: &arguments.policy, report: &arguments.report };
+    if arguments.asks_for_commits() {
+        return commits(arguments).unwrap_or_else(|code| code);
+    }
     let named = arguments.repository.clone().unwrap_or_else(|| PathBuf::from("."));
-    run::run(&flags, std::slice::from_ref(&named), |settings, collector, targets: &mut Targets| {
-        let options = Options { outside_alternates: arguments.outside_alternates };
-        let repo = Repository::open(&named, options).map_err(|e| usage_error(&e.to_string()))?;
+    let whence = Whence::Files(std::slice::from_ref(&named));
+    run::run(&arguments.flags(), &whence, |settings, collector, targets: &mut Targets| {
+        let options = Options { outside_alternates: arguments.outside_alternates, ..Options::default() };
+        let repo = Repository::open(&named, &options).map_err(|e| usage_error(&e.to_string()))?;
         let scope =
             Scope { unreachable: arguments.unreachable, branch: arguments.branch.clone(), whole_blobs: arguments.whole_blobs };
         targets.roots.push(repo.root().to_string_lossy().into_owned());
-        if scan_repository(&repo, &scope, 0, collector, &settings.key) {
+        if scan_repository(&repo, &scope, &settings.exclude, collector, &settings.key) {
             targets.whole = arguments.branch.is_none().then_some(Of::History);
             Ok(())
         } else {
-            let name = arguments.branch.as_deref().unwrap_or_default();
-            Err(usage_error(&format!("there is no branch, tag or commit `{name}`")))
+            Err(no_such_commit(arguments.branch.as_deref().unwrap_or_default()))
         }
     })
+}
+
+fn no_such_commit(name: &str) -> ExitCode {
+    usage_error(&format!("there is no branch, tag or commit `{}`", visible(name)))
+}
+
+/// What commits add.
+fn commits(arguments: &GitArguments) -> Result<ExitCode, ExitCode> {
+    let named = arguments.repository.clone().unwrap_or_else(|| PathBuf::from("."));
+    let options = Options { outside_alternates: arguments.outside_alternates, ..Options::default() };
+    let repo = Repository::open(&named, &options).map_err(|e| usage_error(&e.to_string()))?;
+    let asked = asked(arguments, &repo)?;
+    let places = [named];
+    // Without a base there is no change under test, only a part of history.
+    let whence = match asked.bases.first().filter(|_| arguments.policy_from == PolicyFrom::Base) {
+        Some(base) => Whence::Commits(Box::new(Commits::of(&repo, Some(*base), asked.heads.first().map(|(_, id)| *id)))),
+        None => Whence::Files(&places),
+    };
+    Ok(look_at(&arguments.flags(), &whence, &repo, &asked))
+}
+
+/// Looks at what commits add and reports it.
+pub(super) fn look_at(flags: &Flags<'_>, whence: &Whence<'_>, repo: &Repository, asked: &Asked) -> ExitCode {
+    run::run(flags, whence, |settings, collector, targets: &mut Targets| {
+        targets.roots.push(repo.root().to_string_lossy().into_owned());
+        scan_range(repo, asked, &settings.exclude, collector, &settings.key);
+        Ok(())
+    })
+}
+
+/// The commits that the flags ask for.
+fn asked(arguments: &GitArguments, repo: &Repository) -> Result<Asked, ExitCode> {
+    let store = repo.store();
+    let mut lookup = Lookup::new(&store);
+    let mut find = |name: &str| commit_named(repo, &mut lookup, name).ok_or_else(|| no_such_commit(name));
+    let mut asked = Asked {
+        since: arguments.since.as_deref().map(|text| day(text, arguments.report.now, false)).transpose()?,
+        until: arguments.until.as_deref().map(|text| day(text, arguments.report.now, true)).transpose()?,
+        most: arguments.max_commits,
+        ..Asked::default()
+    };
+    if let Some(range) = &arguments.range {
+        let (from, to, three) = parts(range).ok_or_else(|| {
+            usage_error(&format!("`{}` is no range: write --range main..HEAD, or --range main...HEAD", visible(range)))
+        })?;
+        asked.heads.push((to.to_owned(), find(to)?));
+        asked.bases.push(find(from)?);
+        asked.tips_are_known = !three;
+    } else if let Some(branch) = &arguments.branch {
+        asked.heads.push((branch.clone(), find(branch)?));
+    } else {
+        for r in repo.refs().into_iter().filter(|r| r.name != "refs/stash") {
+            let name = r.name.strip_prefix("refs/heads/").or_else(|| r.name.strip_prefix("refs/remotes/")).unwrap_or(&r.name);
+            asked.heads.extend(peel(&mut lookup, r.target).map(|id| (name.to_owned(), id)));
+        }
+    }
+    asked.pushed = pushed(repo, &mut lookup);
+    Ok(asked)
+}
+
+/// The tips of what is known to be on a server.
+pub(super) fn pushed(repo: &Repository, lookup: &mut Lookup<'_>) -> Vec<ObjectId> {
+    let refs = repo.refs().into_iter().filter(|r| r.name.starts_with("refs/remotes/"));
+    refs.filter_map(|r| peel(lookup, r.target)).collect()
+}
+
+/// The two ends of `A..B` or `A...B`, and whether it has three dots.
+fn parts<'r>(range: &'r str) -> Option<(&'r str, &'r str, bool)> {
+    let (from, to, three) = match range.split_once("...") {
+        Some((from, to)) => (from, to, true),
+        None => range.split_once("..").map(|(from, to)| (from, to, false))?,
+    };
+    let named = |name: &'r str| if name.is_empty() { "HEAD" } else { name };
+    let is_range = (!from.is_empty() || !to.is_empty()) && !to.contains("..");
+    is_range.then(|| (named(from), named(to), three))
+}
+
+/// Seconds since 1970 at the begin of a day, or at its end.
+fn day(text: &str, now: Option<Day>, end: bool) -> Result<i64, ExitCode> {
+    let ago = || {
+        let digits = text.find(|c: char| !c.is_ascii_digit())?;
+        let count: i64 = text[..digits].parse().ok()?;
+        let days = match &text[digits..] {
+            "d" => 1,
+            "w" => 7,
+            "m" => 30,
+            "y" => 365,
+            _ => return None,
+        };
+        Some(now.unwrap_or_else(Day::today).0 - count.checked_mul(days)?)
+    };
+    let number = Day::parse(text).map(|day| day.0).or_else(ago);
+    let number =
+        number.ok_or_else(|| usage_error(&format!("`{}` is no day: write 2026-12-31, or 30d, 2w, 6m, 1y", visible(text))))?;
+    Ok((number + i64::from(end)) * 86_400 - i64::from(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges() {
+        assert_eq!(parts("a..b"), Some(("a", "b", false)));
+        assert_eq!(parts("a...b"), Some(("a", "b", true)));
+        assert_eq!(parts("a.."), Some(("a", "HEAD", false)));
+        assert_eq!(parts("..b"), Some(("HEAD", "b", false)));
+        assert_eq!([parts(".."), parts("a"), parts("a..b..c")], [None, None, None]);
+    }
+
+    #[test]
+    fn days() {
+        let now = Day::parse("2026-11-20");
+        assert_eq!(day("2026-11-20", now, false).ok(), Some(20_777 * 86_400));
+        assert_eq!(day("2026-11-20", now, true).ok(), Some(20_778 * 86_400 - 1));
+        assert_eq!(day("2w", now, false).ok(), Some((20_777 - 14) * 86_400));
+    }
 }

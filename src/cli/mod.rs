@@ -1,7 +1,9 @@
 //! What a person types: one file a command.
 //!
 //! - `scan`: files, folders, standard input
-//! - `git`: the history of a repository
+//! - `git`: the history of a repository, or a range of it
+//! - `staged`: what `git commit` would record
+//! - `hook`: entry for git's hooks and their managers
 //! - `allow`: a decision on one finding
 //! - `baseline`: findings that are known
 //! - `explain`: why a line is or is not a finding
@@ -9,6 +11,7 @@
 //! - `run`: a scan from its flags to its exit code
 //! - `common`: flags that commands share
 //! - `policy`: where decisions come from
+//! - `commits`: the same, from the base of a change
 //! - `edit`: files that people keep, changed whole
 //! - `progress`: how far a scan is
 
@@ -16,16 +19,19 @@
 
 mod allow;
 mod baseline;
+mod commits;
 mod common;
 mod edit;
 mod explain;
 mod git;
+mod hook;
 mod policy;
 mod progress;
 mod rules;
 mod rules_test;
 mod run;
 mod scan;
+mod staged;
 
 use crate::rule::{Rule, RuleError, RuleErrors};
 use clap::{Parser, Subcommand};
@@ -53,8 +59,12 @@ struct Arguments {
 enum Command {
     /// Scan files, folders or stdin
     Scan(Box<scan::ScanArguments>),
-    /// Scan the whole history of a git repository
+    /// Scan the history of a git repository, or a range of it
     Git(Box<git::GitArguments>),
+    /// Scan what `git commit` would record
+    Staged(Box<staged::StagedArguments>),
+    /// Run as a hook of git: pre-commit, commit-msg, pre-push, pre-receive
+    Hook(Box<hook::HookArguments>),
     /// Record a decision on a finding
     Allow(allow::AllowArguments),
     /// Keep a list of findings that are known, so that only new ones fail
@@ -77,6 +87,8 @@ pub fn main() -> ExitCode {
     match arguments.command {
         Some(Command::Scan(arguments)) => scan::run(&arguments),
         Some(Command::Git(arguments)) => git::run(&arguments),
+        Some(Command::Staged(arguments)) => staged::run(&arguments),
+        Some(Command::Hook(arguments)) => hook::run(&arguments),
         Some(Command::Allow(arguments)) => allow::run(&arguments),
         Some(Command::Baseline(arguments)) => baseline::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),

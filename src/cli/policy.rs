@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Which decisions count.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct PolicyFlags {
     /// Known findings, which do not fail [default: what keysift.toml names]
     #[arg(long, value_name = "FILE", help_heading = "Decisions")]

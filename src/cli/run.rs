@@ -1,5 +1,6 @@
 //! A scan from its flags to its exit code: what `scan` and `git` share.
 
+use super::commits::Commits;
 use super::common::{LimitFlags, ReportFlags, RuleFlags, Settings, When};
 use super::policy::{self, Loaded, PolicyFlags};
 use super::{progress, usage_error};
@@ -14,7 +15,7 @@ use crate::rule::catalogue::CATALOGUE_VERSION;
 use crate::source::tree::Missing;
 use crate::source::{SkipReason, Stop};
 use crate::triage::baseline::Of;
-use crate::triage::gate::Ending;
+use crate::triage::gate::{Ending, Incomplete};
 use crate::triage::{Policy, Suppression, View};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -58,30 +59,54 @@ struct Orders<'a> {
     destinations: &'a [(Format, PathBuf)],
 }
 
-/// Reads the settings for the named `places`, lets `look` fill the collector, writes the reports, and says how the run ended.
+/// Where config and decisions come from.
+pub(super) enum Whence<'a> {
+    /// From the files around these places.
+    Files(&'a [PathBuf]),
+    /// From the commits that a change goes from and to: what the second says alone is proposed.
+    Commits(Box<Commits>),
+}
+
+/// Reads the settings, lets `look` fill the collector, writes the reports, and says how the run ended.
 pub(super) fn run(
     flags: &Flags<'_>,
-    places: &[PathBuf],
+    whence: &Whence<'_>,
     look: impl FnOnce(&Settings, &Collector<'_>, &mut Targets) -> Result<(), ExitCode>,
 ) -> ExitCode {
-    match try_run(flags, places, look) {
+    match try_run(flags, whence, look) {
         Ok(code) | Err(code) => code,
     }
 }
 
 fn try_run(
     flags: &Flags<'_>,
-    places: &[PathBuf],
+    whence: &Whence<'_>,
     look: impl FnOnce(&Settings, &Collector<'_>, &mut Targets) -> Result<(), ExitCode>,
 ) -> Result<ExitCode, ExitCode> {
     let start = Instant::now();
     let Flags { rules, limits, report, .. } = flags;
     let destinations = report.destinations()?;
-    let home = Home::of(places);
-    let settings = Settings::of(rules, &limits.exclude, report.now, &home)?;
-    let loaded = policy::load(flags.policy, &home, settings.baseline.as_ref(), settings.detector.rules(), &settings.key)?;
+    let (settings, loaded, base) = match whence {
+        Whence::Files(places) => {
+            let home = Home::of(places);
+            let settings = Settings::of(rules, &limits.exclude, report.now, &home)?;
+            let rules = settings.detector.rules();
+            let loaded = policy::load(flags.policy, &home, settings.baseline.as_ref(), rules, &settings.key)?;
+            (settings, loaded, None)
+        }
+        Whence::Commits(commits) => {
+            let settings = commits.settings(rules, &limits.exclude, report.now)?;
+            let (head, base) = commits.policies(flags.policy, &settings)?;
+            (settings, head, Some(base))
+        }
+    };
     let threads = start_threads(limits.threads)?;
     let (outcome, mut targets) = look_with(&settings, report.show_rejected, report.progress, look)?;
+    if base.is_some() {
+        // What a change adds stands beside no comment that was there before.
+        targets.is_new_comment = Some(Box::new(|_| true));
+        targets.base = base;
+    }
     // Of a part of the rules or files nobody knows which decisions are about nothing.
     if !rules.only.is_empty() || !rules.without.is_empty() || !limits.exclude.is_empty() || targets.roots.len() > 1 {
         targets.whole = None;
@@ -208,7 +233,7 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
     if failed {
         return Err(ExitCode::from(2));
     }
-    Ok(ExitCode::from(ending.exit_code(flags.exit_code, flags.incomplete)))
+    Ok(ExitCode::from(ending.exit_code(flags.exit_code, flags.incomplete.unwrap_or(Incomplete::Fail))))
 }
 
 fn tool(settings: &Settings) -> Tool {
@@ -222,6 +247,9 @@ fn tool(settings: &Settings) -> Tool {
 
 fn write_one(flags: &ReportFlags, report: &Report, format: Format, path: &Path) -> io::Result<()> {
     let to_stdout = path.as_os_str() == "-";
+    if flags.silent && to_stdout && format == Format::Human && report.findings.is_empty() && report.scan.complete {
+        return Ok(());
+    }
     let style = Style {
         color: to_stdout && colored(flags.color),
         width: std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(100),

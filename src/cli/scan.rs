@@ -2,7 +2,7 @@
 
 use super::common::{LimitFlags, MAX_FILE_SIZE, ReportFlags, RuleFlags, Settings};
 use super::policy::PolicyFlags;
-use super::run::{self, Flags, Targets};
+use super::run::{self, Flags, Targets, Whence};
 use super::usage_error;
 use crate::pipeline::Collector;
 use crate::source::stdin;
@@ -35,7 +35,9 @@ pub(super) struct ScanArguments {
 pub(super) fn run(arguments: &ScanArguments) -> ExitCode {
     let flags =
         Flags { rules: &arguments.rules, limits: &arguments.limits, policy: &arguments.policy, report: &arguments.report };
-    run::run(&flags, &places(&arguments.paths), |settings, collector, targets| look(arguments, settings, collector, targets))
+    run::run(&flags, &Whence::Files(&places(&arguments.paths)), |settings, collector, targets| {
+        look(arguments, settings, collector, targets)
+    })
 }
 
 /// What is scanned, for those who look for its config: text from a pipe belongs to the current folder.

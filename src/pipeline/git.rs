@@ -11,34 +11,42 @@ use crate::source::git::graph::author;
 use crate::source::git::link::Linker;
 use crate::source::git::objects::{Kind, Nr, Reader};
 use crate::source::git::{GitSink, History, Repository, Scope};
-use crate::source::{Blob, Encoding, Origin, Sink as _, SkipReason, text, tree};
+use crate::source::{Blob, Encoding, ExcludeReason, Origin, Sink as _, SkipReason, text, tree};
 use base64::Engine as _;
 use gix::hash::ObjectId;
+use globset::GlobSet;
 use rayon::prelude::*;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 /// Paths of what is no file. They are the same in every commit, so that a rebase changes no fingerprint.
-const MESSAGE: &str = "git:commit-message";
-const AUTHOR: &str = "git:author";
-const TAG: &str = "git:tag-message";
-const NAME: &str = "git:path-name";
-const REF: &str = "git:ref-name";
+pub(super) const MESSAGE: &str = "git:commit-message";
+pub(super) const AUTHOR: &str = "git:author";
+pub(super) const TAG: &str = "git:tag-message";
+pub(super) const NAME: &str = "git:path-name";
+pub(super) const REF: &str = "git:ref-name";
 const UNREACHABLE: &str = "git:unreachable";
 
 /// How many stories are told at a time.
 const STORIES: usize = 4096;
 
 /// Scans a repository into `collector`. Tells whether a branch that was asked for is there.
-pub fn scan_repository(repo: &Repository, scope: &Scope, target: usize, collector: &Collector<'_>, key: &IdentityKey) -> bool {
-    let sink = GitCollector { repo, collector, target, texts: Mutex::default() };
+pub fn scan_repository(
+    repo: &Repository,
+    scope: &Scope,
+    exclude: &GlobSet,
+    collector: &Collector<'_>,
+    key: &IdentityKey,
+) -> bool {
+    let target = 0;
+    let sink = GitCollector::new(repo, collector, target);
     let history = History::scan(repo, scope, &sink);
     if history.unknown_branch {
         return false;
     }
     sink.note_gaps(&history);
     let rejected_too = collector.keep_rejected;
-    let placed = Placer::new(&sink, &history, key).findings(scope, rejected_too);
+    let placed = Placer::new(&sink, &history, exclude, key).findings(scope, rejected_too);
     let ref_names: Vec<&str> = history.refs.iter().map(|r| r.name.as_str()).collect();
     sink.plain_text(REF, ref_names.join("\n").as_bytes());
     tree::scan_git_folder(repo, target, collector);
@@ -46,17 +54,17 @@ pub fn scan_repository(repo: &Repository, scope: &Scope, target: usize, collecto
     true
 }
 
-struct GitCollector<'a> {
-    repo: &'a Repository,
-    collector: &'a Collector<'a>,
-    target: usize,
+pub(super) struct GitCollector<'a> {
+    pub repo: &'a Repository,
+    pub collector: &'a Collector<'a>,
+    pub target: usize,
     texts: Mutex<HashMap<Nr, Vec<Occurrence>>>,
 }
 
 /// What a blob leaves for those made from it; nothing where its bytes are not looked at as they are.
-type Memory = Option<Remembered>;
+pub(super) type Memory = Option<Remembered>;
 
-struct Remembered {
+pub(super) struct Remembered {
     memory: examine::Memory,
     keys: Keys,
     /// How many of its candidates are judged not to be secrets.
@@ -64,7 +72,7 @@ struct Remembered {
 }
 
 /// Names a secret under a rule family within this run.
-fn key_of(family: &str, secret: &[u8]) -> Key {
+pub(super) fn key_of(family: &str, secret: &[u8]) -> Key {
     let mut hasher = blake3::Hasher::new_derive_key("keysift run key v1");
     hasher.update(family.as_bytes());
     hasher.update(&[0]);
@@ -74,7 +82,12 @@ fn key_of(family: &str, secret: &[u8]) -> Key {
     u64::from_le_bytes(bytes)
 }
 
-impl GitCollector<'_> {
+impl<'a> GitCollector<'a> {
+    /// Looks at blobs of `repo` for `collector`.
+    pub(super) fn new(repo: &'a Repository, collector: &'a Collector<'a>, target: usize) -> Self {
+        Self { repo, collector, target, texts: Mutex::default() }
+    }
+
     /// Calls `then` with the bytes as they are looked at.
     fn with_blob<T>(&self, stored: &[u8], path: Option<&str>, then: impl FnOnce(&Blob<'_>) -> T) -> T {
         let encoding = Encoding::of(&stored[..stored.len().min(text::PROBE)]);
@@ -96,15 +109,23 @@ impl GitCollector<'_> {
         })
     }
 
-    fn look(&self, stored: &[u8], path: Option<&str>) -> Looked {
+    pub(super) fn look(&self, stored: &[u8], path: Option<&str>) -> Looked {
         self.with_blob(stored, path, |blob| self.collector.look(blob, path))
     }
 
     /// Tells again what a blob holds, now that its path is known.
-    fn tell(&self, stored: &[u8], path: &str) -> Looked {
+    pub(super) fn tell(&self, stored: &[u8], path: &str) -> Looked {
         self.with_blob(stored, Some(path), |blob| {
             let examined = SCRATCH.with_borrow_mut(|scratch| examine(self.collector.detector, blob.bytes, Some(path), scratch));
             self.collector.tell(&examined, blob)
+        })
+    }
+
+    /// The keys of what stands in a blob at `path`.
+    pub(super) fn keys_at(&self, stored: &[u8], path: &str) -> Keys {
+        self.with_blob(stored, Some(path), |blob| {
+            let examined = SCRATCH.with_borrow_mut(|scratch| examine(self.collector.detector, blob.bytes, Some(path), scratch));
+            self.keys(&examined, blob.bytes)
         })
     }
 
@@ -221,6 +242,7 @@ impl GitSink for GitCollector<'_> {
 struct Placer<'a> {
     sink: &'a GitCollector<'a>,
     history: &'a History,
+    exclude: &'a GlobSet,
     key: &'a IdentityKey,
     linker: Option<Linker>,
     reader: Reader<'a>,
@@ -230,7 +252,7 @@ struct Placer<'a> {
 }
 
 impl<'a> Placer<'a> {
-    fn new(sink: &'a GitCollector<'a>, history: &'a History, key: &'a IdentityKey) -> Self {
+    fn new(sink: &'a GitCollector<'a>, history: &'a History, exclude: &'a GlobSet, key: &'a IdentityKey) -> Self {
         let repo = sink.repo;
         let tips = |wanted: &dyn Fn(&str) -> bool| {
             let tips: Vec<_> =
@@ -256,6 +278,7 @@ impl<'a> Placer<'a> {
         Self {
             sink,
             history,
+            exclude,
             key,
             linker: repo.remote_url.as_deref().and_then(Linker::of),
             reader: Reader::new(repo.objects()),
@@ -267,15 +290,24 @@ impl<'a> Placer<'a> {
     fn findings(&mut self, scope: &Scope, rejected_too: bool) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut rejected = Vec::new();
+        let mut excluded = BTreeSet::new();
         let history = self.history;
         // So many stories at a time: what blobs hold is told again for those that stories speak of.
         for stories in history.stories.chunks(STORIES) {
             let seen = self.seen(stories);
             for (n, story) in stories.iter().enumerate() {
+                let path = String::from_utf8_lossy(&story.path);
+                if self.exclude.is_match(&*path) {
+                    excluded.insert(path);
+                    continue;
+                }
                 if let Some(finding) = self.finding(story, |stand| seen.get(&(n, stand.blob))) {
                     if finding.confidence().is_some() { findings.push(finding) } else { rejected.push(finding) }
                 }
             }
+        }
+        for path in excluded {
+            self.sink.collector.exclude(ExcludeReason::Excluded, &path);
         }
         let mut loose = Vec::new();
         for nr in history.unattached.iter().filter(|_| scope.unreachable) {
@@ -381,45 +413,76 @@ impl<'a> Placer<'a> {
             Some(n) if self.pushed[n] => Exposure::Pushed,
             _ => Exposure::LocalOnly,
         };
-        Some(Finding {
-            rule: here.rule,
-            secret_id: self.key.secret_id(here.secret.expose()),
-            fingerprint: self.key.fingerprint(here.rule.family(), here.secret.expose(), &path),
-            shown: here.shown.clone(),
-            score: here.score,
-            reasons: here.reasons.clone(),
-            path_class: PathClass::of(&path),
-            snippet: here.snippet.clone(),
+        let placed = Placed {
             location: self.location(stand, &here, story),
-            occurrences_total: story.introduced_total,
-            git: Some(GitStory { introduced: occurrences.first().cloned(), exposure, at_tip: story.at_tip.clone() }),
+            total: story.introduced_total,
+            story: GitStory { introduced: occurrences.first().cloned(), exposure, at_tip: story.at_tip.clone() },
             occurrences,
-            also: here.also.iter().map(|r| r.id).collect(),
-            companions: here.companions.clone(),
-            inline: here.inline.clone(),
-            target: self.sink.target,
-            secret: here.secret,
-        })
+        };
+        Some(finding_at(here, &path, self.key, placed))
     }
 
     fn location(&mut self, stand: Stand, o: &Occurrence, story: &Story) -> Location {
         let commit = self.history.graph.get(stand.commit);
-        let path = String::from_utf8_lossy(&story.path).into_owned();
-        let id = commit.id.to_string();
-        let signature = self.reader.read(commit.nr).and_then(|bytes| author(&bytes));
-        Location {
-            path_bytes: std::str::from_utf8(&story.path)
-                .is_err()
-                .then(|| base64::engine::general_purpose::STANDARD.encode(&story.path)),
-            blob: Some(self.sink.repo.objects().id(stand.blob).to_string()),
-            link: self.linker.as_ref().map(|l| l.line(&id, &path, o.location.start_line)),
-            author: signature.as_ref().map(|s| s.name.clone()),
-            email: signature.as_ref().map(|s| s.email.clone()),
-            date: signature.map(|s| date::rfc3339(s.time, s.offset)),
-            commit: Some(id),
-            path,
-            ..o.location.clone()
-        }
+        let blob = self.sink.repo.objects().id(stand.blob);
+        let bytes = self.reader.read(commit.nr);
+        let at = AtCommit { id: commit.id, bytes: bytes.as_ref().map_or(&[], |b| &b[..]), linker: self.linker.as_ref() };
+        located(&o.location, &story.path, blob, Some(&at))
+    }
+}
+
+/// Where a finding stands in a repository.
+pub(super) struct Placed {
+    pub location: Location,
+    pub occurrences: Vec<Location>,
+    pub total: usize,
+    pub story: GitStory,
+}
+
+/// The finding of a secret at a path.
+pub(super) fn finding_at(here: Occurrence, path: &str, key: &IdentityKey, placed: Placed) -> Finding {
+    Finding {
+        rule: here.rule,
+        secret_id: key.secret_id(here.secret.expose()),
+        fingerprint: key.fingerprint(here.rule.family(), here.secret.expose(), path),
+        shown: here.shown,
+        score: here.score,
+        reasons: here.reasons,
+        path_class: PathClass::of(path),
+        snippet: here.snippet,
+        location: placed.location,
+        occurrences_total: placed.total,
+        occurrences: placed.occurrences,
+        git: Some(placed.story),
+        also: here.also.iter().map(|r| r.id).collect(),
+        companions: here.companions,
+        inline: here.inline,
+        target: here.target,
+        secret: here.secret,
+    }
+}
+
+/// A commit in which something stands.
+pub(super) struct AtCommit<'a> {
+    pub id: ObjectId,
+    pub bytes: &'a [u8],
+    pub linker: Option<&'a Linker>,
+}
+
+/// A place within a blob, with where git has the blob.
+pub(super) fn located(place: &Location, path: &[u8], blob: ObjectId, at: Option<&AtCommit<'_>>) -> Location {
+    let shown = String::from_utf8_lossy(path).into_owned();
+    let signature = at.and_then(|at| author(at.bytes));
+    Location {
+        path_bytes: std::str::from_utf8(path).is_err().then(|| base64::engine::general_purpose::STANDARD.encode(path)),
+        blob: Some(blob.to_string()),
+        link: at.and_then(|at| Some(at.linker?.line(&at.id.to_string(), &shown, place.start_line))),
+        author: signature.as_ref().map(|s| s.name.clone()),
+        email: signature.as_ref().map(|s| s.email.clone()),
+        date: signature.map(|s| date::rfc3339(s.time, s.offset)),
+        commit: at.map(|at| at.id.to_string()),
+        path: shown,
+        ..place.clone()
     }
 }
 

@@ -1,10 +1,13 @@
 //! The pipeline: takes blobs from any source, examines them, and collects what a report needs.
 //!
 //! - here: files and texts, whose places are known at once
+//! - `changes`: what commits of a range, or the index, add
 //! - `git`: objects, whose places are known when history has been walked
 
+mod changes;
 mod git;
 
+pub use changes::{Asked, scan_range, scan_staged};
 pub use git::scan_repository;
 
 use crate::detect::{ByteSpan, Detector, Scratch};

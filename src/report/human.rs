@@ -114,7 +114,7 @@ fn write_finding(pen: &mut Pen<'_>, report: &Report, finding: &ReportedFinding) 
     if finding.path_class != "source" {
         facts.push(format!("{} file", finding.path_class));
     }
-    if finding.occurrences_total > 1 {
+    if finding.occurrences_total > 1 && finding.exposure.is_none() {
         let lines: Vec<String> = finding.occurrences.iter().skip(1).take(5).map(|l| l.start_line.to_string()).collect();
         let more = finding.occurrences_total - 1 - lines.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -132,6 +132,7 @@ fn write_finding(pen: &mut Pen<'_>, report: &Report, finding: &ReportedFinding) 
     pen.line(&format!("    {bar} {before}{shown}{}", after.trim_end()))?;
     let carets = pen.paint(RED, &"^".repeat(marked.chars().count().max(1)));
     pen.line(&format!("    {bar} {}{carets}", " ".repeat(before.chars().count())))?;
+    write_history(pen, finding)?;
     for companion in &finding.companions {
         pen.wrapped("with", &format!("{} {}", companion.name, companion.secret))?;
     }
@@ -149,12 +150,52 @@ fn write_finding(pen: &mut Pen<'_>, report: &Report, finding: &ReportedFinding) 
         let text = format!("{}; it counts once it is merged", visible(&proposal.in_words()));
         pen.wrapped("proposed", &text)?;
     }
-    pen.wrapped("do now", &finding.remedy.steps)?;
+    let first = match finding.exposure.as_deref() {
+        Some("staged") => {
+            "It is not committed yet: take it out of the file and `git add` the file again; keep the value in the environment or a secret store. If it was seen elsewhere: "
+        }
+        Some("local_only") => {
+            "It is committed and not pushed: rewrite those commits (`git commit --amend`, `git rebase -i`) before you push. If it was seen elsewhere: "
+        }
+        Some("pushed" | "merged") => "It is pushed: revoke it first, deleting it is not enough. ",
+        _ => "",
+    };
+    pen.wrapped("do now", &format!("{first}{}", finding.remedy.steps))?;
     if !finding.remedy.rotate.is_empty() {
         pen.wrapped("revoke at", &finding.remedy.rotate)?;
     }
     pen.wrapped("id", &format!("{} ({})", finding.fingerprint, finding.rule_id))?;
     pen.line("")
+}
+
+/// Which commit brought it, who made that, and where it stands now.
+fn write_history(pen: &mut Pen<'_>, finding: &ReportedFinding) -> io::Result<()> {
+    let l = finding.introduced.as_ref().unwrap_or(&finding.location);
+    if let Some(commit) = &l.commit {
+        let mut text = format!("commit {}", commit.get(..12).unwrap_or(commit));
+        for (label, value) in [(" by ", &l.author), (" on ", &l.date)] {
+            if let Some(value) = value {
+                let value = if label == " on " { value.get(..10).unwrap_or(value) } else { value };
+                text = format!("{text}{label}{}", visible(value));
+            }
+        }
+        if finding.occurrences_total > 1 {
+            text = format!("{text}, brought again by {}", counted(finding.occurrences_total as u64 - 1, "commit"));
+        }
+        pen.wrapped("since", &text)?;
+    }
+    match finding.at_tip.as_deref() {
+        Some([]) if finding.exposure.as_deref() != Some("staged") => {
+            let gone = finding.location.commit.as_deref().map(|c| c.get(..12).unwrap_or(c)).unwrap_or_default();
+            pen.wrapped("now", &format!("in history alone: no branch has it at its tip; shown as of commit {gone}"))
+        }
+        Some(tips) if !tips.is_empty() => {
+            let more = if tips.len() > 3 { format!(" and {} more", tips.len() - 3) } else { String::new() };
+            let names: Vec<String> = tips.iter().take(3).map(|t| visible(t)).collect();
+            pen.wrapped("now", &format!("at the tip of {}{more}", names.join(", ")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Findings that a decision keeps out, with who decided what.

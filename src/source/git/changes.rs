@@ -113,7 +113,7 @@ impl<'l, 'a> Comparison<'l, 'a> {
             self.entry(path, &entry, &before, depth);
         }
         if let Some(first) = before.first().filter(|_| self.with_gone) {
-            self.gone(path, first, |name, named| seen.get(name) == Some(&named.kind), depth);
+            self.gone(path, first, &|name, named| seen.get(name) == Some(&named.kind), depth);
         }
     }
 
@@ -135,7 +135,7 @@ impl<'l, 'a> Comparison<'l, 'a> {
     }
 
     /// Lists the files of `before` that are not there any more, in the order of their names.
-    pub(super) fn gone(&mut self, path: &mut Vec<u8>, before: &Names, is_there: impl Fn(&[u8], &Named) -> bool, depth: usize) {
+    pub(super) fn gone(&mut self, path: &mut Vec<u8>, before: &Names, is_there: &dyn Fn(&[u8], &Named) -> bool, depth: usize) {
         let mut names: Vec<(&Vec<u8>, &Named)> = before.iter().filter(|(name, named)| !is_there(name, named)).collect();
         names.sort_unstable_by_key(|(name, _)| *name);
         for (name, named) in names {
@@ -145,7 +145,7 @@ impl<'l, 'a> Comparison<'l, 'a> {
                 EntryKind::Blob => self.out.gone.push((path.clone(), named.id)),
                 EntryKind::Tree if self.enters(depth) => {
                     let below = self.names(&named.id);
-                    self.gone(path, &below, |_, _| false, depth + 1);
+                    self.gone(path, &below, &|_, _| false, depth + 1);
                 }
                 EntryKind::Tree | EntryKind::Submodule => {}
             }

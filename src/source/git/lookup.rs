@@ -162,12 +162,11 @@ impl<'a> Lookup<'a> {
             return Err(Lost::Corrupt);
         }
         let packed = self.store.packs.iter().enumerate().find_map(|(n, (index, _))| Some((n, index, index.lookup(id)?)));
-        let object = match packed {
-            Some((n, index, entry)) => self.packed(n, index.pack_offset_at_index(entry), depth).ok_or(Lost::Corrupt)?,
-            None => {
-                let path = self.store.loose(id).ok_or(Lost::Missing)?;
-                self.read_loose(&path).ok_or(Lost::Corrupt)?
-            }
+        let object = if let Some((n, index, entry)) = packed {
+            self.packed(n, index.pack_offset_at_index(entry), depth).ok_or(Lost::Corrupt)?
+        } else {
+            let path = self.store.loose(id).ok_or(Lost::Missing)?;
+            self.read_loose(&path).ok_or(Lost::Corrupt)?
         };
         if self.cached + object.bytes.len() > CACHE {
             self.known.clear();

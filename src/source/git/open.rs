@@ -26,10 +26,12 @@ pub enum OpenError {
 }
 
 /// How careful to be.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Follow alternates that lead outside of the repository.
     pub outside_alternates: bool,
+    /// More folders of objects, which git named to a hook: the quarantine of a push. Their alternates count as others do.
+    pub object_folders: Vec<PathBuf>,
 }
 
 /// An open repository.
@@ -67,7 +69,7 @@ impl Repository {
     ///
     /// # Errors
     /// Where there is none, or it cannot be read.
-    pub fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
+    pub fn open(path: &Path, options: &Options) -> Result<Self, OpenError> {
         let unreadable = |cause| OpenError::Unreadable { path: path.display().to_string(), cause };
         let absolute = path.canonicalize().map_err(unreadable)?;
         let (git_dir, work_tree) = discover(&absolute).ok_or_else(|| OpenError::NotARepository(path.display().to_string()))?;
@@ -216,9 +218,11 @@ fn read_config(common_dir: &Path) -> Result<gix::config::File, OpenError> {
 }
 
 /// The object folders to read, and the alternates that are refused.
-fn object_folders(common_dir: &Path, options: Options) -> (Vec<PathBuf>, Vec<PathBuf>) {
+fn object_folders(common_dir: &Path, options: &Options) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let own = common_dir.join("objects");
     let mut folders = vec![own.clone()];
+    let more = options.object_folders.iter().filter_map(|f| f.canonicalize().ok());
+    folders.extend(more.filter(|f| !own.canonicalize().is_ok_and(|own| own == *f)));
     let mut refused = Vec::new();
     let mut next = 0;
     while next < folders.len() && folders.len() < 64 {

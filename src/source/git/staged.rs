@@ -44,7 +44,7 @@ pub fn staged(
     if !path.exists() {
         let before: Vec<Names> = trees.iter().map(|t| comparison.names(t)).collect();
         if let Some(first) = before.first().filter(|_| with_gone) {
-            comparison.gone(&mut Vec::new(), first, |_, _| false, 0);
+            comparison.gone(&mut Vec::new(), first, &|_, _| false, 0);
         }
         found.changes = comparison.out;
         return Ok(found);
@@ -92,7 +92,8 @@ impl Walk<'_, '_, '_> {
         before: &[ObjectId],
         depth: usize,
     ) {
-        let is_as_before = cached.is_some_and(|t| t.num_entries.is_some_and(|n| n as usize == range.len()) && before.contains(&t.id));
+        let is_as_before =
+            cached.is_some_and(|t| t.num_entries.is_some_and(|n| n as usize == range.len()) && before.contains(&t.id));
         if is_as_before || !self.comparison.enters(depth) {
             return;
         }
@@ -125,18 +126,14 @@ impl Walk<'_, '_, '_> {
             let child = cached.and_then(|t| t.children.iter().find(|c| &c.name[..] == name));
             let prefix = from + slash + 1;
             let end = self.end_of(at, range.end, prefix, child);
-            let trees: Vec<ObjectId> = before
-                .iter()
-                .filter_map(|names| names.get(name))
-                .filter(|n| n.kind == EntryKind::Tree)
-                .map(|n| n.id)
-                .collect();
+            let trees: Vec<ObjectId> =
+                before.iter().filter_map(|names| names.get(name)).filter(|n| n.kind == EntryKind::Tree).map(|n| n.id).collect();
             self.folder(path, at..end, child, &trees, depth + 1);
             path.truncate(len);
             at = end;
         }
         if let Some(first) = before.first().filter(|_| self.with_gone) {
-            self.comparison.gone(path, first, |name, _| seen.contains(name), depth);
+            self.comparison.gone(path, first, &|name, _| seen.contains(name), depth);
         }
     }
 

@@ -1,75 +1,12 @@
-//! `keysift git` on repositories made by git itself: one distinct token in each place where one can hide.
+//! `keysift git`: one distinct token in each place where one can hide.
 
-use keysift::rule::ChecksumKind;
-use keysift::rule::template::fill;
+use super::{commit, find, findings, git, token, write};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
 
-/// A made-up GitHub token: a different one for each name.
-fn token(name: &str) -> String {
-    fill("ghp_{alnum:30}{checksum}", name, Some(ChecksumKind::Github)).expect("a valid template")
-}
-
-/// Runs git as nobody in particular, at a fixed time.
-fn git(folder: &Path, arguments: &[&str]) -> String {
-    let out = Command::new("git")
-        .args([
-            "-c",
-            "user.name=Ada",
-            "-c",
-            "user.email=ada@example.org",
-            "-c",
-            "commit.gpgsign=false",
-            "-c",
-            "init.defaultBranch=main",
-        ])
-        .args(["-c", "gc.auto=0", "-c", "advice.detachedHead=false"])
-        .args(arguments)
-        .current_dir(folder)
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_AUTHOR_DATE", "2024-03-01T12:00:00+01:00")
-        .env("GIT_COMMITTER_DATE", "2024-03-01T12:00:00+01:00")
-        .output()
-        .expect("git is installed");
-    assert!(out.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
-    String::from_utf8_lossy(&out.stdout).trim().to_owned()
-}
-
-fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) {
-    let path = folder.join(name);
-    std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-    std::fs::write(path, text).expect("a file");
-}
-
-fn commit(folder: &Path, message: &str) -> String {
-    git(folder, &["add", "-A"]);
-    git(folder, &["commit", "-q", "--allow-empty", "-m", message]);
-    git(folder, &["rev-parse", "HEAD"])
-}
-
-/// The findings of `keysift git FOLDER …`.
-fn findings(folder: &Path, more: &[&str]) -> Vec<Value> {
-    let out = Command::new(env!("CARGO_BIN_EXE_keysift"))
-        .arg("git")
-        .arg(folder)
-        .args(["-f", "json", "--show-secrets"])
-        .args(more)
-        .output()
-        .expect("keysift runs");
-    let report: Value =
-        serde_json::from_slice(&out.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&out.stderr)));
-    report["findings"].as_array().expect("a list").clone()
-}
-
-fn find<'a>(findings: &'a [Value], name: &str) -> Option<&'a Value> {
-    let secret = token(name);
-    findings.iter().find(|f| f["secret"] == Value::String(secret.clone()))
-}
-
 /// A repository with a token in each place; gives the commits by the name of what they hold.
-fn planted(folder: &Path) -> Vec<(&'static str, String)> {
+pub(super) fn planted(folder: &Path) -> Vec<(&'static str, String)> {
     let line = |name: &str| format!("first line\ntoken = \"{}\"\n", token(name));
     let mut commits = Vec::new();
     git(folder, &["init", "-q", "."]);
@@ -232,77 +169,6 @@ fn a_shallow_clone_says_what_it_lacks() {
     assert!(text.contains("not in this clone") && text.contains("--unshallow"), "{text}");
 }
 
-#[test]
-fn nothing_of_the_repository_is_obeyed() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let repo = folder.path().join("repo");
-    std::fs::create_dir_all(&repo).expect("a folder");
-    planted(&repo);
-    let marker = folder.path().join("marker");
-    let touch = format!("touch {}", marker.display());
-    for key in [
-        "core.fsmonitor", "core.sshCommand", "filter.evil.smudge", "filter.evil.clean", "diff.evil.textconv", "core.pager",
-        "credential.helper",
-    ] {
-        git(&repo, &["config", key, &touch]);
-    }
-    write(folder.path(), "included", format!("[core]\n\tfsmonitor = {touch}\n"));
-    git(&repo, &["config", "include.path", "../../included"]);
-    git(&repo, &["config", "core.hooksPath", "../hooks"]);
-    write(&repo, ".git/info/attributes", "* filter=evil diff=evil\n");
-    let elsewhere = folder.path().join("elsewhere");
-    std::fs::create_dir_all(&elsewhere).expect("a folder");
-    git(&elsewhere, &["init", "-q", "."]);
-    write(&elsewhere, "x.py", format!("token = \"{}\"\n", token("elsewhere")));
-    commit(&elsewhere, "another repository");
-    write(&repo, ".git/objects/info/alternates", format!("{}\n", elsewhere.join(".git/objects").display()));
-    let head = git(&elsewhere, &["rev-parse", "HEAD"]);
-    write(&repo, ".git/refs/heads/borrowed", format!("{head}\n"));
-    let found = findings(&repo, &[]);
-    assert!(!marker.exists(), "a program of the repository ran");
-    assert!(find(&found, "kept").is_some() && find(&found, "elsewhere").is_none());
-    let out = Command::new(env!("CARGO_BIN_EXE_keysift")).arg("git").arg(&repo).output().expect("keysift runs");
-    assert!(String::from_utf8_lossy(&out.stdout).contains("objects kept in another repository"));
-    assert!(find(&findings(&repo, &["--outside-alternates"]), "elsewhere").is_some());
-}
-
-#[test]
-fn corrupt_packs_lose_no_more_than_they_must() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let folder = folder.path();
-    planted(folder);
-    git(folder, &["repack", "-q", "-a", "-d", "-k"]);
-    let pack = std::fs::read_dir(folder.join(".git/objects/pack"))
-        .expect("packs")
-        .flatten()
-        .map(|e| e.path())
-        .find(|p| p.extension().is_some_and(|e| e == "pack"))
-        .expect("a pack");
-    let whole = std::fs::read(&pack).expect("readable");
-    let mut permissions = std::fs::metadata(&pack).expect("there").permissions();
-    #[expect(clippy::permissions_set_readonly_false, reason = "a file of this test")]
-    permissions.set_readonly(false);
-    std::fs::set_permissions(&pack, permissions).expect("ours");
-    for at in (12..whole.len()).step_by(whole.len() / 40) {
-        let mut broken = whole.clone();
-        broken[at] ^= 0x55;
-        std::fs::write(&pack, &broken).expect("writable");
-        run(folder);
-        std::fs::write(&pack, &whole[..at]).expect("writable");
-        run(folder);
-    }
-    std::fs::write(&pack, &whole).expect("writable");
-    assert!(find(&findings(folder, &[]), "kept").is_some());
-}
-
-/// A run that ends with a report and one of the codes for it.
-fn run(folder: &Path) {
-    let out =
-        Command::new(env!("CARGO_BIN_EXE_keysift")).arg("git").arg(folder).args(["-f", "json"]).output().expect("keysift runs");
-    assert!(matches!(out.status.code(), Some(0..=3)), "{:?}: {}", out.status, String::from_utf8_lossy(&out.stderr));
-    assert!(!String::from_utf8_lossy(&out.stderr).contains("internal error"), "{}", String::from_utf8_lossy(&out.stderr));
-}
-
 /// Versions of files, stored as deltas of each other: what is inherited along them is what every version holds.
 #[test]
 fn the_fast_way_and_the_whole_way_tell_the_same() {
@@ -313,8 +179,8 @@ fn the_fast_way_and_the_whole_way_tell_the_same() {
     for version in 0..12 {
         let mut text = ordinary.repeat(40);
         for n in 0..=version {
-            text.push_str(&format!("api_token_{n} = \"{}\"\n{ordinary}", token(&format!("version {}", n * (version % 5)))));
-            text.push_str(&format!("db_password_{n} = 'k{n}Zq{version}w2Lmx7Rt'\n"));
+            let secret = token(&format!("version {}", n * (version % 5)));
+            text = format!("{text}api_token_{n} = \"{secret}\"\n{ordinary}db_password_{n} = 'k{n}Zq{version}w2Lmx7Rt'\n");
         }
         write(folder, "versions.py", &text);
         write(folder, "moved.py", text.lines().rev().collect::<Vec<_>>().join("\n"));

@@ -1,0 +1,130 @@
+//! Config and decisions from commits: where a change is under test, those of its base count, and what the change itself says
+//! is proposed.
+
+use super::common::{RuleFlags, Settings};
+use super::policy::{Loaded, Named, PolicyFlags};
+use super::usage_error;
+use crate::config::{Config, discover};
+use crate::finding::Day;
+use crate::finding::snippet::visible;
+use crate::source::git::Repository;
+use crate::source::git::changes::blob_at;
+use crate::source::git::lookup::{Lookup, Store};
+use crate::source::git::objects::Kind;
+use crate::source::git::range::tree_of;
+use crate::triage::{Inline, Policy, Texts, ignore_file};
+use gix::hash::ObjectId;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The commits that a change goes from and to, with what they say of scans.
+pub(super) struct Commits {
+    base: Side,
+    head: Side,
+    /// The top of the work tree, if there is one.
+    work_tree: Option<PathBuf>,
+}
+
+/// One of the two commits; one that is not there says nothing.
+struct Side {
+    store: Store,
+    commit: Option<ObjectId>,
+}
+
+/// A text, and what reports call it.
+type NamedText = (String, String);
+
+impl Commits {
+    /// The two commits of `repo`.
+    pub(super) fn of(repo: &Repository, base: Option<ObjectId>, head: Option<ObjectId>) -> Self {
+        let side = |commit| Side { store: repo.store(), commit };
+        Self { base: side(base), head: side(head), work_tree: repo.work_tree.clone() }
+    }
+
+    /// The settings that the base's config and the flags make.
+    ///
+    /// # Errors
+    /// The exit code, after the message.
+    pub(super) fn settings(&self, flags: &RuleFlags, exclude: &[String], now: Option<Day>) -> Result<Settings, ExitCode> {
+        let found = if flags.no_config { None } else { self.text(&self.base, flags.config.as_deref(), discover::NAME)? };
+        let Some((name, text)) = found else { return Settings::with_config(Config::default(), flags, exclude, now) };
+        let config = Config::parse(&name, &text).map_err(|e| usage_error(&e.to_string()))?;
+        let baseline = config.baseline.as_ref().map(|path| Named { path: PathBuf::from(path), name: path.clone() });
+        let is_same = self.text(&self.head, flags.config.as_deref(), discover::NAME)?.is_some_and(|(_, head)| head == text);
+        let shown = if is_same { name } else { format!("{name} (the change has another: proposed)") };
+        let mut settings = Settings::with_config(config, flags, exclude, now)?;
+        (settings.config, settings.baseline) = (Some(shown), baseline);
+        Ok(settings)
+    }
+
+    /// The decisions of head and base.
+    ///
+    /// # Errors
+    /// The exit code, after the message.
+    pub(super) fn policies(&self, flags: &PolicyFlags, settings: &Settings) -> Result<(Loaded, Policy), ExitCode> {
+        let key = settings.key.id();
+        let texts = |side: &Side| -> Result<[Option<NamedText>; 2], ExitCode> {
+            let ignore =
+                if flags.no_ignore_file { None } else { self.text(side, flags.ignore_file.as_deref(), ignore_file::NAME)? };
+            let baseline = match (&flags.baseline, &settings.baseline) {
+                (Some(path), _) => self.text(side, Some(path), "")?,
+                (None, Some(file)) => self.text(side, None, &file.name)?,
+                (None, None) => None,
+            };
+            Ok([ignore, baseline])
+        };
+        let read = |texts: &[Option<NamedText>; 2]| {
+            let [ignore_file, baseline] = texts.each_ref().map(|text| text.as_ref().map(|(name, text)| (&name[..], &text[..])));
+            Policy::read(Texts { ignore_file, baseline }, &key)
+        };
+        let finish = |policy: Policy| Policy {
+            inline: if flags.no_inline_allow { Inline::Ignored } else { Inline::Counts },
+            baseline_max_age: flags.baseline_max_age,
+            ..policy
+        };
+        let base_texts = texts(&self.base)?;
+        let base = read(&base_texts).map_err(|e| usage_error(&visible(&e.to_string())))?;
+        // A change must not stop its own check with a broken file: it proposes nothing then.
+        let head = texts(&self.head).ok().map(|t| read(&t)).and_then(|read| {
+            read.map_err(|e| {
+                eprintln!("keysift: what the change says does not count and cannot be read: {}", visible(&e.to_string()));
+            })
+            .ok()
+        });
+        let files = base_texts.into_iter().flatten().map(|(name, _)| name).collect();
+        Ok((Loaded { policy: finish(head.unwrap_or_default()), files }, finish(base)))
+    }
+
+    /// The text of a file that the user named, or that stands at `usual` in the commit. A named file in the work tree is that
+    /// of the commit: the change could have written the other.
+    fn text(&self, side: &Side, named: Option<&Path>, usual: &str) -> Result<Option<NamedText>, ExitCode> {
+        let Some(named) = named else { return Ok(side.text(usual.as_bytes()).map(|text| (side.name(usual), text))) };
+        let absolute = std::path::absolute(named).unwrap_or_else(|_| named.to_owned());
+        let folder = absolute.parent().and_then(|p| p.canonicalize().ok());
+        let inside = folder
+            .zip(absolute.file_name())
+            .map(|(folder, name)| folder.join(name))
+            .and_then(|path| path.strip_prefix(self.work_tree.as_deref()?).ok().map(|p| p.to_string_lossy().replace('\\', "/")));
+        if let Some(relative) = inside {
+            return Ok(side.text(relative.as_bytes()).map(|text| (side.name(&relative), text)));
+        }
+        let name = named.display().to_string();
+        let text =
+            std::fs::read_to_string(named).map_err(|e| usage_error(&format!("{}: cannot be read: {e}", visible(&name))))?;
+        Ok(Some((name, text)))
+    }
+}
+
+impl Side {
+    fn text(&self, path: &[u8]) -> Option<String> {
+        let mut lookup = Lookup::new(&self.store);
+        let tree = tree_of(&mut lookup, self.commit?)?;
+        let blob = blob_at(&mut lookup, tree, path)?;
+        let bytes = lookup.read_kind(&blob, Kind::Blob).ok()?;
+        String::from_utf8(bytes.to_vec()).ok()
+    }
+
+    fn name(&self, path: &str) -> String {
+        self.commit.map_or_else(|| path.to_owned(), |id| format!("{path} of {}", id.to_hex_with_len(12)))
+    }
+}
