@@ -17,6 +17,7 @@ use gix::hash::ObjectId;
 use globset::GlobSet;
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Paths of what is no file. They are the same in every commit, so that a rebase changes no fingerprint.
@@ -27,6 +28,8 @@ pub(super) const NAME: &str = "git:path-name";
 pub(super) const REF: &str = "git:ref-name";
 const UNREACHABLE: &str = "git:unreachable";
 
+/// The bytes that are looked at a second time, to tell what stands at each path.
+const MOST_TOLD: u64 = 64 << 30;
 /// How many stories are told at a time.
 const STORIES: usize = 4096;
 
@@ -246,6 +249,8 @@ struct Placer<'a> {
     key: &'a IdentityKey,
     linker: Option<Linker>,
     reader: Reader<'a>,
+    /// The bytes that were looked at again.
+    told: AtomicU64,
     /// By commit: on a remote branch, on the remote's default branch.
     pushed: Vec<bool>,
     merged: Vec<bool>,
@@ -282,6 +287,7 @@ impl<'a> Placer<'a> {
             key,
             linker: repo.remote_url.as_deref().and_then(Linker::of),
             reader: Reader::new(repo.objects()),
+            told: AtomicU64::new(0),
             pushed,
             merged,
         }
@@ -342,12 +348,19 @@ impl<'a> Placer<'a> {
         let mut groups: Vec<&[(Nr, &[u8], usize)]> = wanted.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).collect();
         // Blobs of one path are versions of each other: they share bases.
         groups.sort_by_key(|group| (group[0].1, group[0].0));
+        let (sink, bytes_told) = (self.sink, &self.told);
         let told = groups.par_chunks(64).map(|groups| {
-            let mut reader = Reader::new(self.sink.repo.objects());
+            // A blob can stand at any number of paths.
+            if bytes_told.load(Ordering::Relaxed) > MOST_TOLD {
+                sink.collector.skip(SkipReason::AttributionBudget, "findings in many places", 0);
+                return Vec::new();
+            }
+            let mut reader = Reader::new(sink.repo.objects());
             let mut told = Vec::new();
             for group in groups {
                 let Some(bytes) = reader.read(group[0].0) else { continue };
-                let looked = self.sink.tell(&bytes, &String::from_utf8_lossy(group[0].1));
+                bytes_told.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                let looked = sink.tell(&bytes, &String::from_utf8_lossy(group[0].1));
                 for o in looked.found.into_iter().chain(looked.rejected) {
                     let key = key_of(o.rule.family(), o.secret.expose());
                     let of_key = group.iter().filter(|(_, _, n)| stories[*n].key == key);

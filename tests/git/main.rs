@@ -4,8 +4,9 @@
 //! - `staged`: what a commit would record
 //! - `range`: what commits add, and whose policy counts
 //! - `hooks`: as git runs them
-//! - `hostile`: repositories made to hurt
+//! - `hostile`, `forge`: repositories made to hurt
 
+mod forge;
 mod history;
 mod hooks;
 mod hostile;

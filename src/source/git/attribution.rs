@@ -46,6 +46,8 @@ const MOST_TIPS: usize = 20;
 /// How many flagged entries are looked at before attribution gives up: trees can hold each other 10^10 times.
 const MOST_ENTRIES: u64 = 200_000_000;
 
+/// How many stories are told: a tree that holds itself ten times over on ten levels has 10^10 paths.
+const MOST_STORIES: usize = 200_000;
 /// How many folders deep attribution goes.
 const DEEPEST: usize = 2048;
 
@@ -145,6 +147,10 @@ impl Walk<'_> {
         let keys = &self.flagged.keys[&stand.blob];
         for key in keys.iter() {
             let was_there = parents.iter().any(|p| self.flagged.keys.get(p).is_some_and(|k| k.binary_search(key).is_ok()));
+            if self.told.len() >= MOST_STORIES && !self.told.contains_key(&(path.to_vec(), *key)) {
+                self.left = 0;
+                return;
+            }
             let story = self.told.entry((path.to_vec(), *key)).or_insert_with(|| Story {
                 path: path.to_vec(),
                 key: *key,

@@ -37,6 +37,8 @@ pub struct Object {
 
 /// The longest chain of deltas that is followed.
 const MAX_CHAIN: usize = 4096;
+/// The bytes that one reader makes of what is stored.
+const BUDGET: u64 = 64 << 30;
 /// The bytes that are remembered.
 const CACHE: usize = 16 << 20;
 
@@ -107,6 +109,8 @@ pub struct Lookup<'a> {
     known: HashMap<ObjectId, Object>,
     /// The bytes of those in `known`.
     cached: usize,
+    /// The bytes that may still be made: a forged pack of a few kilobytes can ask for any number.
+    left: u64,
 }
 
 /// Where the bytes of a pack entry are, and what they are made of.
@@ -128,7 +132,7 @@ impl<'a> Lookup<'a> {
     /// A reader of `store`.
     #[must_use]
     pub fn new(store: &'a Store) -> Self {
-        Self { store, inflater: Inflater::default(), known: HashMap::new(), cached: 0 }
+        Self { store, inflater: Inflater::default(), known: HashMap::new(), cached: 0, left: BUDGET }
     }
 
     /// The store it reads.
@@ -235,6 +239,7 @@ impl<'a> Lookup<'a> {
         while let Some(entry) = chain.pop() {
             self.stored(pack, &entry, &mut delta)?;
             let delta = Delta::parse(&delta).filter(|d| d.result_len <= MAX_OBJECT)?;
+            self.left = self.left.checked_sub(delta.result_len)?;
             let mut out = Vec::new();
             delta.apply(&bytes, &mut out, &mut kept)?;
             bytes = out;

@@ -227,6 +227,13 @@ impl Objects {
         self.entries.len()
     }
 
+    /// The bytes of all packs and loose objects, as they are stored.
+    #[must_use]
+    pub fn packed_bytes(&self) -> u64 {
+        let packs: u64 = self.packs.iter().map(|p| p.data.pack_end() as u64).sum();
+        packs + 1024 * self.loose.len() as u64
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

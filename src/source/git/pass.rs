@@ -6,7 +6,8 @@ use super::inflate::Inflater;
 use super::objects::{Kind, MAX_OBJECT, Nr, Objects};
 use crate::detect::Kept;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Takes objects, from all threads.
 pub(super) trait Visit: Sync {
@@ -125,7 +126,7 @@ impl DeltaTrees {
         }
     }
 
-    /// Hands every object of `kind` to `visitor`.
+    /// Hands every object of `kind` to `visitor`. Together they may have so many bytes; what is beyond is lost.
     pub(super) fn for_each<V: Visit>(&self, objects: &Objects, kind: Kind, visitor: &V) {
         let mut roots: Vec<(u64, Nr)> = objects
             .iter()
@@ -134,11 +135,15 @@ impl DeltaTrees {
             .collect();
         roots.sort_unstable_by_key(|(weight, nr)| (std::cmp::Reverse(*weight), *nr));
         let next = AtomicUsize::new(0);
+        let budget = AtomicU64::new(LEAST_BUDGET.max(objects.packed_bytes().saturating_mul(BUDGET_PER_BYTE)));
+        let large = Mutex::new(());
         rayon::broadcast(|_| {
             let mut worker = Worker {
                 trees: self,
                 objects,
                 visitor,
+                budget: &budget,
+                large: &large,
                 inflater: Inflater::default(),
                 stored: Vec::new(),
                 kept: Vec::new(),
@@ -171,12 +176,23 @@ struct Worker<'a, V: Visit> {
     trees: &'a DeltaTrees,
     objects: &'a Objects,
     visitor: &'a V,
+    /// The bytes that may still be made.
+    budget: &'a AtomicU64,
+    /// Held while a large object is looked at: one at a time.
+    large: &'a Mutex<()>,
     inflater: Inflater,
     /// Buffers that are used again.
     stored: Vec<u8>,
     kept: Vec<Kept>,
     spare: Vec<Vec<u8>>,
 }
+
+/// The bytes that objects of a kind may have together: so many for each byte of the packs, and at least so many. Real histories
+/// have some 30 for a byte; a forged pack of a few kilobytes can ask for any number.
+const BUDGET_PER_BYTE: u64 = 1000;
+const LEAST_BUDGET: u64 = 16 << 30;
+/// Objects above this many bytes are looked at one at a time, so that threads do not hold several each.
+const LARGE: u64 = 32 << 20;
 
 /// The buffers that wait to be used again, and the largest of them in bytes.
 const SPARE: usize = 8;
@@ -189,6 +205,8 @@ impl<V: Visit> Worker<'_, V> {
             if self.visitor.stopped() {
                 return;
             }
+            let is_large = self.objects.stored_size(nr) > LARGE || base.as_ref().is_some_and(|b| b.bytes.len() as u64 > LARGE);
+            let _large = is_large.then(|| self.large.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
             let Some(bytes) = self.bytes(nr, base.as_deref()) else {
                 self.trees.lose(nr, self.visitor);
                 continue;
@@ -217,12 +235,19 @@ impl<V: Visit> Worker<'_, V> {
     fn bytes(&mut self, nr: Nr, base: Option<&Base<V::Memory>>) -> Option<Vec<u8>> {
         let mut out = self.spare.pop().unwrap_or_default();
         let Some(base) = base else {
+            self.spend(self.objects.stored_size(nr))?;
             self.objects.stored(nr, &mut self.inflater, &mut out)?;
             return Some(out);
         };
         self.objects.stored(nr, &mut self.inflater, &mut self.stored)?;
         let delta = Delta::parse(&self.stored).filter(|d| d.result_len <= MAX_OBJECT)?;
+        self.spend(delta.result_len)?;
         delta.apply(&base.bytes, &mut out, &mut self.kept)?;
         Some(out)
+    }
+
+    /// Takes bytes from the budget; `None` where so many are not left.
+    fn spend(&self, bytes: u64) -> Option<()> {
+        self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).ok().map(drop)
     }
 }
