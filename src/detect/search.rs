@@ -28,6 +28,9 @@ struct Compiled {
     group: usize,
 }
 
+/// The states that a regex remembers, in bytes a thread: windows are small, and there are many rules.
+const CACHE: usize = 64 << 10;
+
 /// Compiles a pattern the way keysift reads it.
 ///
 /// # Panics
@@ -36,7 +39,13 @@ struct Compiled {
 pub fn compile(pattern: &str) -> Regex {
     Regex::builder()
         .syntax(syntax::Config::new().unicode(false).utf8(false))
-        .configure(Regex::config().utf8_empty(false).nfa_size_limit(Some(32 << 20)))
+        .configure(
+            Regex::config()
+                .utf8_empty(false)
+                .nfa_size_limit(Some(32 << 20))
+                .hybrid_cache_capacity(CACHE)
+                .onepass_size_limit(Some(CACHE)),
+        )
         .build(pattern)
         .expect("rules are proven before they are searched")
 }

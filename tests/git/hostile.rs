@@ -182,7 +182,7 @@ fn folders_a_thousand_deep() {
     let good = blob(&line("good"));
     for (depth, is_told) in [(1000, true), (20_000, false)] {
         let place = folder.path().join(depth.to_string());
-        std::fs::create_dir(&place).expect("a folder");
+        std::fs::create_dir_all(&place).expect("a folder");
         let mut below = tree(&[("100644", b"good.py", good.0)]);
         let mut objects = vec![blob(&line("good"))];
         for _ in 0..depth {
@@ -232,7 +232,8 @@ fn a_hundred_thousand_refs() {
     git(folder, &["init", "-q", "."]);
     write(folder, "a.py", line("good"));
     let head = commit(folder, "start");
-    let refs: String = (0..100_000).map(|n| format!("{head} refs/heads/branch-{n:06}\n")).collect();
+    let refs: Vec<String> = (0..100_000).map(|n| format!("{head} refs/heads/branch-{n:06}\n")).collect();
+    let refs = refs.concat();
     write(folder, ".git/packed-refs", format!("# pack-refs with: peeled fully-peeled sorted \n{refs}"));
     let (report, _) = bounded(folder, 2500, "--show-secrets");
     assert_eq!(names(&report, &["good"]), ["good"]);

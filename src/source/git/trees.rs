@@ -63,11 +63,68 @@ pub(super) struct Link {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct NameNr(u32);
 
+impl Link {
+    /// In eight bytes: there are millions.
+    fn pack(self) -> u64 {
+        u64::from(self.name.0) << 33 | u64::from(self.is_tree) << 32 | u64::from(self.nr.0)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the halves of what was packed")]
+    const fn unpack(packed: u64) -> Self {
+        Self { name: NameNr((packed >> 33) as u32), is_tree: packed >> 32 & 1 == 1, nr: Nr(packed as u32) }
+    }
+}
+
+/// The links of all trees, in pieces that never move: one growing list would for a moment be there twice.
+#[derive(Default)]
+struct Links {
+    pieces: Vec<Vec<u64>>,
+    count: usize,
+}
+
+/// Where the links of a tree stand: the piece, the first, how many.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Place {
+    piece: u16,
+    first: u32,
+    count: u32,
+}
+
+/// How many links a piece has room for.
+const PIECE: usize = 1 << 18;
+
+impl Links {
+    /// Adds the links of a tree; `None` where there are too many.
+    fn add(&mut self, links: impl ExactSizeIterator<Item = Link>) -> Option<Place> {
+        let len = links.len();
+        if self.pieces.last().is_none_or(|p| p.capacity() - p.len() < len) {
+            u16::try_from(self.pieces.len()).ok()?;
+            self.pieces.push(Vec::with_capacity(len.max(PIECE)));
+        }
+        let piece = self.pieces.last_mut()?;
+        let first = piece.len();
+        piece.extend(links.map(Link::pack));
+        piece[first..].sort_unstable();
+        self.count += len;
+        Some(Place {
+            piece: u16::try_from(self.pieces.len() - 1).ok()?,
+            first: u32::try_from(first).ok()?,
+            count: u32::try_from(len).ok()?,
+        })
+    }
+
+    /// The links at a place, by name.
+    fn at(&self, place: Place) -> &[u64] {
+        let piece = self.pieces.get(usize::from(place.piece)).map_or(&[][..], Vec::as_slice);
+        &piece[place.first as usize..(place.first + place.count) as usize]
+    }
+}
+
 /// What a walk over all trees found.
 pub struct Trees {
     /// By object number: where the links of a tree stand.
-    places: Vec<(u32, u32)>,
-    links: Vec<Link>,
+    places: Vec<Place>,
+    links: Links,
     /// By object number: whether the tree holds a flagged blob at any depth.
     holds: Vec<bool>,
     /// Every distinct name of an entry.
@@ -104,7 +161,7 @@ impl Trees {
             names: (0..SHARDS).map(|_| Mutex::default()).collect(),
             named: AtomicU32::new(0),
             hasher: RandomState::new(),
-            found: Mutex::new((vec![(0, 0); objects.len()], Vec::new())),
+            found: Mutex::new((vec![Place::default(); objects.len()], Links::default())),
             missing: Mutex::default(),
             overflow: AtomicBool::new(false),
         };
@@ -122,7 +179,8 @@ impl Trees {
 
     /// The entries of a tree that lead to something flagged.
     pub(super) fn flagged(&self, tree: Nr) -> impl Iterator<Item = Link> {
-        links_of(&self.places, &self.links, tree).iter().copied().filter(|link| !link.is_tree || self.holds[link.nr.0 as usize])
+        let all = self.links.at(self.places[tree.0 as usize]).iter().map(|packed| Link::unpack(*packed));
+        all.filter(|link| !link.is_tree || self.holds[link.nr.0 as usize])
     }
 
     /// A name.
@@ -139,25 +197,20 @@ impl Trees {
     }
 }
 
-fn links_of<'a>(places: &[(u32, u32)], links: &'a [Link], tree: Nr) -> &'a [Link] {
-    let (from, to) = places[tree.0 as usize];
-    &links[from as usize..to as usize]
-}
-
 /// Which trees hold a flagged blob at any depth. Every link is followed once; a tree that holds itself, which only a forged
 /// index can say, holds nothing by that.
-fn spread(places: &[(u32, u32)], links: &[Link]) -> Vec<bool> {
+fn spread(places: &[Place], links: &Links) -> Vec<bool> {
     let mut holds = vec![false; places.len()];
     let mut seen = vec![false; places.len()];
     let mut stack: Vec<(Nr, usize)> = Vec::new();
     for start in 0..places.len() {
-        if places[start].0 == places[start].1 || std::mem::replace(&mut seen[start], true) {
+        if places[start].count == 0 || std::mem::replace(&mut seen[start], true) {
             continue;
         }
         stack.push((Nr(u32::try_from(start).unwrap_or(u32::MAX)), 0));
         while let Some((tree, next)) = stack.last_mut() {
             let (tree, at) = (*tree, *next);
-            if let Some(link) = links_of(places, links, tree).get(at) {
+            if let Some(link) = links.at(places[tree.0 as usize]).get(at).map(|packed| Link::unpack(*packed)) {
                 *next += 1;
                 let child = link.nr.0 as usize;
                 if !link.is_tree {
@@ -185,9 +238,6 @@ const SHARDS: usize = 64;
 /// The most links that are kept, of eight bytes and more each.
 const MOST_LINKS: usize = 1 << 28;
 
-/// The places of trees' links by object number, and the links.
-type Links = (Vec<(u32, u32)>, Vec<Link>);
-
 struct Walk<'a> {
     objects: &'a Objects,
     wanted: &'a Wanted<'a>,
@@ -196,7 +246,8 @@ struct Walk<'a> {
     names: Vec<Mutex<HashMap<Box<[u8]>, NameNr>>>,
     named: AtomicU32,
     hasher: RandomState,
-    found: Mutex<Links>,
+    /// The places of trees' links by object number, and the links.
+    found: Mutex<(Vec<Place>, Links)>,
     missing: Mutex<HashSet<ObjectId>>,
     overflow: AtomicBool,
 }
@@ -208,6 +259,8 @@ struct Memory {
     bounds: Vec<u32>,
     /// Its links, with where their entries begin.
     links: Vec<(u32, Link)>,
+    /// Where they are kept.
+    place: Place,
 }
 
 impl Walk<'_> {
@@ -243,7 +296,7 @@ impl Visit for Walk<'_> {
     type Memory = Memory;
 
     fn visit(&self, nr: Nr, bytes: &[u8], made_from: Option<(&Memory, &[Kept])>) -> Memory {
-        let mut memory = Memory { bounds: vec![0], links: Vec::new() };
+        let mut memory = Memory { bounds: vec![0], ..Memory::default() };
         let mut at = 0;
         for kept in made_from.into_iter().flat_map(|(old, kept)| kept.iter().map(move |k| (old, k))) {
             let (old, kept) = kept;
@@ -261,15 +314,17 @@ impl Visit for Walk<'_> {
         if !memory.links.is_empty() {
             let mut found = lock(&self.found);
             let (places, links) = &mut *found;
-            if links.len() + memory.links.len() > MOST_LINKS {
-                self.overflow.store(true, Ordering::Relaxed);
-            } else {
-                let place = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-                let from = links.len();
-                links.extend(memory.links.iter().map(|(_, link)| *link));
-                links[from..].sort_unstable_by_key(|link| link.name);
-                places[nr.0 as usize] = (place(from), place(links.len()));
-            }
+            // Where only files that are not flagged differ, both trees lead to the same.
+            let same = made_from.filter(|(old, _)| memory.links.iter().map(|l| l.1).eq(old.links.iter().map(|l| l.1)));
+            let fits = links.count + memory.links.len() <= MOST_LINKS;
+            let place = match same {
+                Some((old, _)) => Some(old.place),
+                None if fits => links.add(memory.links.iter().map(|(_, link)| *link)),
+                None => None,
+            };
+            self.overflow.fetch_or(place.is_none(), Ordering::Relaxed);
+            memory.place = place.unwrap_or_default();
+            places[nr.0 as usize] = memory.place;
         }
         memory
     }
