@@ -6,15 +6,20 @@
 
 #[path = "src/rule/format/mod.rs"]
 mod format;
+#[path = "src/detect/prefilter/table.rs"]
+mod table;
 
 use format::file::Author;
 use format::{OnFail, Rule};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 fn main() {
     println!("cargo:rerun-if-changed=rules");
     println!("cargo:rerun-if-changed=src/rule/format");
+    println!("cargo:rerun-if-changed=src/detect/prefilter/table.rs");
+    println!("cargo:rerun-if-changed=src/detect/prefilter/fourgrams.bin");
     let mut files: Vec<PathBuf> = std::fs::read_dir("rules")
         .expect("rules/ is beside Cargo.toml")
         .map(|entry| entry.expect("rules/ can be listed").path())
@@ -38,8 +43,36 @@ fn main() {
     for pair in rules.windows(2) {
         assert!(pair[0].id != pair[1].id, "rule id `{}` stands twice in the catalogue", pair[0].id);
     }
-    let out = Path::new(&std::env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join("catalogue.rs");
-    std::fs::write(out, emit(&rules)).expect("OUT_DIR is writable");
+    let out = PathBuf::from(std::env::var("OUT_DIR").expect("cargo sets OUT_DIR"));
+    std::fs::write(out.join("catalogue.rs"), emit(&rules)).expect("OUT_DIR is writable");
+    std::fs::write(out.join("prefilter.rs"), emit_prefilter(&rules)).expect("OUT_DIR is writable");
+}
+
+/// The keywords of all rules in order, the rules of each, and the prefilter's tables.
+fn emit_prefilter(rules: &[Rule]) -> String {
+    let mut of_word: BTreeMap<&str, Vec<u16>> = BTreeMap::new();
+    for (place, rule) in rules.iter().enumerate().filter(|(_, r)| r.pattern.is_some()) {
+        for word in rule.keywords {
+            of_word.entry(word).or_default().push(u16::try_from(place).expect("fewer than 65,536 rules"));
+        }
+    }
+    let words: Vec<&str> = of_word.keys().copied().collect();
+    assert!(words.iter().all(|w| w.len() >= 3), "keywords of the catalogue have three bytes or more");
+    let (long, short) = table::tables(&words);
+    let mut out = format!("pub static WORDS: [&str; {}] = {words:?};\n", words.len());
+    write!(out, "pub static RULES: [&[u16]; {}] = [", words.len()).expect("a string can be written to");
+    for places in of_word.values() {
+        write!(out, "&{places:?}, ").expect("a string can be written to");
+    }
+    out.push_str("];\n");
+    for (name, table) in [("LONG", long), ("SHORT", short)] {
+        let (bitmap, buckets, entries) = (table.bitmap, table.buckets, table.entries);
+        writeln!(out, "pub static {name}_BITMAP: [u64; {}] = {bitmap:?};", bitmap.len()).expect("a string can be written to");
+        writeln!(out, "pub static {name}_BUCKETS: [u32; {}] = {buckets:?};", buckets.len()).expect("a string can be written to");
+        writeln!(out, "pub static {name}_ENTRIES: [Entry; {}] = {entries:?};", entries.len())
+            .expect("a string can be written to");
+    }
+    out
 }
 
 /// The catalogue as a Rust expression.

@@ -25,6 +25,7 @@ pub use trace::{Kept, Trace};
 
 use crate::rule::{Rule, RuleIndex, RuleSet};
 use prefilter::{Hit, Prefilter};
+use std::borrow::Cow;
 use std::sync::OnceLock;
 use window::Windows;
 
@@ -40,11 +41,17 @@ pub struct Detector {
 /// The prefilter with what its hits mean.
 struct Keywords {
     prefilter: Box<dyn Prefilter>,
-    /// The rules of each keyword.
-    rules: Vec<Vec<RuleIndex>>,
-    /// The length of each keyword, and of the longest.
-    lengths: Vec<usize>,
+    words: Cow<'static, [&'static str]>,
+    /// The places of each keyword's rules.
+    rules: OfWord,
+    /// The length of the longest keyword.
     longest: usize,
+}
+
+/// The places of the rules of each keyword.
+enum OfWord {
+    BuiltIn(&'static [&'static [u16]]),
+    Own(Vec<Vec<u16>>),
 }
 
 /// Buffers that a thread uses again for each blob.
@@ -122,6 +129,16 @@ impl Detector {
 
 impl Keywords {
     fn of(rules: &RuleSet) -> Self {
+        if rules.is_built_in() {
+            let (prefilter, words, of_word) = prefilter::built_in();
+            let longest = words.iter().map(|w| w.len()).max().unwrap_or(0);
+            return Self {
+                prefilter: Box::new(prefilter),
+                words: Cow::Borrowed(words),
+                rules: OfWord::BuiltIn(of_word),
+                longest,
+            };
+        }
         let mut pairs: Vec<(&'static str, RuleIndex)> = rules
             .iter()
             .filter(|(_, rule)| rule.pattern.is_some())
@@ -129,17 +146,30 @@ impl Keywords {
             .collect();
         pairs.sort_unstable();
         let mut words: Vec<&'static str> = Vec::new();
-        let mut of_word: Vec<Vec<RuleIndex>> = Vec::new();
+        let mut of_word: Vec<Vec<u16>> = Vec::new();
         for (word, index) in pairs {
             if words.last() == Some(&word) {
-                of_word.last_mut().expect("one list a word").push(index);
+                of_word.last_mut().expect("one list a word").push(index.0);
             } else {
                 words.push(word);
-                of_word.push(vec![index]);
+                of_word.push(vec![index.0]);
             }
         }
-        let lengths: Vec<usize> = words.iter().map(|w| w.len()).collect();
-        let longest = lengths.iter().copied().max().unwrap_or(0);
-        Self { prefilter: prefilter::for_words(&words), rules: of_word, lengths, longest }
+        let longest = words.iter().map(|w| w.len()).max().unwrap_or(0);
+        Self { prefilter: prefilter::for_words(&words), words: words.into(), rules: OfWord::Own(of_word), longest }
+    }
+
+    /// The rules of a hit's keyword.
+    fn rules(&self, hit: &Hit) -> impl Iterator<Item = RuleIndex> + '_ {
+        let places: &[u16] = match &self.rules {
+            OfWord::BuiltIn(all) => all[hit.keyword as usize],
+            OfWord::Own(all) => &all[hit.keyword as usize],
+        };
+        places.iter().map(|place| RuleIndex(*place))
+    }
+
+    /// Where a hit ends.
+    fn end(&self, hit: &Hit) -> usize {
+        hit.start + self.words[hit.keyword as usize].len()
     }
 }

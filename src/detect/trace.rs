@@ -81,10 +81,10 @@ impl Detector {
     fn hits(&self, text: &Text<'_>, gaps: &[ByteSpan], scratch: &mut Scratch) -> Vec<Hit> {
         let keywords = self.keywords();
         let mut hits = Vec::new();
-        if keywords.rules.is_empty() {
+        if keywords.words.is_empty() {
             return hits;
         }
-        let end = |hit: &Hit| hit.start + keywords.lengths[hit.keyword as usize];
+        let end = |hit: &Hit| keywords.end(hit);
         for kept in &text.kept.kept {
             let first = text.old.hits.partition_point(|h| h.start < kept.from);
             let inside = text.old.hits[first..].iter().take_while(|h| h.start < kept.from + kept.len);
@@ -107,7 +107,7 @@ impl Detector {
         let keywords = self.keywords();
         scratch.windows.clear();
         for hit in &trace.hits {
-            for &index in &keywords.rules[hit.keyword as usize] {
+            for index in keywords.rules(hit) {
                 scratch.windows.add(index, self.rules().get(index), hit.start, text.len());
             }
         }

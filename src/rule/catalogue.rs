@@ -28,6 +28,12 @@ impl RuleSet {
         Self { rules: BUILT_IN.iter().collect() }
     }
 
+    /// Whether it is the built-in catalogue, no more and no less.
+    #[must_use]
+    pub fn is_built_in(&self) -> bool {
+        self.rules.len() == BUILT_IN.len() && self.rules.iter().zip(BUILT_IN).all(|(a, b)| std::ptr::eq(*a, b))
+    }
+
     /// A set without rules.
     #[must_use]
     pub const fn empty() -> Self {

@@ -1,12 +1,17 @@
 //! The prefilter: one pass over a blob that finds which keywords of all rules occur, and where.
 //!
-//! - `hash_window`: the fast one, for many keywords
+//! - `hash_window`, `table`: the fast one, for many keywords
+//! - `built_in`: its tables for the catalogue
 //! - `aho`: the reference, and what runs for few keywords
 
 mod aho;
+mod built_in;
 mod hash_window;
+#[allow(unreachable_pub, reason = "the build script has this file too")]
+mod table;
 
 pub use aho::AhoCorasickPrefilter;
+pub use built_in::built_in;
 pub use hash_window::HashWindowPrefilter;
 
 /// A keyword found.
@@ -29,7 +34,7 @@ const FEW: usize = 16;
 
 /// The prefilter that suits `words`.
 #[must_use]
-pub fn for_words(words: &[&str]) -> Box<dyn Prefilter> {
+pub fn for_words(words: &[&'static str]) -> Box<dyn Prefilter> {
     if words.len() < FEW || words.iter().any(|w| w.len() < hash_window::SHORTEST) {
         Box::new(AhoCorasickPrefilter::new(words))
     } else {
