@@ -13,9 +13,11 @@
 //! - `changes`: which files commits change
 //! - `staged`: which files the index changes
 //! - `history`: the whole of it
+//! - `ci`: what a CI job asks to look at
 
 pub mod attribution;
 pub mod changes;
+pub mod ci;
 mod delta;
 mod entry;
 pub mod graph;
