@@ -14,6 +14,8 @@
 //! - `staged`: which files the index changes
 //! - `history`: the whole of it
 //! - `ci`: what a CI job asks to look at
+//! - `url`: URLs that a person types
+//! - `remote`: repositories on other machines
 
 pub mod attribution;
 pub mod changes;
@@ -29,8 +31,11 @@ pub mod objects;
 pub mod open;
 mod pass;
 pub mod range;
+#[cfg(feature = "network")]
+pub mod remote;
 pub mod staged;
 mod trees;
+pub mod url;
 
 pub use history::{GitSink, History, Scope};
 pub use open::{OpenError, Repository};
