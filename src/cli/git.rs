@@ -3,6 +3,7 @@
 use super::commits::Commits;
 use super::common::{LimitFlags, ReportFlags, RuleFlags};
 use super::policy::PolicyFlags;
+use super::remote::Place;
 use super::run::{self, Flags, Targets, Whence};
 use super::usage_error;
 use crate::finding::Day;
@@ -12,16 +13,17 @@ use crate::source::git::lookup::Lookup;
 use crate::source::git::open::Options;
 use crate::source::git::range::{commit_named, peel};
 use crate::source::git::{Repository, Scope};
+use crate::source::{Sink as _, SkipReason};
 use crate::triage::baseline::Of;
 use clap::{Args, ValueEnum};
 use gix::hash::ObjectId;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// `keysift git …`
 #[derive(Debug, Args)]
 pub(super) struct GitArguments {
-    /// A work tree, a bare repository, or a folder in one [default: the current folder]
+    /// A work tree, a bare repository, a folder in one, or a URL [default: the current folder]
     pub repository: Option<PathBuf>,
     /// Only what this branch, tag or commit reaches
     #[arg(long, value_name = "NAME", help_heading = "What to look at")]
@@ -80,17 +82,27 @@ impl GitArguments {
 
 /// Runs it.
 pub(super) fn run(arguments: &GitArguments) -> ExitCode {
-    if arguments.asks_for_commits() {
-        return commits(arguments).unwrap_or_else(|code| code);
+    let place = match Place::of(arguments.repository.as_deref().unwrap_or(Path::new("."))) {
+        Ok(place) => place,
+        Err(code) => return code,
+    };
+    let whence = Whence::Files(place.trusted());
+    if let Place::Interrupted(url) = &place {
+        return run::run(&arguments.flags(), &whence, |_, collector, targets| {
+            targets.roots.push(url.clone());
+            collector.skip(SkipReason::Interrupted, "history", 0);
+            Ok(())
+        });
     }
-    let named = arguments.repository.clone().unwrap_or_else(|| PathBuf::from("."));
-    let whence = Whence::Files(std::slice::from_ref(&named));
+    if arguments.asks_for_commits() {
+        return commits(arguments, &place).unwrap_or_else(|code| code);
+    }
     run::run(&arguments.flags(), &whence, |settings, collector, targets: &mut Targets| {
         let options = Options { outside_alternates: arguments.outside_alternates, ..Options::default() };
-        let repo = Repository::open(&named, &options).map_err(|e| usage_error(&e.to_string()))?;
+        let repo = Repository::open(place.path(), &options).map_err(|e| usage_error(&e.to_string()))?;
         let scope =
             Scope { unreachable: arguments.unreachable, branch: arguments.branch.clone(), whole_blobs: arguments.whole_blobs };
-        targets.roots.push(repo.root().to_string_lossy().into_owned());
+        targets.roots.push(place.root(&repo));
         if scan_repository(&repo, &scope, &settings.exclude, collector, &settings.key) {
             targets.whole = arguments.branch.is_none().then_some(Of::History);
             Ok(())
@@ -105,24 +117,28 @@ fn no_such_commit(name: &str) -> ExitCode {
 }
 
 /// What commits add.
-fn commits(arguments: &GitArguments) -> Result<ExitCode, ExitCode> {
-    let named = arguments.repository.clone().unwrap_or_else(|| PathBuf::from("."));
+fn commits(arguments: &GitArguments, place: &Place) -> Result<ExitCode, ExitCode> {
     let options = Options { outside_alternates: arguments.outside_alternates, ..Options::default() };
-    let repo = Repository::open(&named, &options).map_err(|e| usage_error(&e.to_string()))?;
+    let repo = Repository::open(place.path(), &options).map_err(|e| usage_error(&e.to_string()))?;
     let asked = asked(arguments, &repo)?;
-    let places = [named];
+    let reads_commits = arguments.policy_from == PolicyFrom::Base && matches!(place, Place::Here(_));
     // Without a base there is no change under test, only a part of history.
-    let whence = match asked.bases.first().filter(|_| arguments.policy_from == PolicyFrom::Base) {
+    let whence = match asked.bases.first().filter(|_| reads_commits) {
         Some(base) => Whence::Commits(Box::new(Commits::of(&repo, Some(*base), asked.heads.first().map(|(_, id)| *id)))),
-        None => Whence::Files(&places),
+        None => Whence::Files(place.trusted()),
     };
-    Ok(look_at(&arguments.flags(), &whence, &repo, &asked))
+    Ok(look_at_named(&arguments.flags(), &whence, &repo, place.root(&repo), &asked))
 }
 
 /// Looks at what commits add and reports it.
 pub(super) fn look_at(flags: &Flags<'_>, whence: &Whence<'_>, repo: &Repository, asked: &Asked) -> ExitCode {
+    look_at_named(flags, whence, repo, repo.root().to_string_lossy().into_owned(), asked)
+}
+
+/// The same for a repository that reports call by `name`.
+fn look_at_named(flags: &Flags<'_>, whence: &Whence<'_>, repo: &Repository, name: String, asked: &Asked) -> ExitCode {
     run::run(flags, whence, |settings, collector, targets: &mut Targets| {
-        targets.roots.push(repo.root().to_string_lossy().into_owned());
+        targets.roots.push(name);
         scan_range(repo, asked, &settings.exclude, collector, &settings.key);
         Ok(())
     })

@@ -9,6 +9,7 @@
 //! - `explain`: why a line is or is not a finding
 //! - `rules`, `rules_test`: the catalogue and own rules
 //! - `run`: a scan from its flags to its exit code
+//! - `remote`: repositories that are named by their URL
 //! - `common`: flags that commands share
 //! - `policy`: where decisions come from
 //! - `commits`: the same, from the base of a change
@@ -27,6 +28,7 @@ mod git;
 mod hook;
 mod policy;
 mod progress;
+mod remote;
 mod rules;
 mod rules_test;
 mod run;

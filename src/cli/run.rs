@@ -289,6 +289,12 @@ fn listen_for_interrupts() {
     });
 }
 
+/// The wish to stop, for what is done before a scan.
+pub(super) fn interruptible() -> &'static Stop {
+    listen_for_interrupts();
+    &STOP
+}
+
 /// Sets how many threads are used; tells how many.
 fn start_threads(wanted: Option<usize>) -> Result<usize, ExitCode> {
     let threads = wanted.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));

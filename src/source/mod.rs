@@ -187,6 +187,12 @@ impl Stop {
         self.0.store(true, Ordering::Relaxed);
     }
 
+    /// The flag itself, for code that looks at one.
+    #[must_use]
+    pub const fn flag(&self) -> &AtomicBool {
+        &self.0
+    }
+
     /// Whether someone asked.
     pub fn is_asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)

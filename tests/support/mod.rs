@@ -171,7 +171,7 @@ impl Run {
             text.push_str("--- stderr\n");
             text.push_str(&self.stderr);
         }
-        text.push_str(&format!("--- exit code {}\n", self.code));
+        text.extend(["--- exit code ", &self.code.to_string(), "\n"]);
         stable(&text, &self.folder)
     }
 

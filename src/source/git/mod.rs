@@ -13,9 +13,13 @@
 //! - `changes`: which files commits change
 //! - `staged`: which files the index changes
 //! - `history`: the whole of it
+//! - `ci`: what a CI job asks to look at
+//! - `url`: URLs that a person types
+//! - `remote`: repositories on other machines
 
 pub mod attribution;
 pub mod changes;
+pub mod ci;
 mod delta;
 mod entry;
 pub mod graph;
@@ -27,8 +31,11 @@ pub mod objects;
 pub mod open;
 mod pass;
 pub mod range;
+#[cfg(feature = "network")]
+pub mod remote;
 pub mod staged;
 mod trees;
+pub mod url;
 
 pub use history::{GitSink, History, Scope};
 pub use open::{OpenError, Repository};
