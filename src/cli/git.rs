@@ -1,5 +1,6 @@
 //! `keysift git`: the history of a repository, or what a range of commits adds.
 
+use super::ci::{self, Plan};
 use super::commits::Commits;
 use super::common::{LimitFlags, ReportFlags, RuleFlags};
 use super::policy::PolicyFlags;
@@ -31,6 +32,13 @@ pub(super) struct GitArguments {
     /// What commits of a range add: A..B those of B that A has not, A...B since both parted; B is HEAD where left out
     #[arg(long, value_name = "A..B", conflicts_with_all = ["branch", "unreachable"], help_heading = "What to look at")]
     pub range: Option<String>,
+    /// What the CI job that runs now is about: a pull request, a push, a merge queue …; told by GitHub, GitLab, Bitbucket,
+    /// Azure, Jenkins and CircleCI
+    #[arg(long, conflicts_with_all = ["branch", "unreachable", "range", "since", "until", "max_commits"], help_heading = "What to look at")]
+    pub ci: bool,
+    /// Fetch the commits that a shallow checkout lacks, and no more
+    #[arg(long, requires = "ci", help_heading = "What to look at")]
+    pub fetch_missing: bool,
     /// What commits since this day add: 2026-12-31, or 30d, 2w, 6m, 1y ago
     #[arg(long, value_name = "DAY", conflicts_with = "unreachable", help_heading = "What to look at")]
     pub since: Option<String>,
@@ -94,6 +102,9 @@ pub(super) fn run(arguments: &GitArguments) -> ExitCode {
             Ok(())
         });
     }
+    if arguments.ci {
+        return of_ci(arguments, &place).unwrap_or_else(|code| code);
+    }
     if arguments.asks_for_commits() {
         return commits(arguments, &place).unwrap_or_else(|code| code);
     }
@@ -112,6 +123,28 @@ pub(super) fn run(arguments: &GitArguments) -> ExitCode {
     })
 }
 
+/// What the job is about.
+fn of_ci(arguments: &GitArguments, place: &Place) -> Result<ExitCode, ExitCode> {
+    let options = Options { outside_alternates: arguments.outside_alternates, ..Options::default() };
+    let repo = Repository::open(place.path(), &options).map_err(|e| usage_error(&e.to_string()))?;
+    let (repo, plan) = ci::plan(repo, &options, arguments.fetch_missing)?;
+    match plan {
+        Plan::Range(asked) => Ok(look_at_range(arguments, place, &repo, &asked)),
+        Plan::Nothing(why) => {
+            eprintln!("keysift: nothing to look at: {why}");
+            Ok(look_at_named(&arguments.flags(), &Whence::Files(place.trusted()), &repo, place.root(&repo), &Asked::default()))
+        }
+        Plan::Everything(head) => {
+            Ok(run::run(&arguments.flags(), &Whence::Files(place.trusted()), |settings, collector, targets| {
+                targets.roots.push(place.root(&repo));
+                let scope = Scope { branch: Some(head.to_string()), ..Scope::default() };
+                scan_repository(&repo, &scope, &settings.exclude, collector, &settings.key);
+                Ok(())
+            }))
+        }
+    }
+}
+
 fn no_such_commit(name: &str) -> ExitCode {
     usage_error(&format!("there is no branch, tag or commit `{}`", visible(name)))
 }
@@ -121,13 +154,18 @@ fn commits(arguments: &GitArguments, place: &Place) -> Result<ExitCode, ExitCode
     let options = Options { outside_alternates: arguments.outside_alternates, ..Options::default() };
     let repo = Repository::open(place.path(), &options).map_err(|e| usage_error(&e.to_string()))?;
     let asked = asked(arguments, &repo)?;
+    Ok(look_at_range(arguments, place, &repo, &asked))
+}
+
+/// Looks at what commits add, under the policy of their base.
+fn look_at_range(arguments: &GitArguments, place: &Place, repo: &Repository, asked: &Asked) -> ExitCode {
     let reads_commits = arguments.policy_from == PolicyFrom::Base && matches!(place, Place::Here(_));
     // Without a base there is no change under test, only a part of history.
     let whence = match asked.bases.first().filter(|_| reads_commits) {
-        Some(base) => Whence::Commits(Box::new(Commits::of(&repo, Some(*base), asked.heads.first().map(|(_, id)| *id)))),
+        Some(base) => Whence::Commits(Box::new(Commits::of(repo, Some(*base), asked.heads.first().map(|(_, id)| *id)))),
         None => Whence::Files(place.trusted()),
     };
-    Ok(look_at_named(&arguments.flags(), &whence, &repo, place.root(&repo), &asked))
+    look_at_named(&arguments.flags(), &whence, repo, place.root(repo), asked)
 }
 
 /// Looks at what commits add and reports it.

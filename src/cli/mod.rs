@@ -2,6 +2,7 @@
 //!
 //! - `scan`: files, folders, standard input
 //! - `git`: the history of a repository, or a range of it
+//! - `ci`: which commits a CI job asks for
 //! - `staged`: what `git commit` would record
 //! - `hook`: entry for git's hooks and their managers
 //! - `allow`: a decision on one finding
@@ -20,6 +21,7 @@
 
 mod allow;
 mod baseline;
+mod ci;
 mod commits;
 mod common;
 mod edit;

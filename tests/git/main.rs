@@ -3,10 +3,15 @@
 //! - `history`: one distinct token in each place where one can hide
 //! - `staged`: what a commit would record
 //! - `range`: what commits add, and whose policy counts
+//! - `ci`: as CI systems check out
 //! - `hooks`: as git runs them
 //! - `hostile`, `forge`: repositories made to hurt
 
+mod ci;
 mod forge;
+#[cfg(feature = "network")]
+#[path = "../support/git_server.rs"]
+mod git_server;
 mod history;
 mod hooks;
 mod hostile;
