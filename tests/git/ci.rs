@@ -97,15 +97,15 @@ fn a_pull_request_on_github() {
 fn what_a_shallow_checkout_lacks_is_fetched() {
     use super::git_server::{Manners, Server};
     let root = tempfile::tempdir().expect("a folder");
-    let served = root.path().join("r");
-    std::fs::create_dir_all(&served).expect("a folder");
-    git(&served, &["init", "-q", "."]);
-    let (base, head, merge) = origin(&served);
-    git(&served, &["config", "uploadpack.allowAnySHA1InWant", "true"]);
+    let at = root.path().join("r");
+    std::fs::create_dir_all(&at).expect("a folder");
+    git(&at, &["init", "-q", "."]);
+    let (base, head, merge) = origin(&at);
+    git(&at, &["config", "uploadpack.allowAnySHA1InWant", "true"]);
     let server = Server::start(root.path(), Manners::default());
     let work = tempfile::tempdir().expect("a folder");
     let shallow = work.path().join("shallow");
-    checkout(&shallow, &format!("file://{}", served.display()), &merge, Some("1"));
+    checkout(&shallow, &format!("file://{}", at.display()), &merge, Some("1"));
     git(&shallow, &["remote", "set-url", "origin", &format!("http://127.0.0.1:{}/r", server.port)]);
     let path = event(
         work.path(),
