@@ -212,10 +212,12 @@ fn asked(arguments: &GitArguments, repo: &Repository) -> Result<Asked, ExitCode>
     Ok(asked)
 }
 
-/// The tips of what is known to be on a server.
+/// The tips of what is known to be on a server: remote branches, and all of a bare repository, which others push to.
 pub(super) fn pushed(repo: &Repository, lookup: &mut Lookup<'_>) -> Vec<ObjectId> {
-    let refs = repo.refs().into_iter().filter(|r| r.name.starts_with("refs/remotes/"));
-    refs.filter_map(|r| peel(lookup, r.target)).collect()
+    let refs = repo.refs();
+    let is_remote = |name: &str| name.starts_with("refs/remotes/");
+    let is_server = repo.work_tree.is_none() && !refs.iter().any(|r| is_remote(&r.name));
+    refs.into_iter().filter(|r| is_server || is_remote(&r.name)).filter_map(|r| peel(lookup, r.target)).collect()
 }
 
 /// The two ends of `A..B` or `A...B`, and whether it has three dots.

@@ -266,10 +266,10 @@ impl<'a> Placer<'a> {
         };
         let bare = repo.work_tree.is_none();
         let has_remotes = history.refs.iter().any(|r| r.name.starts_with("refs/remotes/"));
-        // A bare repository is what others push to: its branches are the remote ones.
+        // A bare repository is what others push to: all that its refs reach was.
         let (pushed, merged) = if bare && !has_remotes {
             let head = repo.head_branch();
-            (tips(&|name| name.starts_with("refs/heads/")), tips(&|name| Some(name) == head.as_deref()))
+            (tips(&|_| true), tips(&|name| Some(name) == head.as_deref()))
         } else {
             let default = std::fs::read_to_string(repo.common_dir.join("refs/remotes/origin/HEAD"))
                 .ok()

@@ -144,6 +144,14 @@ fn bare_repositories_linked_work_trees_and_subfolders() {
     }
     let found = findings(&folder.path().join("bare.git"), &[]);
     assert_eq!(find(&found, "evil-merge").expect("found")["exposure"], "merged");
+    assert_eq!(find(&found, "branch").expect("found")["exposure"], "merged");
+    git(&folder.path().join("bare.git"), &["update-ref", "-d", "refs/heads/side"]);
+    git(&work, &["checkout", "-q", "-b", "proposal"]);
+    write(&work, "proposal.py", format!("token = \"{}\"\n", token("proposal")));
+    commit(&work, "a proposal");
+    git(&work, &["push", "-q", "../bare.git", "proposal:refs/pull/1/head"]);
+    let found = findings(&folder.path().join("bare.git"), &[]);
+    assert_eq!(find(&found, "proposal").expect("found")["exposure"], "pushed", "a server has what was pushed to it");
 }
 
 #[test]
