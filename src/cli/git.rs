@@ -2,10 +2,8 @@
 
 use super::ci::{self, Plan};
 use super::commits::Commits;
-use super::common::{LimitFlags, ReportFlags, RuleFlags};
-use super::policy::PolicyFlags;
 use super::remote::Place;
-use super::run::{self, Flags, Targets, Whence};
+use super::run::{self, Flags, RunFlags, Targets, Whence};
 use super::usage_error;
 use crate::finding::Day;
 use crate::finding::snippet::visible;
@@ -61,13 +59,7 @@ pub(super) struct GitArguments {
     #[arg(long, hide = true)]
     pub whole_blobs: bool,
     #[command(flatten)]
-    pub limits: LimitFlags,
-    #[command(flatten)]
-    pub rules: RuleFlags,
-    #[command(flatten)]
-    pub policy: PolicyFlags,
-    #[command(flatten)]
-    pub report: ReportFlags,
+    pub run: RunFlags,
 }
 
 /// Whose config and decisions count.
@@ -79,7 +71,7 @@ pub(super) enum PolicyFrom {
 
 impl GitArguments {
     fn flags(&self) -> Flags<'_> {
-        Flags { rules: &self.rules, limits: &self.limits, policy: &self.policy, report: &self.report }
+        self.run.flags()
     }
 
     /// Whether commits are looked at one by one, rather than all that is there.
@@ -188,8 +180,8 @@ fn asked(arguments: &GitArguments, repo: &Repository) -> Result<Asked, ExitCode>
     let mut lookup = Lookup::new(&store);
     let mut find = |name: &str| commit_named(repo, &mut lookup, name).ok_or_else(|| no_such_commit(name));
     let mut asked = Asked {
-        since: arguments.since.as_deref().map(|text| day(text, arguments.report.now, false)).transpose()?,
-        until: arguments.until.as_deref().map(|text| day(text, arguments.report.now, true)).transpose()?,
+        since: arguments.since.as_deref().map(|text| day(text, arguments.run.report.now, false)).transpose()?,
+        until: arguments.until.as_deref().map(|text| day(text, arguments.run.report.now, true)).transpose()?,
         most: arguments.max_commits,
         ..Asked::default()
     };

@@ -1,10 +1,8 @@
 //! `keysift hook`: entry for git's hooks, plain or under pre-commit, prek, husky and lefthook.
 
 use super::commits::Commits;
-use super::common::{LimitFlags, ReportFlags, RuleFlags};
 use super::git::{look_at, pushed};
-use super::policy::PolicyFlags;
-use super::run::{self, Flags, Targets, Whence};
+use super::run::{self, Flags, RunFlags, Targets, Whence};
 use super::staged::{look_at_index, open_here};
 use super::usage_error;
 use crate::finding::snippet::visible;
@@ -42,13 +40,7 @@ pub(super) struct HookArguments {
     #[arg(long, value_name = "NAME")]
     pub allow_push_option: Option<String>,
     #[command(flatten)]
-    pub limits: LimitFlags,
-    #[command(flatten)]
-    pub rules: RuleFlags,
-    #[command(flatten)]
-    pub policy: PolicyFlags,
-    #[command(flatten)]
-    pub report: ReportFlags,
+    pub run: RunFlags,
 }
 
 /// Git's hooks in which a check makes sense.
@@ -71,11 +63,10 @@ pub(super) fn run(arguments: &HookArguments) -> ExitCode {
     let mut arguments = arguments.clone();
     // Nobody should learn to skip a hook because a clone is shallow; a server's word is final.
     if arguments.name != HookName::PreReceive {
-        arguments.report.incomplete.get_or_insert(Incomplete::Warn);
+        arguments.run.report.incomplete.get_or_insert(Incomplete::Warn);
     }
-    arguments.report.silent = true;
-    let flags =
-        Flags { rules: &arguments.rules, limits: &arguments.limits, policy: &arguments.policy, report: &arguments.report };
+    arguments.run.report.silent = true;
+    let flags = arguments.run.flags();
     let ran = match arguments.name {
         HookName::PreCommit => pre_commit(&arguments, &flags),
         HookName::CommitMsg => commit_msg(&arguments, &flags),

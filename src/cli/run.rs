@@ -17,6 +17,7 @@ use crate::source::{SkipReason, Stop};
 use crate::triage::baseline::Of;
 use crate::triage::gate::{Ending, Incomplete};
 use crate::triage::{Policy, Suppression, View};
+use clap::Args;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -42,6 +43,26 @@ pub(super) struct Targets {
 
 /// Whether the change under test wrote the comment that allows a finding.
 pub(super) type IsNewComment = Box<dyn Fn(&Finding) -> bool>;
+
+/// The flags that all scans share.
+#[derive(Debug, Clone, Args)]
+pub(super) struct RunFlags {
+    #[command(flatten)]
+    pub limits: LimitFlags,
+    #[command(flatten)]
+    pub rules: RuleFlags,
+    #[command(flatten)]
+    pub policy: PolicyFlags,
+    #[command(flatten)]
+    pub report: ReportFlags,
+}
+
+impl RunFlags {
+    /// The flags of a scan.
+    pub(super) const fn flags(&self) -> Flags<'_> {
+        Flags { rules: &self.rules, limits: &self.limits, policy: &self.policy, report: &self.report }
+    }
+}
 
 /// The flags of a scan.
 pub(super) struct Flags<'a> {

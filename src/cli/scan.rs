@@ -1,8 +1,7 @@
 //! `keysift scan`: files, folders and standard input.
 
-use super::common::{LimitFlags, MAX_FILE_SIZE, ReportFlags, RuleFlags, Settings};
-use super::policy::PolicyFlags;
-use super::run::{self, Flags, Targets, Whence};
+use super::common::{MAX_FILE_SIZE, Settings};
+use super::run::{self, RunFlags, Targets, Whence};
 use super::usage_error;
 use crate::pipeline::Collector;
 use crate::source::stdin;
@@ -22,19 +21,12 @@ pub(super) struct ScanArguments {
     #[arg(long, conflicts_with = "paths", help_heading = "What to look at")]
     pub from_jsonl: bool,
     #[command(flatten)]
-    pub limits: LimitFlags,
-    #[command(flatten)]
-    pub rules: RuleFlags,
-    #[command(flatten)]
-    pub policy: PolicyFlags,
-    #[command(flatten)]
-    pub report: ReportFlags,
+    pub run: RunFlags,
 }
 
 /// Runs it.
 pub(super) fn run(arguments: &ScanArguments) -> ExitCode {
-    let flags =
-        Flags { rules: &arguments.rules, limits: &arguments.limits, policy: &arguments.policy, report: &arguments.report };
+    let flags = arguments.run.flags();
     run::run(&flags, &Whence::Files(&places(&arguments.paths)), |settings, collector, targets| {
         look(arguments, settings, collector, targets)
     })
@@ -75,8 +67,8 @@ fn look(
                 named: named.clone(),
                 target: target_of(roots, root.folder.to_string_lossy().into_owned()),
                 exclude: settings.exclude.clone(),
-                max_file_size: arguments.limits.max_file_size.or(settings.max_file_size).unwrap_or(MAX_FILE_SIZE),
-                obey_gitignore: !arguments.limits.no_gitignore,
+                max_file_size: arguments.run.limits.max_file_size.or(settings.max_file_size).unwrap_or(MAX_FILE_SIZE),
+                obey_gitignore: !arguments.run.limits.no_gitignore,
             };
             tree.scan(&root, collector)?;
             if named.canonicalize().is_ok_and(|path| path == root.folder) {

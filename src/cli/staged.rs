@@ -1,8 +1,7 @@
 //! `keysift staged`: what `git commit` would record.
 
-use super::common::{LimitFlags, MAX_FILE_SIZE, ReportFlags, RuleFlags, Settings};
-use super::policy::PolicyFlags;
-use super::run::{self, Flags, Targets, Whence};
+use super::common::{MAX_FILE_SIZE, Settings};
+use super::run::{self, Flags, RunFlags, Targets, Whence};
 use super::usage_error;
 use crate::finding::snippet::visible;
 use crate::pipeline::{Collector, scan_staged};
@@ -25,19 +24,12 @@ pub(super) struct StagedArguments {
     /// Only these files; those that are not staged are read whole
     pub files: Vec<PathBuf>,
     #[command(flatten)]
-    pub limits: LimitFlags,
-    #[command(flatten)]
-    pub rules: RuleFlags,
-    #[command(flatten)]
-    pub policy: PolicyFlags,
-    #[command(flatten)]
-    pub report: ReportFlags,
+    pub run: RunFlags,
 }
 
 /// Runs it.
 pub(super) fn run(arguments: &StagedArguments) -> ExitCode {
-    let flags =
-        Flags { rules: &arguments.rules, limits: &arguments.limits, policy: &arguments.policy, report: &arguments.report };
+    let flags = arguments.run.flags();
     match open_here(&Options::default()) {
         Ok(repo) => look_at_index(&flags, &repo, &arguments.files),
         Err(code) => code,
