@@ -1,7 +1,10 @@
 //! `keysift git`: one distinct token in each place where one can hide.
 
 use super::{commit, find, findings, git, token, write};
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
 use serde_json::Value;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -20,6 +23,8 @@ pub(super) fn planted(folder: &Path) -> Vec<(&'static str, String)> {
     write(folder, ".gitattributes", "*.secret -diff\n*.bin binary\n");
     write(folder, "hidden.secret", line("no-diff"));
     commits.push(("no-diff", commit(folder, "an attribute hides the diff")));
+    write(folder, "packed.zip", zip("inner.py", line("zip").as_bytes()));
+    commit(folder, "an archive");
     let wide: Vec<u8> = [0xff, 0xfe].into_iter().chain(line("utf16").encode_utf16().flat_map(u16::to_le_bytes)).collect();
     write(folder, "wide.txt", wide);
     commits.push(("utf16", commit(folder, "wide text")));
@@ -65,6 +70,25 @@ pub(super) fn planted(folder: &Path) -> Vec<(&'static str, String)> {
     commits
 }
 
+/// A zip archive with one compressed file: <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>.
+fn zip(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut deflate = DeflateEncoder::new(Vec::new(), Compression::best());
+    deflate.write_all(&bytes.repeat(3)).expect("memory");
+    let packed = deflate.finish().expect("memory");
+    let number = |n: usize| u32::try_from(n).expect("small").to_le_bytes();
+    let name_len = u16::try_from(name.len()).expect("short").to_le_bytes();
+    let sum = crc32fast::hash(&bytes.repeat(3)).to_le_bytes();
+    let facts = [&[20, 0, 0, 0, 8, 0, 0, 0, 0, 0][..], &sum, &number(packed.len()), &number(bytes.len() * 3), &name_len, &[0, 0]]
+        .concat();
+    let file = [b"PK\x03\x04", &facts[..], name.as_bytes(), &packed].concat();
+    let entry = [b"PK\x01\x02\x14\0", &facts[..], &[0; 12], name.as_bytes()].concat();
+    let end = [b"PK\x05\x06\0\0\0\0\x01\0\x01\0", &number(entry.len())[..], &number(file.len()), &[0, 0]].concat();
+    [file, entry, end].concat()
+}
+
+/// What nothing finds yet: archives are not opened.
+const NOT_YET: [&str; 1] = ["zip"];
+
 /// Everything that is found without being asked for more.
 const REACHABLE: [&str; 19] = [
     "kept", "deleted", "no-diff", "utf16", "crlf", "message", "author", "path-name", "tag-message", "ref-name", "note", "remote",
@@ -88,6 +112,7 @@ fn every_place_is_looked_at_loose_and_packed() {
             assert_eq!(find(&default, name).is_some(), !asked, "{name}, packed: {packed}, by default");
             assert!(find(&all, name).is_some(), "{name}, packed: {packed}, with --unreachable");
         }
+        assert!(NOT_YET.iter().all(|name| find(&all, name).is_none()), "the table knows what is found");
         for (name, commit) in &commits {
             let finding = find(&default, name).expect("found");
             let place = if *name == "message" { &finding["location"] } else { &finding["introduced"] };
