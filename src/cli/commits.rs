@@ -16,6 +16,7 @@ use crate::triage::{Inline, Policy, Texts, ignore_file};
 use gix::hash::ObjectId;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// The commits that a change goes from and to, with what they say of scans.
 pub(super) struct Commits {
@@ -27,7 +28,7 @@ pub(super) struct Commits {
 
 /// One of the two commits; one that is not there says nothing.
 struct Side {
-    store: Store,
+    store: Arc<Store>,
     commit: Option<ObjectId>,
 }
 

@@ -3,7 +3,7 @@
 use super::commits::Commits;
 use super::git::{look_at, pushed};
 use super::run::{self, Flags, RunFlags, Targets, Whence};
-use super::staged::{look_at_index, open_here};
+use super::staged::{Files, look_at_index, open_here};
 use super::usage_error;
 use crate::finding::snippet::visible;
 use crate::pipeline::Asked;
@@ -12,7 +12,6 @@ use crate::source::git::lookup::Lookup;
 use crate::source::git::objects::Kind;
 use crate::source::git::open::Options;
 use crate::source::git::range::{commit_named, peel};
-use crate::source::git::staged::{index_from_environment, parents_of_next, staged};
 use crate::source::stdin;
 use crate::triage::gate::Incomplete;
 use clap::{Args, ValueEnum};
@@ -94,16 +93,8 @@ fn pre_commit(arguments: &HookArguments, flags: &Flags<'_>) -> Result<ExitCode, 
         return range(flags, &repo, &from, &to);
     }
     let files: Vec<PathBuf> = arguments.arguments.iter().map(PathBuf::from).collect();
-    if files.is_empty() {
-        return Ok(look_at_index(flags, &repo, &[]));
-    }
-    let store = repo.store();
-    let index = index_from_environment();
-    let found = staged(&repo, &mut Lookup::new(&store), index.as_deref(), &parents_of_next(&repo), false)
-        .map_err(|e| usage_error(&visible(&e.to_string())))?;
     // The manager names all files that it filtered; where something is staged the commit is what is checked.
-    let is_commit = !found.changes.changed.is_empty();
-    Ok(look_at_index(flags, &repo, if is_commit { &[] } else { &files }))
+    Ok(look_at_index(flags, &repo, &Files::WhereNothingIsStaged(files)))
 }
 
 fn range(flags: &Flags<'_>, repo: &Repository, from: &str, to: &str) -> Result<ExitCode, ExitCode> {

@@ -31,7 +31,8 @@ pub(super) struct StagedArguments {
 pub(super) fn run(arguments: &StagedArguments) -> ExitCode {
     let flags = arguments.run.flags();
     match open_here(&Options::default()) {
-        Ok(repo) => look_at_index(&flags, &repo, &arguments.files),
+        Ok(repo) if arguments.files.is_empty() => look_at_index(&flags, &repo, &Files::WhereNothingIsStaged(Vec::new())),
+        Ok(repo) => look_at_index(&flags, &repo, &Files::Only(arguments.files.clone())),
         Err(code) => code,
     }
 }
@@ -53,23 +54,38 @@ pub(super) fn open_here(options: &Options) -> Result<Repository, ExitCode> {
     opened.map_err(|e| usage_error(&e.to_string()))
 }
 
-/// Looks at what is staged, and at those of `files` that are not; at everything staged where no file is named.
-pub(super) fn look_at_index(flags: &Flags<'_>, repo: &Repository, files: &[PathBuf]) -> ExitCode {
+/// Files that are named beside what is staged.
+pub(super) enum Files {
+    /// These alone: what of them is staged, and those that are not, whole.
+    Only(Vec<PathBuf>),
+    /// All that is staged; these whole, where nothing is.
+    WhereNothingIsStaged(Vec<PathBuf>),
+}
+
+/// Looks at what is staged, and at named files that are not.
+pub(super) fn look_at_index(flags: &Flags<'_>, repo: &Repository, files: &Files) -> ExitCode {
     let top = [repo.root().to_owned()];
     run::run(flags, &Whence::Files(&top), |settings, collector, targets: &mut Targets| {
         targets.roots.push(repo.root().to_string_lossy().into_owned());
-        let relative: Vec<Option<Vec<u8>>> = files.iter().map(|file| in_repository(repo, file)).collect();
-        let only: Vec<Vec<u8>> = relative.iter().flatten().cloned().collect();
-        let only = (!files.is_empty()).then_some(&only[..]);
+        let relative: Vec<Option<Vec<u8>>> = match files {
+            Files::Only(files) => files.iter().map(|file| in_repository(repo, file)).collect(),
+            Files::WhereNothingIsStaged(_) => Vec::new(),
+        };
+        let only: Option<Vec<Vec<u8>>> = matches!(files, Files::Only(_)).then(|| relative.iter().flatten().cloned().collect());
         let parents = parents_of_next(repo);
         let index = index_from_environment();
-        let staged = scan_staged(repo, index.as_deref(), &parents, only, &settings.exclude, collector, &settings.key)
+        let staged = scan_staged(repo, index.as_deref(), &parents, only.as_deref(), &settings.exclude, collector, &settings.key)
             .map_err(|e| usage_error(&visible(&e.to_string())))?;
         let staged: HashSet<Vec<u8>> = staged.into_iter().collect();
-        for (file, relative) in files.iter().zip(relative) {
-            if !relative.is_some_and(|path| staged.contains(&path)) {
-                read_whole(file, flags, settings, collector, targets);
+        let whole: Vec<&PathBuf> = match files {
+            Files::Only(files) => {
+                let is_staged = |path: &Option<Vec<u8>>| path.as_ref().is_some_and(|path| staged.contains(path));
+                files.iter().zip(&relative).filter(|(_, path)| !is_staged(path)).map(|(file, _)| file).collect()
             }
+            Files::WhereNothingIsStaged(files) => files.iter().filter(|_| staged.is_empty()).collect(),
+        };
+        for file in whole {
+            read_whole(file, flags, settings, collector, targets);
         }
         Ok(())
     })

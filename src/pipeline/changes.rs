@@ -1,8 +1,8 @@
 //! What a change adds: the commits of a range, or the index. Files are judged whole; what stood at the same path before, and
 //! what only moved, is not new.
 
-use super::Collector;
-use super::git::{AUTHOR, AtCommit, GitCollector, MESSAGE, NAME, Placed, TAG, finding_at, key_of, located};
+use super::git::{AtCommit, GitCollector, NAME, Placed, REF, finding_at, key_of, located};
+use super::{Collector, Looked};
 use crate::finding::{Exposure, Finding, GitStory, IdentityKey, Location, Occurrence, group};
 use crate::source::git::Repository;
 use crate::source::git::attribution::Key;
@@ -49,7 +49,7 @@ const MOST_GONE: usize = 20_000;
 /// Scans what commits of a range add into `collector`; tells how many commits there were.
 pub fn scan_range(repo: &Repository, asked: &Asked, exclude: &GlobSet, collector: &Collector<'_>, key: &IdentityKey) -> usize {
     let store = repo.store();
-    let sink = GitCollector::new(repo, collector, 0);
+    let sink = GitCollector::new(repo, collector);
     let scan = Scan { sink: &sink, store: &store, key, linker: repo.remote_url.as_deref().and_then(Linker::of) };
     let mut lookup = Lookup::new(&store);
     let heads: Vec<ObjectId> = asked.heads.iter().map(|(_, id)| *id).collect();
@@ -60,7 +60,7 @@ pub fn scan_range(repo: &Repository, asked: &Asked, exclude: &GlobSet, collector
         range.commits.drain(..range.commits.len().saturating_sub(most));
     }
     range.cut = range.commits.iter().any(|commit| commit.cut);
-    scan.note_refused();
+    sink.note_refused();
     for id in &range.corrupt {
         collector.skip(SkipReason::CorruptObject, &id.to_string(), 0);
     }
@@ -97,7 +97,7 @@ pub fn scan_range(repo: &Repository, asked: &Asked, exclude: &GlobSet, collector
     scan.leave_out(exclude, &mut changes);
     scan.names(&changes);
     scan.tags(&mut lookup, &asked.tags);
-    scan.plain(super::git::REF, &asked.ref_names.join("\n"));
+    sink.plain_text(REF, asked.ref_names.join("\n").as_bytes());
     for id in &asked.loose {
         scan.loose(&mut lookup, id);
     }
@@ -135,11 +135,11 @@ pub fn scan_staged(
     key: &IdentityKey,
 ) -> Result<Vec<Vec<u8>>, IndexError> {
     let store = repo.store();
-    let sink = GitCollector::new(repo, collector, 0);
+    let sink = GitCollector::new(repo, collector);
     let scan = Scan { sink: &sink, store: &store, key, linker: None };
     let mut lookup = Lookup::new(&store);
     let mut found = staged(repo, &mut lookup, index, parents, false)?;
-    scan.note_refused();
+    sink.note_refused();
     if let Some(only) = only {
         found.changes.changed.retain(|change| only.contains(&change.path));
     }
@@ -167,6 +167,15 @@ struct Added {
     occurrence: Occurrence,
 }
 
+/// What was added, by path and secret.
+fn grouped(added: Vec<Added>) -> BTreeMap<(Vec<u8>, Key), Vec<Added>> {
+    let mut groups: BTreeMap<(Vec<u8>, Key), Vec<Added>> = BTreeMap::new();
+    for one in added {
+        groups.entry((one.path.clone(), one.key)).or_default().push(one);
+    }
+    groups
+}
+
 /// A changed file: its path, its blob, and those before.
 type Wanted<'c> = (&'c [u8], ObjectId, &'c [ObjectId]);
 
@@ -187,12 +196,6 @@ struct Scan<'a> {
 impl Scan<'_> {
     fn collector(&self) -> &Collector<'_> {
         self.sink.collector
-    }
-
-    fn note_refused(&self) {
-        for path in &self.sink.repo.refused {
-            self.collector().skip(SkipReason::OutsideAlternate, &path.to_string_lossy(), 0);
-        }
     }
 
     fn note(&self, changes: &Changes) {
@@ -223,24 +226,16 @@ impl Scan<'_> {
         }
     }
 
-    /// Looks at text that is no file.
-    fn plain(&self, path: &str, text: &str) {
-        let looked = self.sink.look(text.as_bytes(), Some(path));
-        let mut inner = self.collector().lock();
-        inner.found.extend(looked.found);
-        inner.rejected.extend(looked.rejected);
-    }
-
     /// Looks at a commit's author and message.
     fn texts(&self, lookup: &mut Lookup<'_>, commit: &InRange) {
         let Ok(bytes) = lookup.read_kind(&commit.id, Kind::Commit) else { return };
-        self.text_of(&commit.id, &bytes, MESSAGE, true);
+        self.text_of(&commit.id, Kind::Commit, &bytes);
     }
 
     fn tags(&self, lookup: &mut Lookup<'_>, tags: &[ObjectId]) {
         for tag in tags {
             match lookup.read(tag) {
-                Ok(object) if object.kind == Kind::Tag => self.text_of(tag, &object.bytes, TAG, false),
+                Ok(object) if object.kind == Kind::Tag => self.text_of(tag, Kind::Tag, &object.bytes),
                 Ok(_) => {}
                 Err(lost) => self.lost(lost, tag),
             }
@@ -262,31 +257,17 @@ impl Scan<'_> {
         for (path, blob) in blobs {
             let Ok(bytes) = lookup.read_kind(&blob, Kind::Blob) else { continue };
             self.collector().file(bytes.len() as u64);
-            let looked = self.sink.look(&bytes, Some(&String::from_utf8_lossy(&path)));
-            let mut inner = self.collector().lock();
-            inner.found.extend(looked.found);
-            inner.rejected.extend(looked.rejected);
+            self.sink.plain_text(&String::from_utf8_lossy(&path), &bytes);
         }
     }
 
-    fn text_of(&self, id: &ObjectId, bytes: &[u8], path: &str, is_commit: bool) {
-        let end = memchr::memmem::find(bytes, b"\n\n").map_or(bytes.len(), |at| at + 2);
-        let (head, message) = bytes.split_at(end);
-        for (text, path) in [(head, AUTHOR), (message, path)] {
-            let looked = self.sink.look(text, Some(path));
-            if looked.found.is_empty() && looked.rejected.is_empty() {
-                continue;
-            }
-            let at = AtCommit { id: *id, bytes, linker: None };
-            let place = |mut o: Occurrence| {
-                let link = self.linker.as_ref().filter(|_| is_commit).map(|l| l.commit(&id.to_string()));
-                o.location = Location { blob: None, link, ..located(&o.location, path.as_bytes(), *id, Some(&at)) };
-                o
-            };
-            let mut inner = self.collector().lock();
-            inner.found.extend(looked.found.into_iter().map(place));
-            inner.rejected.extend(looked.rejected.into_iter().map(place));
+    fn text_of(&self, id: &ObjectId, kind: Kind, bytes: &[u8]) {
+        let mut looked = self.sink.look_at_text(kind, bytes);
+        let at = AtCommit { id: *id, bytes, linker: self.linker.as_ref().filter(|_| kind == Kind::Commit) };
+        for o in looked.found.iter_mut().chain(&mut looked.rejected) {
+            o.location = at.of_text(std::mem::take(&mut o.location));
         }
+        self.collector().add(looked);
     }
 
     /// Looks at the names of new files.
@@ -299,7 +280,7 @@ impl Scan<'_> {
         names.sort_unstable();
         names.dedup();
         let lines: Vec<String> = names.iter().map(|name| String::from_utf8_lossy(name).replace('\n', " ")).collect();
-        self.plain(NAME, &lines.join("\n"));
+        self.sink.plain_text(NAME, lines.join("\n").as_bytes());
     }
 
     fn lost(&self, lost: Lost, id: &ObjectId) {
@@ -328,15 +309,13 @@ impl Scan<'_> {
             };
             self.collector().file(bytes.len() as u64);
             let shown = String::from_utf8_lossy(path);
-            let looked = self.sink.look(&bytes, Some(&shown));
-            let mut inner = self.collector().lock();
-            inner.rejected.extend(looked.rejected);
-            drop(inner);
-            if looked.found.is_empty() {
+            let Looked { found, rejected } = self.sink.look(&bytes, Some(&shown));
+            self.collector().add(Looked { found: Vec::new(), rejected });
+            if found.is_empty() {
                 return Vec::new();
             }
             let known: HashSet<Key> = was.iter().flat_map(|id| self.keys_of(lookup, *id, &shown)).collect();
-            let keyed = looked.found.into_iter().map(|o| (key_of(o.rule.family(), o.secret.expose()), o));
+            let keyed = found.into_iter().map(|o| (key_of(o.rule.family(), o.secret.expose()), o));
             let new = keyed.filter(|(key, _)| !known.contains(key));
             new.flat_map(|(key, occurrence)| {
                 commits.iter().map(move |commit| Added {
@@ -404,12 +383,8 @@ impl Scan<'_> {
         tips: &[Tip<'_>],
         exposure: impl Fn(ObjectId) -> Exposure,
     ) -> Vec<Finding> {
-        let mut groups: BTreeMap<(Vec<u8>, Key), Vec<Added>> = BTreeMap::new();
-        for one in added {
-            groups.entry((one.path.clone(), one.key)).or_default().push(one);
-        }
         let mut findings = Vec::new();
-        for ((path, key), mut stands) in groups {
+        for ((path, key), mut stands) in grouped(added) {
             stands.sort_by_key(|one| (one.commit, one.occurrence.location.byte_start));
             // Of several in one commit the first counts.
             stands.dedup_by_key(|one| one.commit);
@@ -448,10 +423,6 @@ impl Scan<'_> {
 
     /// The findings of the index.
     fn of_index(&self, added: Vec<Added>) -> Vec<Finding> {
-        let mut groups: BTreeMap<(Vec<u8>, Key), Vec<Added>> = BTreeMap::new();
-        for one in added {
-            groups.entry((one.path.clone(), one.key)).or_default().push(one);
-        }
         let finding = |((path, _), stands): ((Vec<u8>, Key), Vec<Added>)| {
             let places: Vec<Location> =
                 stands.iter().map(|one| located(&one.occurrence.location, &path, one.blob, None)).collect();
@@ -465,6 +436,6 @@ impl Scan<'_> {
             };
             Some(finding_at(here, &String::from_utf8_lossy(&path), self.key, stands_at))
         };
-        groups.into_iter().filter_map(finding).collect()
+        grouped(added).into_iter().filter_map(finding).collect()
     }
 }

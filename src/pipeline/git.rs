@@ -41,8 +41,7 @@ pub fn scan_repository(
     collector: &Collector<'_>,
     key: &IdentityKey,
 ) -> bool {
-    let target = 0;
-    let sink = GitCollector::new(repo, collector, target);
+    let sink = GitCollector::new(repo, collector);
     let history = History::scan(repo, scope, &sink);
     if history.unknown_branch {
         return false;
@@ -52,7 +51,7 @@ pub fn scan_repository(
     let placed = Placer::new(&sink, &history, exclude, key).findings(scope, rejected_too);
     let ref_names: Vec<&str> = history.refs.iter().map(|r| r.name.as_str()).collect();
     sink.plain_text(REF, ref_names.join("\n").as_bytes());
-    tree::scan_git_folder(repo, target, collector);
+    tree::scan_git_folder(repo, 0, collector);
     collector.lock().placed.extend(placed);
     true
 }
@@ -60,7 +59,6 @@ pub fn scan_repository(
 pub(super) struct GitCollector<'a> {
     pub repo: &'a Repository,
     pub collector: &'a Collector<'a>,
-    pub target: usize,
     texts: Mutex<HashMap<Nr, Vec<Occurrence>>>,
 }
 
@@ -85,51 +83,53 @@ pub(super) fn key_of(family: &str, secret: &[u8]) -> Key {
     u64::from_le_bytes(bytes)
 }
 
+/// Calls `then` with the bytes as they are looked at.
+fn with_blob<T>(stored: &[u8], path: Option<&str>, then: impl FnOnce(&Blob<'_>) -> T) -> T {
+    let encoding = Encoding::of(&stored[..stored.len().min(text::PROBE)]);
+    let mut wide = Vec::new();
+    let bytes = if encoding.is_wide() {
+        encoding.transcode(&stored[encoding.mark_len()..], &mut wide);
+        &wide[..]
+    } else {
+        &stored[encoding.mark_len()..]
+    };
+    let origin = Origin { path: path.unwrap_or_default().to_owned(), ..Origin::default() };
+    then(&Blob {
+        bytes,
+        core: ByteSpan::new(0, bytes.len()),
+        base: Base::default(),
+        stored_before: encoding.mark_len() as u64,
+        encoding,
+        origin: &origin,
+    })
+}
+
 impl<'a> GitCollector<'a> {
     /// Looks at blobs of `repo` for `collector`.
-    pub(super) fn new(repo: &'a Repository, collector: &'a Collector<'a>, target: usize) -> Self {
-        Self { repo, collector, target, texts: Mutex::default() }
-    }
-
-    /// Calls `then` with the bytes as they are looked at.
-    fn with_blob<T>(&self, stored: &[u8], path: Option<&str>, then: impl FnOnce(&Blob<'_>) -> T) -> T {
-        let encoding = Encoding::of(&stored[..stored.len().min(text::PROBE)]);
-        let mut wide = Vec::new();
-        let bytes = if encoding.is_wide() {
-            encoding.transcode(&stored[encoding.mark_len()..], &mut wide);
-            &wide[..]
-        } else {
-            &stored[encoding.mark_len()..]
-        };
-        let origin = Origin { path: path.unwrap_or_default().to_owned(), target: self.target, ..Origin::default() };
-        then(&Blob {
-            bytes,
-            core: ByteSpan::new(0, bytes.len()),
-            base: Base::default(),
-            stored_before: encoding.mark_len() as u64,
-            encoding,
-            origin: &origin,
-        })
+    pub(super) fn new(repo: &'a Repository, collector: &'a Collector<'a>) -> Self {
+        Self { repo, collector, texts: Mutex::default() }
     }
 
     pub(super) fn look(&self, stored: &[u8], path: Option<&str>) -> Looked {
-        self.with_blob(stored, path, |blob| self.collector.look(blob, path))
+        with_blob(stored, path, |blob| self.collector.look(blob, path))
+    }
+
+    /// Calls `then` with what a blob holds, without counting it.
+    fn with_examined<T>(&self, stored: &[u8], path: Option<&str>, then: impl FnOnce(&Examined, &Blob<'_>) -> T) -> T {
+        with_blob(stored, path, |blob| {
+            let examined = SCRATCH.with_borrow_mut(|scratch| examine(self.collector.detector, blob.bytes, path, scratch));
+            then(&examined, blob)
+        })
     }
 
     /// Tells again what a blob holds, now that its path is known.
     pub(super) fn tell(&self, stored: &[u8], path: &str) -> Looked {
-        self.with_blob(stored, Some(path), |blob| {
-            let examined = SCRATCH.with_borrow_mut(|scratch| examine(self.collector.detector, blob.bytes, Some(path), scratch));
-            self.collector.tell(&examined, blob)
-        })
+        self.with_examined(stored, Some(path), |examined, blob| self.collector.tell(examined, blob))
     }
 
     /// The keys of what stands in a blob at `path`.
     pub(super) fn keys_at(&self, stored: &[u8], path: &str) -> Keys {
-        self.with_blob(stored, Some(path), |blob| {
-            let examined = SCRATCH.with_borrow_mut(|scratch| examine(self.collector.detector, blob.bytes, Some(path), scratch));
-            self.keys(&examined, blob.bytes)
-        })
+        self.with_examined(stored, Some(path), |examined, blob| self.keys(examined, blob.bytes))
     }
 
     /// Counts what a blob holds and lets the redactor know; gives its keys.
@@ -151,11 +151,26 @@ impl<'a> GitCollector<'a> {
     }
 
     /// Text that has no history.
-    fn plain_text(&self, path: &str, bytes: &[u8]) {
-        let looked = self.look(bytes, Some(path));
-        let mut inner = self.collector.lock();
-        inner.found.extend(looked.found);
-        inner.rejected.extend(looked.rejected);
+    pub(super) fn plain_text(&self, path: &str, bytes: &[u8]) {
+        self.collector.add(self.look(bytes, Some(path)));
+    }
+
+    /// What stands in a commit's or tag's own text: in its header, with the names of people, and in its message.
+    pub(super) fn look_at_text(&self, kind: Kind, bytes: &[u8]) -> Looked {
+        let end = memchr::memmem::find(bytes, b"\n\n").map_or(bytes.len(), |at| at + 2);
+        let (head, message) = bytes.split_at(end);
+        let mut all = self.look(head, Some(AUTHOR));
+        let in_message = self.look(message, Some(if kind == Kind::Tag { TAG } else { MESSAGE }));
+        all.found.extend(in_message.found);
+        all.rejected.extend(in_message.rejected);
+        all
+    }
+
+    /// Tells of alternates that were not followed.
+    pub(super) fn note_refused(&self) {
+        for path in &self.repo.refused {
+            self.collector.skip(SkipReason::OutsideAlternate, &path.to_string_lossy(), 0);
+        }
     }
 
     fn note_gaps(&self, history: &History) {
@@ -166,9 +181,7 @@ impl<'a> GitCollector<'a> {
         };
         note(SkipReason::MissingObject, history.missing, "blobs and trees that commits name");
         note(SkipReason::MissingObject, history.cut, "parents of commits");
-        for path in &self.repo.refused {
-            self.collector.skip(SkipReason::OutsideAlternate, &path.to_string_lossy(), 0);
-        }
+        self.note_refused();
         for path in &self.repo.objects().broken_packs {
             self.collector.skip(SkipReason::CorruptObject, &path.file_name().unwrap_or_default().to_string_lossy(), 0);
         }
@@ -188,11 +201,7 @@ impl GitSink for GitCollector<'_> {
         self.collector.file(bytes.len() as u64);
         let detector = self.collector.detector;
         if Encoding::of(&bytes[..bytes.len().min(text::PROBE)]) != Encoding::Bytes {
-            let examined = |blob: &Blob<'_>| {
-                let examined = SCRATCH.with_borrow_mut(|scratch| examine(detector, blob.bytes, None, scratch));
-                (self.note(nr, &examined, blob.bytes), None)
-            };
-            return self.with_blob(bytes, None, examined);
+            return self.with_examined(bytes, None, |examined, blob| (self.note(nr, examined, blob.bytes), None));
         }
         let old = made_from.and_then(|(old, kept)| Some((old.as_ref()?, kept)));
         let base = old.map(|(old, kept)| (&old.memory, kept));
@@ -209,15 +218,8 @@ impl GitSink for GitCollector<'_> {
     }
 
     fn text(&self, nr: Nr, kind: Kind, bytes: &[u8]) {
-        let end = memchr::memmem::find(bytes, b"\n\n").map_or(bytes.len(), |at| at + 2);
-        let (head, message) = bytes.split_at(end);
-        let message_path = if kind == Kind::Tag { TAG } else { MESSAGE };
-        let mut found = Vec::new();
-        for (text, path) in [(head, AUTHOR), (message, message_path)] {
-            let looked = self.look(text, Some(path));
-            found.extend(looked.found);
-            found.extend(looked.rejected);
-        }
+        let Looked { mut found, rejected } = self.look_at_text(kind, bytes);
+        found.extend(rejected);
         if !found.is_empty() {
             self.texts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(nr, found);
         }
@@ -401,13 +403,10 @@ impl<'a> Placer<'a> {
     }
 
     fn in_text(&mut self, mut o: Occurrence, nr: Nr, id: ObjectId, is_commit: bool) -> Occurrence {
-        o.location.commit = Some(id.to_string());
-        if let Some(signature) = self.reader.read(nr).and_then(|bytes| author(&bytes)) {
-            o.location.author = Some(signature.name);
-            o.location.email = Some(signature.email);
-            o.location.date = Some(date::rfc3339(signature.time, signature.offset));
-        }
-        o.location.link = self.linker.as_ref().filter(|_| is_commit).map(|l| l.commit(&id.to_string()));
+        let bytes = self.reader.read(nr);
+        let at =
+            AtCommit { id, bytes: bytes.as_ref().map_or(&[], |b| &b[..]), linker: self.linker.as_ref().filter(|_| is_commit) };
+        o.location = at.of_text(o.location);
         o
     }
 
@@ -415,9 +414,6 @@ impl<'a> Placer<'a> {
         let stand = story.at_head.unwrap_or(story.last);
         let here = seen(&stand)?.clone();
         let path = String::from_utf8_lossy(&story.path).into_owned();
-        if here.rule.path.is_some_and(|pattern| !examine::path_matches(pattern, &path)) {
-            return None;
-        }
         let occurrences: Vec<Location> =
             story.introduced.iter().filter_map(|s| seen(s).map(|o| (s, o))).map(|(s, o)| self.location(*s, o, story)).collect();
         let first = story.introduced.first();
@@ -482,20 +478,38 @@ pub(super) struct AtCommit<'a> {
     pub linker: Option<&'a Linker>,
 }
 
+impl AtCommit<'_> {
+    /// The place with this commit or tag, and who made it.
+    fn sign(&self, place: Location) -> Location {
+        let signature = author(self.bytes);
+        Location {
+            author: signature.as_ref().map(|s| s.name.clone()),
+            email: signature.as_ref().map(|s| s.email.clone()),
+            date: signature.map(|s| date::rfc3339(s.time, s.offset)),
+            commit: Some(self.id.to_string()),
+            ..place
+        }
+    }
+
+    /// A place in its own text; only commits have a linker.
+    pub(super) fn of_text(&self, place: Location) -> Location {
+        Location { link: self.linker.map(|l| l.commit(&self.id.to_string())), ..self.sign(place) }
+    }
+}
+
 /// A place within a blob, with where git has the blob.
 pub(super) fn located(place: &Location, path: &[u8], blob: ObjectId, at: Option<&AtCommit<'_>>) -> Location {
     let shown = String::from_utf8_lossy(path).into_owned();
-    let signature = at.and_then(|at| author(at.bytes));
-    Location {
+    let place = Location {
         path_bytes: std::str::from_utf8(path).is_err().then(|| base64::engine::general_purpose::STANDARD.encode(path)),
         blob: Some(blob.to_string()),
         link: at.and_then(|at| Some(at.linker?.line(&at.id.to_string(), &shown, place.start_line))),
-        author: signature.as_ref().map(|s| s.name.clone()),
-        email: signature.as_ref().map(|s| s.email.clone()),
-        date: signature.map(|s| date::rfc3339(s.time, s.offset)),
-        commit: at.map(|at| at.id.to_string()),
         path: shown,
         ..place.clone()
+    };
+    match at {
+        Some(at) => at.sign(place),
+        None => place,
     }
 }
 

@@ -144,6 +144,15 @@ impl<'a> Collector<'a> {
         self.tell(&examined, blob)
     }
 
+    /// Keeps what was found, in the places that it has.
+    fn add(&self, looked: Looked) {
+        if !looked.found.is_empty() || !looked.rejected.is_empty() {
+            let mut inner = self.lock();
+            inner.found.extend(looked.found);
+            inner.rejected.extend(looked.rejected);
+        }
+    }
+
     /// Counts what a blob gave beside its findings.
     fn count(&self, rejected: u64, out_of_budget: &[RuleIndex], path: &str) {
         self.rejected.fetch_add(rejected, Ordering::Relaxed);
@@ -195,12 +204,7 @@ struct Looked {
 
 impl Sink for Collector<'_> {
     fn blob(&self, blob: &Blob<'_>) {
-        let looked = self.look(blob, Some(&blob.origin.path));
-        if !looked.found.is_empty() || !looked.rejected.is_empty() {
-            let mut inner = self.lock();
-            inner.found.extend(looked.found);
-            inner.rejected.extend(looked.rejected);
-        }
+        self.add(self.look(blob, Some(&blob.origin.path)));
     }
 
     fn file(&self, bytes: u64) {

@@ -59,25 +59,32 @@ fn event(folder: &Path, text: &str) -> String {
     folder.join("event.json").display().to_string()
 }
 
+/// What GitHub tells of a pull request.
+fn about(base: &str, head: &str) -> String {
+    format!("{{\"pull_request\":{{\"head\":{{\"sha\":\"{head}\"}},\"base\":{{\"sha\":\"{base}\",\"ref\":\"main\"}}}}}}")
+}
+
+/// The environment of a job for it.
+fn pull_request<'e>(event: &'e str, merge: &'e str) -> [(&'static str, &'e str); 7] {
+    [
+        ("GITHUB_ACTIONS", "true"),
+        ("GITHUB_EVENT_NAME", "pull_request"),
+        ("GITHUB_EVENT_PATH", event),
+        ("GITHUB_SHA", merge),
+        ("GITHUB_REF", "refs/pull/1/merge"),
+        ("GITHUB_BASE_REF", "main"),
+        ("GITHUB_HEAD_REF", "topic"),
+    ]
+}
+
 #[test]
 fn a_pull_request_on_github() {
     let folder = repository();
     let (base, head, merge) = origin(folder.path());
     let work = tempfile::tempdir().expect("a folder");
     let url = format!("file://{}", folder.path().display());
-    let path = event(
-        work.path(),
-        &format!("{{\"pull_request\":{{\"head\":{{\"sha\":\"{head}\"}},\"base\":{{\"sha\":\"{base}\",\"ref\":\"main\"}}}}}}"),
-    );
-    let environment = [
-        ("GITHUB_ACTIONS", "true"),
-        ("GITHUB_EVENT_NAME", "pull_request"),
-        ("GITHUB_EVENT_PATH", &path[..]),
-        ("GITHUB_SHA", &merge[..]),
-        ("GITHUB_REF", "refs/pull/1/merge"),
-        ("GITHUB_BASE_REF", "main"),
-        ("GITHUB_HEAD_REF", "topic"),
-    ];
+    let path = event(work.path(), &about(&base, &head));
+    let environment = pull_request(&path, &merge);
     for (name, commit) in [("merge", &merge), ("head", &head)] {
         let checked_out = work.path().join(name);
         checkout(&checked_out, &url, commit, None);
@@ -107,18 +114,8 @@ fn what_a_shallow_checkout_lacks_is_fetched() {
     let shallow = work.path().join("shallow");
     checkout(&shallow, &format!("file://{}", at.display()), &merge, Some("1"));
     git(&shallow, &["remote", "set-url", "origin", &format!("http://127.0.0.1:{}/r", server.port)]);
-    let path = event(
-        work.path(),
-        &format!("{{\"pull_request\":{{\"head\":{{\"sha\":\"{head}\"}},\"base\":{{\"sha\":\"{base}\",\"ref\":\"main\"}}}}}}"),
-    );
-    let environment = [
-        ("GITHUB_ACTIONS", "true"),
-        ("GITHUB_EVENT_NAME", "pull_request"),
-        ("GITHUB_EVENT_PATH", &path[..]),
-        ("GITHUB_SHA", &merge[..]),
-        ("GITHUB_REF", "refs/pull/1/merge"),
-        ("GITHUB_BASE_REF", "main"),
-    ];
+    let path = event(work.path(), &about(&base, &head));
+    let environment = pull_request(&path, &merge);
     let (found, code, said) = job(&shallow, &environment, &["--fetch-missing"]);
     assert_eq!((names(&found, &TOKENS), code), (vec!["new", "gone"], 1), "{said}");
     assert_eq!(found["scan"]["complete"], true, "{said}");

@@ -10,7 +10,7 @@ use gix::hash::ObjectId;
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// Why a repository cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,7 @@ pub struct Repository {
     /// Where its objects are.
     pub folders: Vec<PathBuf>,
     objects: OnceLock<Objects>,
+    store: OnceLock<Arc<Store>>,
     pub hash: gix::hash::Kind,
     /// The commits whose parents a shallow clone lacks.
     pub shallow: HashSet<ObjectId>,
@@ -97,6 +98,7 @@ impl Repository {
         Ok(Self {
             folders,
             objects: OnceLock::new(),
+            store: OnceLock::new(),
             hash,
             shallow: shallow.lines().filter_map(|line| ObjectId::from_hex(line.trim().as_bytes()).ok()).collect(),
             refused,
@@ -115,10 +117,10 @@ impl Repository {
         self.objects.get_or_init(|| Objects::open(&self.folders, self.hash))
     }
 
-    /// Its objects, to be looked up one by one.
+    /// Its objects, to be looked up one by one; opened when they are first asked for.
     #[must_use]
-    pub fn store(&self) -> Store {
-        Store::open(&self.folders, self.hash)
+    pub fn store(&self) -> Arc<Store> {
+        Arc::clone(self.store.get_or_init(|| Arc::new(Store::open(&self.folders, self.hash))))
     }
 
     /// The folder that reports' paths are relative to.
