@@ -6,6 +6,7 @@ use super::inline::InlineAllow;
 use super::location::Location;
 use super::snippet::Snippet;
 use crate::judge::{PathClass, Reason};
+use crate::rule::structure::Fact;
 use crate::rule::{Confidence, Rule};
 use std::collections::BTreeMap;
 
@@ -22,6 +23,8 @@ pub struct Occurrence {
     pub reasons: Vec<Reason>,
     pub also: Vec<&'static Rule>,
     pub companions: Vec<(&'static str, String)>,
+    /// What the credential itself tells.
+    pub structure: Vec<Fact>,
     /// The comment that allows it.
     pub inline: Option<InlineAllow>,
     /// Which of the scanned targets it stands in.
@@ -47,6 +50,8 @@ pub struct Finding {
     pub occurrences_total: usize,
     pub also: Vec<&'static str>,
     pub companions: Vec<(&'static str, String)>,
+    /// What the credential itself tells.
+    pub structure: Vec<Fact>,
     /// The comment that allows it, where every one of its places has one.
     pub inline: Option<InlineAllow>,
     pub target: usize,
@@ -145,6 +150,7 @@ pub fn group(mut occurrences: Vec<Occurrence>, key: &IdentityKey) -> Vec<Finding
             occurrences_total: 1,
             also: o.also.iter().map(|r| r.id).collect(),
             companions: o.companions,
+            structure: o.structure,
             inline: o.inline,
             target: o.target,
             git: None,

@@ -3,6 +3,7 @@
 //! - `format`: the rule file format, its model and proofs
 //! - `catalogue`: the built-in rules and those that users add, as one [`RuleSet`]
 //! - `checksum`: checksums inside tokens
+//! - `structure`: what a credential itself tells: account, user, expiry
 //! - `template`: made-up secrets for examples
 //! - `draft`: a first rule from sample tokens
 
@@ -10,10 +11,11 @@ pub mod catalogue;
 pub mod checksum;
 pub mod draft;
 pub mod format;
+pub mod structure;
 pub mod template;
 
 pub use catalogue::{RuleIndex, RuleSet};
 pub use format::{
     AssignmentClass, Bounds, Checksum, ChecksumKind, Confidence, Counterexample, Example, Kind, Near, OnFail, Remedy, Rule,
-    RuleError, RuleErrors, Run, Scope, Severity,
+    RuleError, RuleErrors, Run, Scope, Severity, StructureKind,
 };
