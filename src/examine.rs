@@ -19,6 +19,8 @@ pub struct Judged {
     pub also: Vec<&'static Rule>,
     /// Other credentials that belong to it: the name under which the rule asks for them, and where they stand.
     pub companions: Vec<(&'static str, ByteSpan)>,
+    /// More of the same a little further away, the nearer first: verification tries them too.
+    pub others: Vec<(&'static str, ByteSpan)>,
 }
 
 /// All that a blob gave.
@@ -127,7 +129,7 @@ impl Memory {
 
 impl Judged {
     const fn of(candidate: Candidate, rule: &'static Rule, verdict: Arc<Verdict>) -> Self {
-        Self { candidate, rule, verdict, also: Vec::new(), companions: Vec::new() }
+        Self { candidate, rule, verdict, also: Vec::new(), companions: Vec::new(), others: Vec::new() }
     }
 }
 
@@ -191,14 +193,18 @@ fn join_companions(judged: &mut [Judged], blob: &[u8]) {
         spans.sort_unstable();
     }
     let ends = judged.iter().filter(|j| wanted.contains(j.rule.id) || !j.rule.near.is_empty());
-    let lines = Lines::of(blob, ends.flat_map(|j| [j.candidate.secret.start, j.candidate.secret.end]));
+    let lines_of = Lines::of(blob, ends.flat_map(|j| [j.candidate.secret.start, j.candidate.secret.end]));
     for item in judged.iter_mut().filter(|j| !j.rule.near.is_empty()) {
         for near in item.rule.near {
             let spans = places.get(near.rule).map_or(&[][..], Vec::as_slice);
-            match nearest(spans, item.candidate.secret, &lines).filter(|(lines, _)| *lines <= near.within_lines as usize) {
+            match nearest(spans, item.candidate.secret, &lines_of).filter(|(lines, _)| *lines <= near.within_lines as usize) {
                 Some((lines, span)) => {
                     item.companions.push((near.name, span));
                     let told = facts.get(&span).map_or(&[][..], Vec::as_slice);
+                    if item.rule.verify.is_some() {
+                        let further = others(spans, item.candidate.secret, span, near.within_lines, &lines_of);
+                        item.others.extend(further.map(|span| (near.name, span)));
+                    }
                     let verdict = Arc::make_mut(&mut item.verdict);
                     verdict.reasons.push(Reason {
                         signal: "companion",
@@ -227,6 +233,29 @@ fn join_companions(judged: &mut [Judged], blob: &[u8]) {
             }
         }
     }
+}
+
+/// How many companions of a kind are told beside the nearest one.
+const MOST_OTHERS: usize = 8;
+
+/// Of `spans` (ascending) those within `most` lines of `to`, without `nearest`; the nearer first.
+fn others(
+    spans: &[ByteSpan],
+    to: ByteSpan,
+    nearest: ByteSpan,
+    most: u32,
+    lines: &Lines,
+) -> impl Iterator<Item = ByteSpan> + use<> {
+    let at = spans.partition_point(|s| s.start < to.start);
+    let around = &spans[at.saturating_sub(MOST_OTHERS)..spans.len().min(at + MOST_OTHERS)];
+    let mut near: Vec<(usize, ByteSpan)> = around
+        .iter()
+        .filter(|span| **span != nearest && **span != to)
+        .filter(|span| lines.at(span.start).abs_diff(lines.at(to.start)) <= most as usize)
+        .map(|span| (span.start.abs_diff(to.start), *span))
+        .collect();
+    near.sort_unstable();
+    near.into_iter().take(MOST_OTHERS).map(|(_, span)| span)
 }
 
 /// Of `spans` (ascending) the one nearest to `to`, with the lines between.

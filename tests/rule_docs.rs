@@ -34,7 +34,9 @@ fn pages() -> BTreeMap<String, String> {
             if let Some(url) = rules.iter().map(|r| r.url).find(|u| !u.is_empty()) {
                 let _ = writeln!(text, "\n<{url}>");
             }
-            rules.iter().for_each(|rule| section(&mut text, rule));
+            for rule in rules {
+                section(&mut text, rule);
+            }
         }
         pages.insert(page, text);
     }

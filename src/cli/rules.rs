@@ -126,6 +126,14 @@ fn shown(rule: &Rule) -> String {
             format!("{} within {} lines{}", near.rule, near.within_lines, if near.required { " (required)" } else { "" }),
         );
     }
+    if let Some(verify) = &rule.verify {
+        let asked = match verify.protocol {
+            Some(protocol) => protocol.as_str().to_owned(),
+            None => format!("{} {}", verify.method.as_str(), verify.urls().collect::<Vec<_>>().join(" or ")),
+        };
+        row("is verified by", format!("{asked} ({})", verify.evidence.as_str()));
+        row("documented at", verify.docs.into());
+    }
     row("rotate", rule.remedy.rotate.into());
     row("what to do", rule.remedy.steps.into());
     out

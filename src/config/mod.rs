@@ -109,7 +109,7 @@ impl Config {
             }
             config.accept_gap.push(gap);
         }
-        (config.rules, config.warnings) = build_rules(file, text, Author::User, ("", ""), raw.rule)?;
+        (config.rules, config.warnings) = build_rules(file, text, Author::Config, ("", ""), raw.rule)?;
         Ok(config)
     }
 }

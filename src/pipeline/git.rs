@@ -466,6 +466,8 @@ pub(super) fn finding_at(here: Occurrence, path: &str, key: &IdentityKey, placed
         also: here.also.iter().map(|r| r.id).collect(),
         companions: here.companions,
         structure: here.structure,
+        beside: Some(here.beside).filter(|b| !b.is_empty()).into_iter().collect(),
+        verification: None,
         inline: here.inline,
         target: here.target,
         secret: here.secret,

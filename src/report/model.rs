@@ -2,7 +2,7 @@
 
 use super::triage::{StaleDecision, Suppressed};
 use crate::finding::snippet::{Snippet, visible};
-use crate::finding::{Finding, Location, Redactor};
+use crate::finding::{Finding, Location, Redactor, Status, Verification};
 use crate::judge::Reason;
 use crate::pipeline::Tally;
 use serde::Serialize;
@@ -159,14 +159,6 @@ pub struct ReportedReason {
     pub weight: f64,
 }
 
-/// Whether its provider accepts it.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Verification {
-    /// `live`, `dead`, `unknown` or `not_checked`.
-    pub status: String,
-}
-
 /// Another credential that belongs to a finding.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -231,7 +223,7 @@ impl ReportedFinding {
                 with_secret(&finding.snippet, &shown).cut()
             },
             secret: shown,
-            verification: Verification { status: "not_checked".to_owned() },
+            verification: told_verification(finding.verification.as_ref(), &clean),
             location: location(&finding.location),
             introduced: finding.git.as_ref().and_then(|g| g.introduced.as_ref()).map(location),
             at_tip: finding.git.as_ref().map(|g| g.at_tip.iter().map(|b| clean(b)).collect()),
@@ -247,6 +239,16 @@ impl ReportedFinding {
             remedy: ReportedRemedy { rotate: finding.rule.remedy.rotate.to_owned(), steps: finding.rule.remedy.steps.to_owned() },
             target: finding.target,
         }
+    }
+}
+
+/// What its provider said, every string of it through the redactor.
+fn told_verification(known: Option<&Verification>, clean: &impl Fn(&str) -> String) -> Verification {
+    let Some(known) = known else { return Verification::of(Status::NotChecked) };
+    Verification {
+        detail: known.detail.as_deref().map(clean),
+        identity: known.identity.iter().map(|(name, value)| (name.clone(), clean(value))).collect(),
+        ..known.clone()
     }
 }
 

@@ -176,7 +176,7 @@ fn result(finding: &ReportedFinding, rule_index: usize) -> sarif::Result {
                 ("score", serde_json::json!(finding.score)),
                 ("severity", serde_json::json!(finding.severity)),
                 ("secretId", serde_json::json!(finding.secret_id)),
-                ("verification", serde_json::json!(finding.verification.status)),
+                ("verification", serde_json::json!(finding.verification.status.as_str())),
                 ("structure", serde_json::json!(finding.structure)),
                 ("occurrences", serde_json::json!(finding.occurrences_total)),
             ],

@@ -1,5 +1,8 @@
 //! The rules of a run: the built-in catalogue, a selection of it, and rules that users add.
 
+use super::format::verify::{
+    Body, Condition, Doubt, Evidence, IdentitySource, Method, PartsOf, Protocol, Scalar, Unclear, Verify,
+};
 use super::format::{
     AssignmentClass, Bounds, Checksum, ChecksumKind, Confidence, Counterexample, Example, Kind, Near, OnFail, Remedy, Rule, Run,
     Scope, Severity,

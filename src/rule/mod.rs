@@ -1,6 +1,7 @@
 //! What credentials look like: the rules, where they come from, and what can be proven and computed about them.
 //!
 //! - `format`: the rule file format, its model and proofs
+//! - `format::verify`: how a provider is asked whether a credential is live
 //! - `catalogue`: the built-in rules and those that users add, as one [`RuleSet`]
 //! - `checksum`: checksums inside tokens
 //! - `structure`: what a credential itself tells: account, user, expiry
@@ -17,5 +18,5 @@ pub mod template;
 pub use catalogue::{RuleIndex, RuleSet};
 pub use format::{
     AssignmentClass, Bounds, Checksum, ChecksumKind, Confidence, Counterexample, Example, Kind, Near, OnFail, Remedy, Rule,
-    RuleError, RuleErrors, Run, Scope, Severity, StructureKind,
+    RuleError, RuleErrors, Run, Scope, Severity, StructureKind, Verify,
 };

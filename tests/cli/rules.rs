@@ -261,9 +261,12 @@ fn catalogues_are_compared() {
     tree.write("old/acme.toml", ACME);
     tree.write(
         "new/acme.toml",
-        ACME.replace("id = \"acme-token\"", "id = \"acme-deploy-token\"\nformerly = [\"acme-token\"]")
-            .replace("severity = \"high\"", "severity = \"critical\"")
-            + &ACME.replace("provider = \"Acme\"\n", "").replace("acme-token", "acme-other").replace("acme_", "acmo_"),
+        [
+            ACME.replace("id = \"acme-token\"", "id = \"acme-deploy-token\"\nformerly = [\"acme-token\"]")
+                .replace("severity = \"high\"", "severity = \"critical\""),
+            ACME.replace("provider = \"Acme\"\n", "").replace("acme-token", "acme-other").replace("acme_", "acmo_"),
+        ]
+        .concat(),
     );
     let run = tree.run(&["rules", "diff", "old", "new"]);
     assert_eq!(

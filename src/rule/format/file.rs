@@ -8,6 +8,7 @@ use super::model::{
     AssignmentClass, Bounds, Checksum, ChecksumKind, Confidence, Counterexample, Example, FIRST_CATALOGUE, Kind, MAX_MATCH, Near,
     OnFail, Remedy, Rule, Run, Scope, Severity, StructureKind,
 };
+use super::verify::{self, RawVerify};
 use super::{pattern, proof};
 
 /// One thing wrong with a rule file.
@@ -100,6 +101,7 @@ pub struct RawRule {
     near: Vec<RawNear>,
     #[serde(default)]
     remedy: RawRemedy,
+    verify: Option<Spanned<RawVerify>>,
     #[serde(default)]
     example: Vec<RawExample>,
     #[serde(default)]
@@ -151,7 +153,10 @@ struct RawCounterexample {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Author {
     BuiltIn,
+    /// A file of rules that the user named.
     User,
+    /// A config file, which may be that of the scanned repository: its rules ask nobody.
+    Config,
 }
 
 /// Reads a rule file and proves its rules. Warnings come beside the rules.
@@ -310,6 +315,17 @@ impl Builder<'_> {
         if let Some(path) = &raw.path {
             self.regex(path, "path");
         }
+        let companions: Vec<String> = raw.near.iter().map(|n| n.name.clone()).collect();
+        let verify = raw.verify.and_then(|table| {
+            let place = table.span().start;
+            match verify::build(table.into_inner(), &companions, author != Author::Config) {
+                Ok(verify) => Some(verify),
+                Err(wrong) => {
+                    wrong.into_iter().for_each(|message| self.error(place, message));
+                    None
+                }
+            }
+        });
         if self.problems.iter().filter(|p| !p.warning).count() > errors_before {
             return None;
         }
@@ -340,6 +356,7 @@ impl Builder<'_> {
                 .leak(),
             assignment,
             remedy: Remedy { rotate: leak(raw.remedy.rotate), steps: leak(raw.remedy.steps) },
+            verify,
             examples: raw
                 .example
                 .into_iter()
@@ -358,7 +375,7 @@ impl Builder<'_> {
 
     /// What a good rule has and this one lacks: an error in the catalogue, a warning in a user's file.
     fn advise(&mut self, raw: &RawRule, author: Author) {
-        let warning = author == Author::User;
+        let warning = author != Author::BuiltIn;
         let path_only = raw.pattern.is_none() && raw.assignment.is_none() && raw.path.is_some();
         let mut lacks = Vec::new();
         if raw.name.is_none() {

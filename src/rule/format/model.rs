@@ -2,6 +2,8 @@
 //!
 //! Rules that users write are leaked on purpose: a rule set lives as long as the process.
 
+use super::verify::Verify;
+
 /// What the holder of a credential can do with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -328,6 +330,8 @@ pub struct Rule {
     pub near: &'static [Near],
     pub assignment: Option<AssignmentClass>,
     pub remedy: Remedy,
+    /// How its provider is asked whether it is live.
+    pub verify: Option<Verify>,
     pub examples: &'static [Example],
     pub counterexamples: &'static [Counterexample],
     pub bounds: Bounds,
