@@ -1,10 +1,14 @@
 //! Documents: bytes in, texts out. What a person sees when they open one, and what is left in it that they do not see.
 //!
 //! - `out`: what readers write to: parts and gaps within the room there is
+//! - `class`: Java classes
+//! - `mail`: mail and mailboxes
 //! - `notebook`: Jupyter notebooks
 //!
 //! Nothing here does I/O or knows of files. Documents are hostile: depth, steps and memory are bounded, and time is linear.
 
+mod class;
+mod mail;
 mod notebook;
 mod out;
 
@@ -44,19 +48,29 @@ pub enum Gap {
 pub enum Document {
     /// A Jupyter notebook.
     Notebook,
+    /// A mail, or a mailbox, that encodes something.
+    Mail,
+    /// A Java class.
+    JavaClass,
 }
 
 impl Document {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Notebook];
+    pub const ALL: [Self; 3] = [Self::Notebook, Self::Mail, Self::JavaClass];
 }
 
 /// What a blob is, by its content alone. `bytes` is all of it; where that is more than can be had, its beginning does for the
 /// formats with a signature.
 #[must_use]
 pub fn kind(bytes: &[u8]) -> Option<Document> {
+    if class::is(bytes) {
+        return Some(Document::JavaClass);
+    }
     if notebook::is(bytes) {
         return Some(Document::Notebook);
+    }
+    if mail::is(bytes) {
+        return Some(Document::Mail);
     }
     None
 }
@@ -66,5 +80,7 @@ pub fn read(document: Document, bytes: &[u8], parts: &mut dyn Parts) {
     let mut out = Out::new(parts);
     match document {
         Document::Notebook => notebook::read(bytes, &mut out),
+        Document::Mail => mail::read(bytes, &mut out),
+        Document::JavaClass => class::read(bytes, &mut out),
     }
 }
