@@ -4,6 +4,7 @@
 //! - `class`: Java classes
 //! - `mail`: mail and mailboxes
 //! - `notebook`: Jupyter notebooks
+//! - `sqlite`: `SQLite` databases and their logs
 //!
 //! Nothing here does I/O or knows of files. Documents are hostile: depth, steps and memory are bounded, and time is linear.
 
@@ -11,6 +12,7 @@ mod class;
 mod mail;
 mod notebook;
 mod out;
+mod sqlite;
 
 #[cfg(test)]
 mod testing;
@@ -52,11 +54,13 @@ pub enum Document {
     Mail,
     /// A Java class.
     JavaClass,
+    /// An `SQLite` database, its write-ahead log or its journal.
+    Sqlite,
 }
 
 impl Document {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Notebook, Self::Mail, Self::JavaClass];
+    pub const ALL: [Self; 4] = [Self::Notebook, Self::Mail, Self::JavaClass, Self::Sqlite];
 }
 
 /// What a blob is, by its content alone. `bytes` is all of it; where that is more than can be had, its beginning does for the
@@ -65,6 +69,9 @@ impl Document {
 pub fn kind(bytes: &[u8]) -> Option<Document> {
     if class::is(bytes) {
         return Some(Document::JavaClass);
+    }
+    if sqlite::is(bytes) {
+        return Some(Document::Sqlite);
     }
     if notebook::is(bytes) {
         return Some(Document::Notebook);
@@ -82,5 +89,6 @@ pub fn read(document: Document, bytes: &[u8], parts: &mut dyn Parts) {
         Document::Notebook => notebook::read(bytes, &mut out),
         Document::Mail => mail::read(bytes, &mut out),
         Document::JavaClass => class::read(bytes, &mut out),
+        Document::Sqlite => sqlite::read(bytes, &mut out),
     }
 }
