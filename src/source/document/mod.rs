@@ -4,6 +4,8 @@
 //! - `class`: Java classes
 //! - `mail`: mail and mailboxes
 //! - `notebook`: Jupyter notebooks
+//! - `office`: the XML of Office documents
+//! - `pdf`: PDF
 //! - `sqlite`: `SQLite` databases and their logs
 //!
 //! Nothing here does I/O or knows of files. Documents are hostile: depth, steps and memory are bounded, and time is linear.
@@ -11,12 +13,15 @@
 mod class;
 mod mail;
 mod notebook;
+mod office;
 mod out;
+mod pdf;
 mod sqlite;
 
 #[cfg(test)]
 mod testing;
 
+pub use office::office_text;
 use out::Out;
 
 /// Takes the texts that a reader finds in a document.
@@ -56,11 +61,13 @@ pub enum Document {
     JavaClass,
     /// An `SQLite` database, its write-ahead log or its journal.
     Sqlite,
+    /// A PDF.
+    Pdf,
 }
 
 impl Document {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Notebook, Self::Mail, Self::JavaClass, Self::Sqlite];
+    pub const ALL: [Self; 5] = [Self::Notebook, Self::Mail, Self::JavaClass, Self::Sqlite, Self::Pdf];
 }
 
 /// What a blob is, by its content alone. `bytes` is all of it; where that is more than can be had, its beginning does for the
@@ -72,6 +79,9 @@ pub fn kind(bytes: &[u8]) -> Option<Document> {
     }
     if sqlite::is(bytes) {
         return Some(Document::Sqlite);
+    }
+    if pdf::is(bytes) {
+        return Some(Document::Pdf);
     }
     if notebook::is(bytes) {
         return Some(Document::Notebook);
@@ -90,5 +100,6 @@ pub fn read(document: Document, bytes: &[u8], parts: &mut dyn Parts) {
         Document::Mail => mail::read(bytes, &mut out),
         Document::JavaClass => class::read(bytes, &mut out),
         Document::Sqlite => sqlite::read(bytes, &mut out),
+        Document::Pdf => pdf::read(bytes, &mut out),
     }
 }

@@ -90,3 +90,37 @@ proptest! {
         }
     }
 }
+
+/// Beginnings, and what is repeated behind them: shapes that a reader which looks at the same bytes again and again would
+/// need hours for.
+const HOSTILE: &[(Document, &[u8], &[u8])] = &[
+    (Document::Pdf, b"%PDF-1.4\n", b"1 0 obj ("),
+    (Document::Pdf, b"%PDF-1.4\n", b"1 0 obj <<"),
+    (Document::Pdf, b"%PDF-1.4\n", b"1 0 obj[<<>>stream "),
+    (Document::Pdf, b"%PDF-1.4\n", b"1 0 obj<<>>stream\n"),
+    (Document::Pdf, b"%PDF-1.4\n", b"1 0 obj<</Type/ObjStm/N 9/First 0>>stream\n1 0 endstream "),
+    (Document::Pdf, b"%PDF-1.4\n", b"3 0 obj<</Type/Page/Contents[3 0 R 4 0 R]>>stream\nBT (a) Tj ET endstream "),
+    (Document::Pdf, b"%PDF-1.4\n", b"trailer <<"),
+    (Document::Pdf, b"%PDF-1.4\n1 0 obj<</Length 9999999>>stream\nBT Tj ET ", b"BI ID "),
+    (Document::Pdf, b"%PDF-1.4\n1 0 obj<</Length 9999999>>stream\nBT Tj ET ", b"q BT 1 0 0 1 7 8 Tm [(a)-500(b)]TJ "),
+    (Document::Notebook, b"{\"cells\":[{\"source\":", b"[\"a\","),
+    (Document::Notebook, b"{\"cells\":[", b"{\"source\":[\"a\"],\"outputs\":[1]},"),
+    (Document::Mail, b"", b"=?a?Q?"),
+    (Document::Mail, b"Content-Type: multipart/mixed; boundary=a\n\n", b"--a\nContent-Type: multipart/mixed; boundary=a\n\n"),
+    (Document::Mail, b"Content-Type: multipart/mixed", b"; boundary*0*=''%20"),
+    (Document::Mail, b"From a@b Thu Jan 1 00:00:00 2026\n", b"\nFrom a@b Thu Jan 1 00:00:00 2026\n"),
+    (Document::JavaClass, b"\xca\xfe\xba\xbe\0\0\0\x34\xff\xff", b"\x01\0\x01a"),
+    (Document::Sqlite, b"SQLite format 3\0\0\x01\x01\x01\0", b"\x0d\0\0\x10\0\0\x10\0"),
+    (Document::Sqlite, b"SQLite format 3\0\0\x01\x01\x01\0", b"AAAAAAAA"),
+];
+
+#[test]
+fn time_is_linear() {
+    for (document, start, repeated) in HOSTILE {
+        let bytes = [start, &repeated.repeat((2 << 20) / repeated.len())[..]].concat();
+        let began = std::time::Instant::now();
+        read(*document, &bytes, &mut Kept::with_room(64 << 20));
+        let took = began.elapsed();
+        assert!(took.as_secs() < 20, "{document:?} {}: {took:?}", String::from_utf8_lossy(repeated));
+    }
+}

@@ -5,7 +5,7 @@ use super::schema::columns;
 /// Runs SQL in python's sqlite3 on a new database, and reads the file with this suffix.
 fn database(before: &str, sql: &str, suffix: &str) -> Vec<u8> {
     let program = format!(
-        r#"
+        r"
 import sqlite3, sys, shutil
 path = sys.argv[1][:-len('{suffix}')] if '{suffix}' else sys.argv[1]
 db = sqlite3.connect(path if not '{suffix}' else path + '.db', isolation_level=None)
@@ -14,7 +14,7 @@ db.executescript('''{before}''')
 if '{suffix}':
     shutil.copy(path + '.db{suffix}', sys.argv[1])
 db.close()
-"#
+"
     );
     let folder = tempfile::tempdir().expect("a folder");
     python(&program, &folder.path().join(format!("data{suffix}")))
@@ -23,7 +23,7 @@ db.close()
 const TABLE: &str = "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, password TEXT, extra BLOB);";
 
 fn sample() -> Vec<u8> {
-    let sql = r##"
+    let sql = r#"
 db.execute('CREATE INDEX by_name ON users (name)')
 db.execute('CREATE TABLE pairs (k TEXT PRIMARY KEY, v) WITHOUT ROWID')
 db.execute('BEGIN')
@@ -33,7 +33,7 @@ db.execute('COMMIT')
 db.execute('INSERT INTO users (id, name) VALUES (1000, ?)', ('plum' * 5000 + 'apricot',))
 db.execute('INSERT INTO users (id, name) VALUES (1001, ?)', ('{"colour": "fig"}',))
 db.execute('INSERT INTO pairs VALUES (?, ?)', ('melon', 'quince'))
-"##;
+"#;
     database(TABLE, sql, "")
 }
 
