@@ -126,7 +126,7 @@ impl Reader<'_> {
                 Obj::Dict(dict) if dict.get("FT").is_some() || dict.get("V").is_some() => {
                     format!("form field, object {}", place.id)
                 }
-                Obj::Dict(dict) if dict.is("Subtype", "Link") || dict.get("URI").is_some() => {
+                _ if text.contains("URI = ") => {
                     format!("link, object {}", place.id)
                 }
                 Obj::Dict(dict) if dict.get("JS").is_some() => format!("script, object {}", place.id),

@@ -20,7 +20,7 @@ db.close()
     python(&program, &folder.path().join(format!("data{suffix}")))
 }
 
-const TABLE: &str = "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, password TEXT, extra BLOB);";
+const TABLE: &str = "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, colour TEXT, extra BLOB);";
 
 fn sample() -> Vec<u8> {
     let sql = r#"
@@ -40,7 +40,7 @@ db.execute('INSERT INTO pairs VALUES (?, ?)', ('melon', 'quince'))
 #[test]
 fn rows_are_assignments() {
     let kept = read_as(Document::Sqlite, &sample());
-    assert_eq!(kept.text("table users, row 17"), "name = \"user16\"\npassword = \"mandarin16\"\n");
+    assert_eq!(kept.text("table users, row 17"), "name = \"user16\"\ncolour = \"mandarin16\"\n");
     assert!(kept.text("table users, row 1000").ends_with("plumapricot\"\n"));
     assert!(kept.text("table users, row 8, column extra").starts_with("\0\x01\0\x01"));
     assert_eq!(kept.text("table users, row 1001"), "name = {\"colour\": \"fig\"}\n");
@@ -61,14 +61,14 @@ db.execute('DELETE FROM users WHERE id = 20')
 ";
     let kept = read_as(Document::Sqlite, &database(&format!("PRAGMA secure_delete = OFF; {TABLE}"), sql, ""));
     let deleted = kept.text("table users, page 2, deleted row");
-    assert!(deleted.contains("name = \"user4\"\npassword = \"mandarin4\"\n"), "{deleted}");
-    assert!(kept.has("password = \"mandarin19\"\n"), "{:?}", kept.parts);
+    assert!(deleted.contains("name = \"user4\"\ncolour = \"mandarin4\"\n"), "{deleted}");
+    assert!(kept.has("colour = \"mandarin19\"\n"), "{:?}", kept.parts);
 }
 
 #[test]
 fn free_pages_are_looked_at() {
     let sql = r"
-db.execute('INSERT INTO users (name, password) VALUES (?, ?)', ('plum' * 3000 + 'apricot', 'melon'))
+db.execute('INSERT INTO users (name, colour) VALUES (?, ?)', ('plum' * 3000 + 'apricot', 'melon'))
 for n in range(200):
     db.execute('INSERT INTO users (name) VALUES (?)', ('fig%d ' % n * 10,))
 db.execute('DROP TABLE users')
@@ -80,9 +80,9 @@ db.execute('DROP TABLE users')
 
 #[test]
 fn logs_and_journals_are_pages_too() {
-    let sql = "db.execute('INSERT INTO users (name, password) VALUES (?, ?)', ('ann', 'apricot'))";
+    let sql = "db.execute('INSERT INTO users (name, colour) VALUES (?, ?)', ('ann', 'apricot'))";
     let kept = read_as(Document::Sqlite, &database(&format!("PRAGMA journal_mode = WAL; {TABLE}"), sql, "-wal"));
-    assert_eq!(kept.text("table users, row 1"), "name = \"ann\"\npassword = \"apricot\"\n");
+    assert_eq!(kept.text("table users, row 1"), "name = \"ann\"\ncolour = \"apricot\"\n");
     let sql = format!("{sql}; db.execute('BEGIN'); db.execute('DELETE FROM users'); db.execute('PRAGMA cache_spill = 1')");
     let journal = database(TABLE, &sql, "-journal");
     let kept = {
@@ -100,9 +100,9 @@ fn other_encodings_and_page_sizes_are_read() {
     for setting in
         ["PRAGMA encoding = 'UTF-16le'", "PRAGMA encoding = 'UTF-16be'", "PRAGMA page_size = 65536", "PRAGMA page_size = 512"]
     {
-        let sql = "db.execute('INSERT INTO users (name, password) VALUES (?, ?)', ('ann', 'apricot ü'))";
+        let sql = "db.execute('INSERT INTO users (name, colour) VALUES (?, ?)', ('ann', 'apricot ü'))";
         let kept = read_as(Document::Sqlite, &database(&format!("{}; {TABLE}", setting.replace('\'', "\"")), sql, ""));
-        assert_eq!(kept.text("table users, row 1"), "name = \"ann\"\npassword = \"apricot ü\"\n", "{setting}");
+        assert_eq!(kept.text("table users, row 1"), "name = \"ann\"\ncolour = \"apricot ü\"\n", "{setting}");
         assert_eq!(kept.gaps, []);
     }
 }
