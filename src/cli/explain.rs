@@ -57,7 +57,8 @@ fn try_run(arguments: &ExplainArguments) -> Result<ExitCode, ExitCode> {
     let teller = Teller::new(&settings, &examined, &text, Base::default(), &path, arguments.show_secrets);
     let mut out = String::new();
     for (judged, verdict) in all(&examined) {
-        let at = place(&text, judged.candidate.span, Base::default());
+        let span = judged.decoding.as_ref().map_or(judged.candidate.span, |d| d.at);
+        let at = place(&text, span, Base::default());
         if (at.start_line..=at.end_line).contains(&line) {
             teller.tell(&mut out, judged, verdict);
         }
@@ -95,12 +96,12 @@ impl<'a> Teller<'a> {
     }
 
     fn tell(&self, out: &mut String, judged: &Judged, verdict: &str) {
-        let secret = judged.candidate.secret.of(self.text);
+        let secret = judged.value(self.text);
         let shown = match &self.redactor {
             Some(_) => redact::shown(judged.rule, secret),
             None => String::from_utf8_lossy(secret).into_owned(),
         };
-        let at = place(self.text, judged.candidate.secret, self.base);
+        let at = place(self.text, judged.at(), self.base);
         let level = judged.verdict.level().map_or("rejected", crate::rule::Confidence::as_str);
         let _ = writeln!(
             out,
@@ -118,6 +119,9 @@ impl<'a> Teller<'a> {
             "  entropy      {:.2} bits a byte (the rule asks for {:.1})",
             judged.candidate.entropy, judged.rule.entropy
         );
+        if let Some(decoding) = &judged.decoding {
+            let _ = writeln!(out, "  behind       {}", decoding.chain.join(", "));
+        }
         if let Some(right) = judged.candidate.checksum {
             let _ = writeln!(out, "  checksum     {}", if right { "right" } else { "wrong" });
         }
@@ -125,7 +129,7 @@ impl<'a> Teller<'a> {
             let _ = writeln!(out, "  {:<12} {}", name.replace('_', " "), self.clean(value));
         }
         if let Some(assignment) = judged.candidate.assignment {
-            let name = self.clean(&String::from_utf8_lossy(assignment.name.of(self.text)));
+            let name = self.clean(&String::from_utf8_lossy(assignment.name.of(judged.text(self.text))));
             let _ = writeln!(out, "  assigned to  {name} ({:?}, {:?} quotes)", assignment.operator, assignment.quote);
         }
         for reason in &judged.verdict.reasons {
@@ -154,9 +158,9 @@ impl Sink for Seeker<'_> {
         let examined = examine(&self.settings.detector, blob.bytes, Some(path), &mut Scratch::default());
         let teller = Teller::new(self.settings, &examined, blob.bytes, blob.base, path, self.show);
         for (judged, verdict) in all(&examined) {
-            let secret = judged.candidate.secret;
-            let in_core = blob.core.start <= secret.start && secret.start < blob.core.end;
-            let fingerprint = self.settings.key.fingerprint(judged.rule.family(), secret.of(blob.bytes), path);
+            let at = judged.at();
+            let in_core = blob.core.start <= at.start && at.start < blob.core.end;
+            let fingerprint = self.settings.key.fingerprint(judged.rule.family(), judged.value(blob.bytes), path);
             if in_core && fingerprint.0 == self.wanted {
                 let mut out = String::new();
                 teller.tell(&mut out, judged, verdict);

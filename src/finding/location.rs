@@ -97,6 +97,9 @@ pub struct Location {
     /// In the file as it is stored.
     pub byte_start: u64,
     pub byte_end: u64,
+    /// What was undone to read it, outermost first: `base64`, `gzip`. The place is that of the encoded text.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decoded: Vec<String>,
     /// The id of the git blob.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blob: Option<String>,

@@ -143,8 +143,7 @@ impl<'a> GitCollector<'a> {
     /// The keys of what a blob holds.
     fn keys(&self, examined: &Examined, bytes: &[u8]) -> Keys {
         let rejected = examined.rejected.iter().filter(|_| self.collector.keep_rejected);
-        let mut keys: Vec<Key> =
-            examined.found.iter().chain(rejected).map(|j| key_of(j.rule.family(), j.candidate.secret.of(bytes))).collect();
+        let mut keys: Vec<Key> = examined.found.iter().chain(rejected).map(|j| key_of(j.rule.family(), j.value(bytes))).collect();
         keys.sort_unstable();
         keys.dedup();
         keys.into()

@@ -182,8 +182,7 @@ impl<'a> Collector<'a> {
             return Looked::default();
         }
         let hidden = examined.found.iter().chain(examined.rejected.iter().filter(|j| is_hidden(j)));
-        let shown = |j: &Judged| (j.candidate.secret, redact::shown(j.rule, j.candidate.secret.of(blob.bytes)));
-        let hidden = Hidden::new(hidden.map(shown).collect());
+        let hidden = Hidden::new(hidden.map(|j| (j.at(), redact::shown(j.rule, j.value(blob.bytes)))).collect());
         let told = |judged: &[Judged]| {
             let mut teller = Teller { blob, hidden: &hidden, places: Places::new(blob.bytes, blob.base), stored: (0, 0) };
             judged.iter().filter(|j| in_core(blob, j)).map(|j| teller.occurrence(j)).collect()
@@ -193,8 +192,8 @@ impl<'a> Collector<'a> {
 }
 
 /// Whether a candidate is this stretch's to tell, not that of its neighbour.
-const fn in_core(blob: &Blob<'_>, judged: &Judged) -> bool {
-    blob.core.start <= judged.candidate.secret.start && judged.candidate.secret.start < blob.core.end
+fn in_core(blob: &Blob<'_>, judged: &Judged) -> bool {
+    blob.core.start <= judged.at().start && judged.at().start < blob.core.end
 }
 
 /// What a blob gave, with places within it.
@@ -231,7 +230,7 @@ impl Sink for Collector<'_> {
 /// What the redactor must know of a blob.
 pub(crate) fn secrets_of(examined: &Examined, bytes: &[u8]) -> Vec<Secret> {
     let all = examined.found.iter().chain(examined.rejected.iter().filter(|j| is_hidden(j)));
-    all.map(|j| (j, j.candidate.secret.of(bytes)))
+    all.map(|j| (j, j.value(bytes)))
         .filter(|(j, value)| is_hidden_everywhere(j, value))
         .map(|(_, value)| Secret::new(value))
         .collect()
@@ -265,8 +264,8 @@ struct Teller<'a> {
 
 impl Teller<'_> {
     fn occurrence(&mut self, judged: &Judged) -> Occurrence {
-        let (blob, secret) = (self.blob, judged.candidate.secret);
-        let text = secret.of(blob.bytes);
+        let (blob, secret) = (self.blob, judged.at());
+        let text = judged.value(blob.bytes);
         let place = self.places.of(secret);
         let around = self.hidden.around(snippet::reach(blob.bytes, secret));
         // A rejected candidate that stays readable is not hidden: its own place must be there all the same.
@@ -293,7 +292,12 @@ impl Teller<'_> {
                 end_line: place.end_line,
                 end_column: place.end_column,
                 byte_start,
-                byte_end: byte_start + blob.encoding.stored_len(text),
+                byte_end: byte_start + blob.encoding.stored_len(secret.of(blob.bytes)),
+                decoded: judged
+                    .decoding
+                    .as_ref()
+                    .map(|d| d.chain.iter().map(|&step| step.to_owned()).collect())
+                    .unwrap_or_default(),
                 origin: blob.origin.note.clone(),
                 ..Location::default()
             },
@@ -303,10 +307,10 @@ impl Teller<'_> {
             companions: judged
                 .companions
                 .iter()
-                .map(|(name, span)| (*name, redact::shown(judged.rule, span.of(blob.bytes))))
+                .map(|(name, span)| (*name, redact::shown(judged.rule, span.of(judged.text(blob.bytes)))))
                 .collect(),
             structure: judged.verdict.structure.clone(),
-            beside: beside(judged, blob.bytes),
+            beside: beside(judged, judged.text(blob.bytes)),
             inline: InlineAllow::of(blob.bytes, secret),
             target: blob.origin.target,
         }
