@@ -15,6 +15,7 @@
 //! - `policy`: where decisions come from
 //! - `commits`: the same, from the base of a change
 //! - `edit`: files that people keep, changed whole
+//! - `verification`: whether what was found is live, on `--verify`
 //! - `progress`: how far a scan is
 
 #![allow(clippy::doc_markdown, reason = "clap prints these comments as help, without Markdown")]
@@ -36,6 +37,7 @@ mod rules_test;
 mod run;
 mod scan;
 mod staged;
+mod verification;
 
 use crate::rule::{Rule, RuleError, RuleErrors};
 use clap::{Parser, Subcommand};

@@ -6,6 +6,7 @@ use crate::finding::{Finding, Location, Redactor, Status, Verification};
 use crate::judge::Reason;
 use crate::pipeline::Tally;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The version of the report's keys.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -96,6 +97,43 @@ pub struct Run {
     pub interrupted: bool,
     pub threads: usize,
     pub milliseconds: u64,
+    /// What providers said of the findings, where they were asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Told>,
+}
+
+/// How many findings of those that could be asked about are in which state.
+#[derive(Debug, Clone, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Told {
+    pub live: u64,
+    pub dead: u64,
+    /// By reason.
+    pub unknown: BTreeMap<String, u64>,
+    /// Answers that came through a proxy.
+    pub via_proxy: u64,
+    /// Answers of earlier runs.
+    pub cached: u64,
+}
+
+impl Told {
+    /// Counts; `None` where nobody was asked about anything.
+    #[must_use]
+    pub fn of<'a>(all: impl Iterator<Item = &'a Verification>) -> Option<Self> {
+        let mut told = None;
+        for known in all {
+            let counts: &mut Self = told.get_or_insert_default();
+            match known.status {
+                Status::Live => counts.live += 1,
+                Status::Dead => counts.dead += 1,
+                Status::Unknown => *counts.unknown.entry(known.reason.clone().unwrap_or_default()).or_default() += 1,
+                Status::NotChecked => {}
+            }
+            counts.via_proxy += u64::from(known.via_proxy);
+            counts.cached += u64::from(known.cached);
+        }
+        told
+    }
 }
 
 /// A finding as it is told.

@@ -107,7 +107,8 @@ fn told(value: &Value) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(truth) => Some(truth.to_string()),
         Value::Array(items) => {
-            let shown: Vec<String> = items.iter().take(MOST_ITEMS).filter_map(|i| if i.is_array() { None } else { told(i) }).collect();
+            let shown: Vec<String> =
+                items.iter().take(MOST_ITEMS).filter_map(|i| if i.is_array() { None } else { told(i) }).collect();
             let more = if items.len() > MOST_ITEMS { ", …" } else { "" };
             Some(format!("{}{more}", shown.join(", ")))
         }

@@ -65,7 +65,12 @@ pub fn verify(cases: Vec<Case>, options: Options, cache: Option<&mut Cache>, sto
     answers
 }
 
-async fn run(cases: Vec<Case>, options: Options, mut cache: Option<&mut Cache>, stop: &Stop) -> Result<Vec<Verification>, String> {
+async fn run(
+    cases: Vec<Case>,
+    options: Options,
+    mut cache: Option<&mut Cache>,
+    stop: &Stop,
+) -> Result<Vec<Verification>, String> {
     let deadline = Instant::now() + options.budget;
     let asker = Arc::new(Asker {
         egress: Egress::new(options.policy)?,

@@ -128,8 +128,7 @@ fn owner(all: &[(usize, &Finding)], rules: &RuleSet) -> Option<&'static str> {
     let also = all.iter().flat_map(|(_, f)| &f.also).filter_map(|id| rules.find(id));
     let seeing: Vec<&Rule> = all.iter().map(|(_, f)| f.rule).chain(also).filter(|r| r.kind == Kind::Provider).collect();
     let best = seeing.iter().map(|r| r.format_confidence).max()?;
-    let owners: BTreeSet<&'static str> =
-        seeing.iter().filter(|r| r.format_confidence == best).map(|r| r.provider).collect();
+    let owners: BTreeSet<&'static str> = seeing.iter().filter(|r| r.format_confidence == best).map(|r| r.provider).collect();
     if owners.len() == 1 { owners.first().copied() } else { None }
 }
 
@@ -169,7 +168,8 @@ fn ways(finding: &Finding, secret: &Secret) -> Result<(Vec<Way>, usize), &'stati
 }
 
 /// What stands beside a secret, and what the rule's `parts` find in it.
-fn with_parts(verify: &Verify, secret: &Secret, beside: &Beside) -> Beside {
+#[must_use]
+pub fn with_parts(verify: &Verify, secret: &Secret, beside: &Beside) -> Beside {
     let mut all = beside.clone();
     let Some((of, pattern)) = verify.parts else { return all };
     let text = match of {
@@ -203,7 +203,8 @@ pub fn placeholders(verify: &Verify) -> Vec<&'static str> {
         Body::Form(pairs) => templates.extend(pairs.iter().map(|(_, value)| *value)),
         Body::Json(text) => templates.push(text),
     }
-    let mut all: Vec<&str> = templates.into_iter().flat_map(|t| names(t).collect::<Vec<_>>()).filter(|n| *n != "secret").collect();
+    let mut all: Vec<&str> =
+        templates.into_iter().flat_map(|t| names(t).collect::<Vec<_>>()).filter(|n| *n != "secret").collect();
     all.sort_unstable();
     all.dedup();
     all

@@ -25,9 +25,9 @@ pub fn hosts(cases: &[Case], instances: &[(String, Allowed)]) -> BTreeSet<String
                     Some(_) => {}
                 }
             }
-            let of_provider = instances.iter().filter(|(provider, _)| {
-                !way.verify.instance_url.is_empty() && provider.eq_ignore_ascii_case(way.rule.provider)
-            });
+            let of_provider = instances
+                .iter()
+                .filter(|(provider, _)| !way.verify.instance_url.is_empty() && provider.eq_ignore_ascii_case(way.rule.provider));
             hosts.extend(of_provider.map(|(_, allowed)| allowed.host.clone()));
         }
     }

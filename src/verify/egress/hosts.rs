@@ -132,7 +132,9 @@ mod tests {
     fn names_of_hosts() {
         assert_eq!(normal("API.Example.com.").as_deref(), Some("api.example.com"));
         assert_eq!(normal("[::1]").as_deref(), Some("::1"));
-        for bad in ["", "a..b", "127.1", "0x7f000001", "2130706433", "a b", "a/b", "a@b", "evil.com#", "a:b", "-a.com", "1.2.3.4.5"] {
+        for bad in
+            ["", "a..b", "127.1", "0x7f000001", "2130706433", "a b", "a/b", "a@b", "evil.com#", "a:b", "-a.com", "1.2.3.4.5"]
+        {
             assert_eq!(normal(bad), None, "{bad}");
         }
         assert_eq!(Allowed::parse("db.local:5432"), Ok(Allowed { host: "db.local".into(), port: Some(5432) }));

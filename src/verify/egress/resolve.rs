@@ -31,8 +31,14 @@ impl Resolver for SystemResolver {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoAddress {
     /// It leads to where nothing is sent.
-    Refused { host: String, address: IpAddr, why: &'static str },
-    NotFound { host: String },
+    Refused {
+        host: String,
+        address: IpAddr,
+        why: &'static str,
+    },
+    NotFound {
+        host: String,
+    },
 }
 
 impl fmt::Display for NoAddress {

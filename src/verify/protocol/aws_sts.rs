@@ -93,7 +93,8 @@ pub(super) async fn ask(asker: &Asker, secret: &Secret, way: &Way) -> Verificati
         let call = Call { host, region, key_id, secret, session_token: value("session_token") };
         let answer = call.patiently(asker).await;
         let elsewhere = answer.status == Status::Dead && answer.detail.as_deref() == Some(UNKNOWN_ID);
-        last = Verification { identity: if answer.identity.is_empty() { known.clone() } else { answer.identity.clone() }, ..answer };
+        last =
+            Verification { identity: if answer.identity.is_empty() { known.clone() } else { answer.identity.clone() }, ..answer };
         if !elsewhere {
             return last;
         }
@@ -223,7 +224,8 @@ mod tests {
 
     #[test]
     fn answers_are_read() {
-        let live = read(200, "<R><Arn>arn:aws:iam::123456789012:user/a</Arn><UserId>AIDA</UserId><Account>123456789012</Account></R>");
+        let live =
+            read(200, "<R><Arn>arn:aws:iam::123456789012:user/a</Arn><UserId>AIDA</UserId><Account>123456789012</Account></R>");
         assert_eq!(live.status, Status::Live);
         assert_eq!(live.identity["arn"], "arn:aws:iam::123456789012:user/a");
         let error = |code: &str| format!("<ErrorResponse><Error><Code>{code}</Code><Message>m</Message></Error></ErrorResponse>");
@@ -234,7 +236,8 @@ mod tests {
         assert!(read(403, &error("AccessDenied")).is_because(Doubt::ForbiddenForCaller));
         assert!(read(503, "").is_because(Doubt::ServerError));
         assert!(read(200, "<html>sign in</html>").is_because(Doubt::UnexpectedAnswer));
-        let late = "<Error><Code>SignatureDoesNotMatch</Code><Message>Signature expired: 2015 is now earlier than</Message></Error>";
+        let late =
+            "<Error><Code>SignatureDoesNotMatch</Code><Message>Signature expired: 2015 is now earlier than</Message></Error>";
         assert!(read(403, late).is_because(Doubt::UnexpectedAnswer));
     }
 }

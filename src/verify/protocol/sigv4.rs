@@ -37,9 +37,9 @@ impl Signer<'_> {
         let scope = format!("{day}/{}/{}/aws4_request", self.region, self.service);
         let text = format!("AWS4-HMAC-SHA256\n{}\n{scope}\n{}", self.time, hex(&Sha256::digest(canonical(request, &names))));
         let start = Zeroizing::new([b"AWS4", self.secret].concat());
-        let key = [self.region, self.service, "aws4_request"].iter().fold(hmac(&start, day.as_bytes()), |key, part| {
-            hmac(&*key, part.as_bytes())
-        });
+        let key = [self.region, self.service, "aws4_request"]
+            .iter()
+            .fold(hmac(&start, day.as_bytes()), |key, part| hmac(&*key, part.as_bytes()));
         let signature = hex(&*hmac(&*key, text.as_bytes()));
         Zeroizing::new(format!(
             "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={signature}",
@@ -99,8 +99,16 @@ mod tests {
         let form = [("content-type", "application/x-www-form-urlencoded"), HOST, DATE];
         let vectors = [
             ("get-vanilla", Signed { ..plain }, "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
-            ("get-unreserved", Signed { path: &path, ..plain }, "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f"),
-            ("get-utf8", Signed { path: "/%E1%88%B4", ..plain }, "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85"),
+            (
+                "get-unreserved",
+                Signed { path: &path, ..plain },
+                "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f",
+            ),
+            (
+                "get-utf8",
+                Signed { path: "/%E1%88%B4", ..plain },
+                "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85",
+            ),
             (
                 "get-vanilla-query-order-key-case",
                 Signed { query: "Param1=value1&Param2=value2", ..plain },
@@ -111,7 +119,11 @@ mod tests {
                 Signed { query: &query, ..plain },
                 "9c3e54bfcdf0b19771a7f523ee5669cdf59bc7cc0884027167c21bb143a40197",
             ),
-            ("post-vanilla", Signed { method: "POST", ..plain }, "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
+            (
+                "post-vanilla",
+                Signed { method: "POST", ..plain },
+                "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
+            ),
             (
                 "post-vanilla-query",
                 Signed { method: "POST", query: "Param1=value1", ..plain },
@@ -130,7 +142,8 @@ mod tests {
 
     #[test]
     fn the_header_names_key_and_scope() {
-        let signer = Signer { key_id: "AKIDEXAMPLE", secret: b"s", region: "us-east-1", service: "sts", time: "20150830T123600Z" };
+        let signer =
+            Signer { key_id: "AKIDEXAMPLE", secret: b"s", region: "us-east-1", service: "sts", time: "20150830T123600Z" };
         let header = signer.authorization(&Signed { method: "GET", path: "/", query: "", headers: &[HOST, DATE], body: b"" });
         assert!(header.starts_with(
             "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/sts/aws4_request, SignedHeaders=host;x-amz-date, Signature="

@@ -10,7 +10,5 @@ pub mod path;
 pub mod table;
 pub mod template;
 
-pub use model::{
-    Body, Condition, Doubt, Evidence, IdentitySource, Method, PartsOf, Protocol, Scalar, Unclear, Verify,
-};
+pub use model::{Body, Condition, Doubt, Evidence, IdentitySource, Method, PartsOf, Protocol, Scalar, Unclear, Verify};
 pub use table::{RawVerify, build};

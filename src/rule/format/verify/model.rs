@@ -149,7 +149,11 @@ impl Doubt {
     /// All reasons with their words and what they say to a person.
     pub const NAMES: [(&'static str, Self, &'static str); 20] = [
         ("rate_limited", Self::RateLimited, "the provider wants fewer questions"),
-        ("forbidden_for_caller", Self::ForbiddenForCaller, "the provider refuses this question, which says nothing about the key"),
+        (
+            "forbidden_for_caller",
+            Self::ForbiddenForCaller,
+            "the provider refuses this question, which says nothing about the key",
+        ),
         ("sso_required", Self::SsoRequired, "the provider asks for single sign-on"),
         ("ip_restricted", Self::IpRestricted, "the key works from other addresses only"),
         ("server_error", Self::ServerError, "the provider has an error of its own"),
@@ -243,7 +247,6 @@ impl Verify {
     #[must_use]
     pub fn expects_json(&self) -> bool {
         let reads = |c: &Condition| !c.json.is_empty() || !c.json_has.is_empty();
-        self.identity.iter().any(|(_, from)| matches!(from, IdentitySource::Json(_)))
-            || self.live.iter().any(reads)
+        self.identity.iter().any(|(_, from)| matches!(from, IdentitySource::Json(_))) || self.live.iter().any(reads)
     }
 }

@@ -37,7 +37,8 @@ pub fn parse(text: &str) -> Option<Vec<Step>> {
             } else {
                 let end = after.find(']')?;
                 let digits = &after[..end];
-                if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) || digits.len() > 1 && digits.starts_with('0') {
+                if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) || digits.len() > 1 && digits.starts_with('0')
+                {
                     return None;
                 }
                 steps.push(Step::Index(digits.parse().ok()?));

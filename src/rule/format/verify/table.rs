@@ -1,8 +1,8 @@
 //! A `[rule.verify]` table: TOML in, a proven [`Verify`] or what is wrong with it out.
 
+use super::super::{file, pattern};
 use super::model::{Body, Condition, Doubt, Evidence, IdentitySource, Method, PartsOf, Protocol, Scalar, Unclear, Verify};
 use super::{path, template};
-use super::super::{file, pattern};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -187,7 +187,9 @@ pub fn build(raw: RawVerify, companions: &[String], trusted: bool) -> Result<Ver
         }
         let is_part = |name: &str| name == "secret" || !companions.iter().any(|c| c == name);
         if !used.iter().any(|name| is_part(name)) {
-            wrong.say("`verify` sends the secret nowhere: put {{secret}} into `auth`, `headers`, `query`, `url` or the body".to_owned());
+            wrong.say(
+                "`verify` sends the secret nowhere: put {{secret}} into `auth`, `headers`, `query`, `url` or the body".to_owned(),
+            );
         }
         if body_of(method) && !matches!(body, RawBody::None) {
             wrong.say("`verify` has a body: the method is POST".to_owned());
@@ -302,14 +304,15 @@ impl Wrong {
                 }
                 match host.strip_prefix(&whole).and_then(|rest| rest.strip_prefix('.')) {
                     Some(suffix) => (suffix, true),
-                    None => return self.say(format!("`verify`: in `{url}` a placeholder is the host's first label, or all of it")),
+                    None => {
+                        return self.say(format!("`verify`: in `{url}` a placeholder is the host's first label, or all of it"));
+                    }
                 }
             }
             _ => return self.say(format!("`verify`: the host of `{url}` has more than one placeholder")),
         };
-        let is_label_text = |label: &str| {
-            !label.is_empty() && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        };
+        let is_label_text =
+            |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         let is_address = fixed.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
         if !fixed.contains('.') || is_address || !fixed.split('.').all(is_label_text) {
             self.say(format!("`verify`: `{fixed}` is no name of a host: lower case, with a dot, no address"));
