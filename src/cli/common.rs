@@ -69,8 +69,8 @@ pub(super) struct ReportFlags {
     #[arg(long, value_name = "WHAT", value_parser = incomplete, help_heading = "Report")]
     pub incomplete: Option<Incomplete>,
     /// Only findings of these states: live, dead, unknown, not_checked; needs --verify
-    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = super::verification::status, help_heading = "Report")]
-    pub only: Vec<Status>,
+    #[arg(long = "only", value_name = "STATE", value_delimiter = ',', value_parser = super::verification::status, help_heading = "Report")]
+    pub only_states: Vec<Status>,
     /// Show secrets in full, in every format
     #[arg(long, help_heading = "Report")]
     pub show_secrets: bool,

@@ -15,6 +15,8 @@
 //! - `policy`: where decisions come from
 //! - `commits`: the same, from the base of a change
 //! - `edit`: files that people keep, changed whole
+//! - `verify`: asks again about the findings of a report
+//! - `reread`: reads secrets again from where a report found them
 //! - `verification`: whether what was found is live, on `--verify`
 //! - `progress`: how far a scan is
 
@@ -38,6 +40,10 @@ mod run;
 mod scan;
 mod staged;
 mod verification;
+#[cfg(feature = "verify")]
+mod reread;
+#[cfg(feature = "verify")]
+mod verify;
 
 use crate::rule::{Rule, RuleError, RuleErrors};
 use clap::{Parser, Subcommand};
@@ -75,6 +81,9 @@ enum Command {
     Allow(allow::AllowArguments),
     /// Keep a list of findings that are known, so that only new ones fail
     Baseline(baseline::BaselineArguments),
+    /// Ask again about the findings of a report, or about one secret on stdin
+    #[cfg(feature = "verify")]
+    Verify(Box<verify::VerifyArguments>),
     /// Tell why a line is or is not a finding
     Explain(explain::ExplainArguments),
     /// Look at rules, check and test them, draft new ones
@@ -97,6 +106,8 @@ pub fn main() -> ExitCode {
         Some(Command::Hook(arguments)) => hook::run(&arguments),
         Some(Command::Allow(arguments)) => allow::run(&arguments),
         Some(Command::Baseline(arguments)) => baseline::run(&arguments),
+        #[cfg(feature = "verify")]
+        Some(Command::Verify(arguments)) => verify::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Rules(arguments)) => rules::run(arguments),
         None => match Arguments::parse_from(["keysift", "scan"]).command {

@@ -160,7 +160,7 @@ fn check_verification(report: &ReportFlags, verify: &VerifyFlags) -> Result<(), 
     if verify.verify || verify.verify_plan.is_some() {
         return Ok(());
     }
-    if !report.only.is_empty() {
+    if !report.only_states.is_empty() {
         return Err(usage_error("--only tells what providers said: it needs --verify"));
     }
     if matches!(report.fail_on, FailOn::Live { .. }) {
@@ -257,7 +257,7 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
     let again = triaged.suppressed.extract_if(.., |(f, s)| s.decision.state == State::Revoked && is_live(f));
     triaged.open.extend(again.map(|(f, _)| f));
     let is_asked = |f: &Finding| is_asked(flags, f);
-    let is_only = |f: &Finding| flags.only.is_empty() || flags.only.contains(&status(f));
+    let is_only = |f: &Finding| flags.only_states.is_empty() || flags.only_states.contains(&status(f));
     let mut open: Vec<&Finding> = triaged.open.iter().copied().filter(|f| is_asked(f) && is_only(f)).collect();
     open.sort_by_key(|f| !is_live(f));
     let undecided = open.iter().filter(|f| flags.fail_on.cannot_decide(f)).count();
@@ -323,18 +323,34 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
             .then(|| outcome.rejected.iter().map(|f| ReportedFinding::of(f, redactor)).collect()),
         suppressed_in_full,
     };
+    write_all_with(flags, &report, orders.destinations, &clean)?;
+    Ok(ExitCode::from(ending.exit_code(flags.exit_code, flags.incomplete.unwrap_or(Incomplete::Fail))))
+}
+
+/// Writes a report to all its destinations.
+///
+/// # Errors
+/// The exit code, after the message.
+#[cfg(feature = "verify")]
+pub(super) fn write_all(flags: &ReportFlags, report: &Report, destinations: &[(Format, PathBuf)]) -> Result<(), ExitCode> {
+    write_all_with(flags, report, destinations, &str::to_owned)
+}
+
+fn write_all_with(
+    flags: &ReportFlags,
+    report: &Report,
+    destinations: &[(Format, PathBuf)],
+    clean: &dyn Fn(&str) -> String,
+) -> Result<(), ExitCode> {
     let mut failed = false;
-    for (format, path) in orders.destinations {
-        if let Err(e) = write_one(flags, &report, *format, path) {
+    for (format, path) in destinations {
+        if let Err(e) = write_one(flags, report, *format, path) {
             let place = visible(&clean(&path.display().to_string()));
             eprintln!("keysift: the report cannot be written to {place}: {e}");
             failed = true;
         }
     }
-    if failed {
-        return Err(ExitCode::from(2));
-    }
-    Ok(ExitCode::from(ending.exit_code(flags.exit_code, flags.incomplete.unwrap_or(Incomplete::Fail))))
+    if failed { Err(ExitCode::from(2)) } else { Ok(()) }
 }
 
 /// What is known of a finding.

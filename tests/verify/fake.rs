@@ -92,16 +92,16 @@ impl ResolvesServerCert for Names {
     }
 }
 
-/// A certificate and its key for `name`.
-pub fn certificate(name: &str) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+/// A certificate and its key for `names`.
+pub fn certificate(names: &[&str]) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
     let key = KeyPair::generate().expect("a key");
-    let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+    let params = CertificateParams::new(names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>()).expect("names");
     let certificate = params.signed_by(&key, &AUTHORITY.issuer).expect("a certificate");
     (certificate.der().clone(), PrivateKeyDer::try_from(key.serialize_der()).expect("a key"))
 }
 
 fn certify(name: &str) -> CertifiedKey {
-    let (certificate, key) = certificate(name);
+    let (certificate, key) = certificate(&[name]);
     let key = rustls::crypto::ring::sign::any_supported_type(&key).expect("a key of a known kind");
     CertifiedKey::new(vec![certificate], key)
 }
