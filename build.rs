@@ -84,7 +84,7 @@ fn emit(rules: &[Rule]) -> String {
             out,
             "Rule {{ id: {:?}, formerly: &{:?}, since: {:?}, provider: {:?}, url: {:?}, name: {:?}, severity: Severity::{:?}, \
              format_confidence: Confidence::{:?}, kind: Kind::{:?}, keywords: &{:?}, pattern: {:?}, until: {:?}, \
-             scope: Scope::{:?}, entropy: {:?}, checksum: {}, path: {:?}, near: &{:?}, assignment: {}, remedy: {:?}, \
+             scope: Scope::{:?}, entropy: {:?}, checksum: {}, structure: {}, path: {:?}, near: &{:?}, assignment: {}, remedy: {:?}, \
              verify: {}, examples: &{:?}, counterexamples: {}, bounds: {:?} }},\n",
             r.id,
             r.formerly,
@@ -104,6 +104,7 @@ fn emit(rules: &[Rule]) -> String {
                 "Some(Checksum {{ kind: ChecksumKind::{:?}, on_fail: OnFail::{:?} }})",
                 c.kind, c.on_fail
             )),
+            r.structure.map_or("None".to_owned(), |s| format!("Some(crate::rule::StructureKind::{s:?})")),
             r.path,
             r.near,
             r.assignment.map_or("None".to_owned(), |a| format!("Some(AssignmentClass::{a:?})")),

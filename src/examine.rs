@@ -4,6 +4,7 @@ use crate::detect::entropy::shannon;
 use crate::detect::{ByteSpan, Candidate, Detector, Kept, Scratch, Trace};
 use crate::judge::{self, Reason, Subject, Verdict};
 use crate::rule::format::model::MAX_MATCH;
+use crate::rule::structure::Fact;
 use crate::rule::{Confidence, Kind, Rule, RuleIndex};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -182,8 +183,11 @@ fn join_companions(judged: &mut [Judged], blob: &[u8]) {
         return;
     }
     let mut places: BTreeMap<&'static str, Vec<ByteSpan>> = BTreeMap::new();
+    // What a companion tells, its owner tells too: the account of an id, say.
+    let mut facts: BTreeMap<ByteSpan, Vec<Fact>> = BTreeMap::new();
     for j in judged.iter().filter(|j| wanted.contains(j.rule.id) && j.verdict.score > 0.0) {
         places.entry(j.rule.id).or_default().push(j.candidate.secret);
+        facts.insert(j.candidate.secret, j.verdict.structure.clone());
     }
     for spans in places.values_mut() {
         spans.sort_unstable();
@@ -196,6 +200,7 @@ fn join_companions(judged: &mut [Judged], blob: &[u8]) {
             match nearest(spans, item.candidate.secret, &lines_of).filter(|(lines, _)| *lines <= near.within_lines as usize) {
                 Some((lines, span)) => {
                     item.companions.push((near.name, span));
+                    let told = facts.get(&span).map_or(&[][..], Vec::as_slice);
                     if item.rule.verify.is_some() {
                         let further = others(spans, item.candidate.secret, span, near.within_lines, &lines_of);
                         item.others.extend(further.map(|span| (near.name, span)));
@@ -208,6 +213,11 @@ fn join_companions(judged: &mut [Judged], blob: &[u8]) {
                     });
                     if !verdict.proven && verdict.score > 0.0 {
                         verdict.score = (verdict.score + 0.3).min(0.98);
+                    }
+                    for fact in told {
+                        if !verdict.structure.iter().any(|(name, _)| *name == fact.0) {
+                            verdict.structure.push(fact.clone());
+                        }
                     }
                 }
                 None if near.required => {
@@ -336,12 +346,13 @@ fn resolve(mut judged: Vec<Judged>) -> Examined {
     examined
 }
 
-/// Another view of a secret that stands: a weaker rule's certainty still counts, unless the format's own checksum is wrong.
+/// Another view of a secret that stands: a weaker rule's certainty still counts, unless the format's own
+/// checksum is wrong or it says of itself that it counts for little.
 fn see_again(standing: &mut Judged, item: &Judged) {
     if item.verdict.level().is_none() {
         return;
     }
-    if standing.candidate.checksum != Some(false) && item.verdict.score > standing.verdict.score {
+    if standing.candidate.checksum != Some(false) && !standing.verdict.limited && item.verdict.score > standing.verdict.score {
         Arc::make_mut(&mut standing.verdict).score = item.verdict.score;
     }
     if item.rule.id != standing.rule.id && !standing.also.iter().any(|r| r.id == item.rule.id) {

@@ -35,6 +35,7 @@ mod policy;
 mod progress;
 mod remote;
 mod rules;
+mod rules_diff;
 mod rules_test;
 mod run;
 mod scan;

@@ -260,7 +260,7 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
     let is_only = |f: &Finding| flags.only_states.is_empty() || flags.only_states.contains(&status(f));
     let mut open: Vec<&Finding> = triaged.open.iter().copied().filter(|f| is_asked(f) && is_only(f)).collect();
     open.sort_by_key(|f| !is_live(f));
-    let undecided = open.iter().filter(|f| flags.fail_on.cannot_decide(f)).count();
+    let undecided = open.iter().filter(|f| flags.fail_on.cannot_decide(f) && !orders.settings.is_notice(f)).count();
     if undecided > 0 {
         eprintln!(
             "keysift: of {undecided} findings nobody could say whether they are live; --fail-on live,unknown fails on them"
@@ -268,7 +268,7 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
     }
     let complete = outcome.is_complete() && targets.missing.is_empty() && !run.interrupted;
     let ending = Ending {
-        failing: open.iter().filter(|f| flags.fail_on.fails(f)).count(),
+        failing: open.iter().filter(|f| flags.fail_on.fails(f) && !orders.settings.is_notice(f)).count(),
         complete: complete && undecided == 0,
         missing: !targets.missing.is_empty(),
         interrupted: run.interrupted,
@@ -316,7 +316,10 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
             fingerprint_key: orders.settings.key.id(),
             run,
         },
-        findings: open.iter().map(|f| ReportedFinding::of(f, redactor)).collect(),
+        findings: open
+            .iter()
+            .map(|f| ReportedFinding { notice: orders.settings.is_notice(f), ..ReportedFinding::of(f, redactor) })
+            .collect(),
         suppressed_findings: flags.show_suppressed.then(|| suppressed_in_full.clone()),
         rejected_findings: flags
             .show_rejected

@@ -6,6 +6,7 @@
 pub mod discover;
 
 use crate::finding::Day;
+use crate::rule::catalogue::{CATALOGUE_VERSION, Version};
 use crate::rule::format::file::{Author, RawRule, build_rules, toml_error};
 use crate::rule::{Rule, RuleError, RuleErrors};
 use serde::Deserialize;
@@ -21,6 +22,8 @@ struct Raw {
     /// Ids of rules to switch off.
     #[serde(default)]
     disable: Vec<String>,
+    /// The catalogue version that the repository was set up with.
+    catalogue: Option<Spanned<String>>,
     max_file_size: Option<Spanned<String>>,
     /// The baseline, relative to the config file.
     baseline: Option<String>,
@@ -51,6 +54,8 @@ pub struct AcceptedGap {
 pub struct Config {
     pub exclude: Vec<String>,
     pub disable: Vec<String>,
+    /// Findings of rules younger than this version fail nothing.
+    pub catalogue: Option<Version>,
     pub max_file_size: Option<u64>,
     /// Where the baseline is, relative to the config file.
     pub baseline: Option<String>,
@@ -77,6 +82,11 @@ impl Config {
         }
         for glob in &config.exclude {
             globset::Glob::new(glob).map_err(|e| problem(0, format!("`exclude`: {e}")))?;
+        }
+        if let Some(version) = raw.catalogue {
+            let known = Version::parse(version.get_ref()).filter(|v| *v <= Version::current());
+            let message = || format!("`{}` is no catalogue version up to this keysift's {CATALOGUE_VERSION}", version.get_ref());
+            config.catalogue = Some(known.ok_or_else(|| problem(version.span().start, message()))?);
         }
         if let Some(size) = raw.max_file_size {
             let bytes = parse_size(size.get_ref()).ok_or_else(|| {

@@ -7,6 +7,7 @@ use super::location::Location;
 use super::snippet::Snippet;
 use super::verification::Verification;
 use crate::judge::{PathClass, Reason};
+use crate::rule::structure::Fact;
 use crate::rule::{Confidence, Rule};
 use std::collections::BTreeMap;
 
@@ -23,6 +24,8 @@ pub struct Occurrence {
     pub reasons: Vec<Reason>,
     pub also: Vec<&'static Rule>,
     pub companions: Vec<(&'static str, String)>,
+    /// What the credential itself tells.
+    pub structure: Vec<Fact>,
     /// What verification may need of its surroundings.
     pub beside: Beside,
     /// The comment that allows it.
@@ -50,6 +53,8 @@ pub struct Finding {
     pub occurrences_total: usize,
     pub also: Vec<&'static str>,
     pub companions: Vec<(&'static str, String)>,
+    /// What the credential itself tells.
+    pub structure: Vec<Fact>,
     /// What verification may need of its surroundings, as they differ from place to place; at most [`MOST_BESIDE`].
     pub beside: Vec<Beside>,
     /// What its provider said, where it was asked.
@@ -165,6 +170,7 @@ pub fn group(mut occurrences: Vec<Occurrence>, key: &IdentityKey) -> Vec<Finding
             occurrences_total: 1,
             also: o.also.iter().map(|r| r.id).collect(),
             companions: o.companions,
+            structure: o.structure,
             beside: Some(o.beside).filter(|b| !b.is_empty()).into_iter().collect(),
             verification: None,
             inline: o.inline,

@@ -465,6 +465,7 @@ pub(super) fn finding_at(here: Occurrence, path: &str, key: &IdentityKey, placed
         git: Some(placed.story),
         also: here.also.iter().map(|r| r.id).collect(),
         companions: here.companions,
+        structure: here.structure,
         beside: Some(here.beside).filter(|b| !b.is_empty()).into_iter().collect(),
         verification: None,
         inline: here.inline,

@@ -305,6 +305,7 @@ impl Teller<'_> {
                 .iter()
                 .map(|(name, span)| (*name, redact::shown(judged.rule, span.of(blob.bytes))))
                 .collect(),
+            structure: judged.verdict.structure.clone(),
             beside: beside(judged, blob.bytes),
             inline: InlineAllow::of(blob.bytes, secret),
             target: blob.origin.target,

@@ -152,6 +152,9 @@ pub struct ReportedFinding {
     pub reasons: Vec<ReportedReason>,
     /// `open` until someone decides otherwise.
     pub state: String,
+    /// Its rule is younger than the catalogue that config names: it is told, and fails nothing.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub notice: bool,
     /// Where git is the source: `staged`, `local_only`, `pushed` or `merged`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exposure: Option<String>,
@@ -175,6 +178,9 @@ pub struct ReportedFinding {
     /// Other credentials that belong to it, redacted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub companions: Vec<Companion>,
+    /// What the credential itself tells: account, user, host, expiry, type of key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub structure: BTreeMap<String, String>,
     pub remedy: ReportedRemedy,
     /// Which of `scan.run.roots` its paths are relative to.
     #[serde(skip)]
@@ -204,6 +210,11 @@ pub struct Companion {
 pub struct ReportedRemedy {
     pub rotate: String,
     pub steps: String,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// Two decimals: scores are no measurements.
@@ -240,6 +251,7 @@ impl ReportedFinding {
             score: rounded(finding.score),
             reasons: finding.reasons.iter().map(|r| reason(r, &clean)).collect(),
             state: "open".to_owned(),
+            notice: false,
             exposure: finding.git.as_ref().map(|g| g.exposure.as_str().to_owned()),
             path_class: finding.path_class.as_str().to_owned(),
             snippet: if redactor.is_some() {
@@ -260,6 +272,7 @@ impl ReportedFinding {
                 .iter()
                 .map(|(name, shown)| Companion { name: (*name).to_owned(), secret: shown.clone() })
                 .collect(),
+            structure: finding.structure.iter().map(|(name, value)| ((*name).to_owned(), clean(value))).collect(),
             remedy: ReportedRemedy { rotate: finding.rule.remedy.rotate.to_owned(), steps: finding.rule.remedy.steps.to_owned() },
             target: finding.target,
         }

@@ -167,7 +167,8 @@ fn result(finding: &ReportedFinding, rule_index: usize) -> sarif::Result {
     let message =
         format!("{live}{} {} ({} confidence). {}", finding.rule_name, finding.secret, finding.confidence, finding.remedy.steps);
     let level: sarif::ResultLevel =
-        serde_json::from_value(serde_json::json!(level(&finding.severity))).expect("a level of the standard");
+        serde_json::from_value(serde_json::json!(if finding.notice { "note" } else { level(&finding.severity) }))
+            .expect("a level of the standard");
     // The hash that GitHub matches alerts by is ours: it does not change when lines move.
     let hash = format!("{}:1", &finding.fingerprint[4..20.min(finding.fingerprint.len())]);
     let mut facts = vec![
@@ -176,6 +177,7 @@ fn result(finding: &ReportedFinding, rule_index: usize) -> sarif::Result {
         ("severity", serde_json::json!(finding.severity)),
         ("secretId", serde_json::json!(finding.secret_id)),
         ("verification", serde_json::json!(finding.verification.status.as_str())),
+        ("structure", serde_json::json!(finding.structure)),
         ("occurrences", serde_json::json!(finding.occurrences_total)),
     ];
     if let Some(reason) = &finding.verification.reason {

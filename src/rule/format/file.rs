@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::model::{
     AssignmentClass, Bounds, Checksum, ChecksumKind, Confidence, Counterexample, Example, FIRST_CATALOGUE, Kind, MAX_MATCH, Near,
-    OnFail, Remedy, Rule, Run, Scope, Severity,
+    OnFail, Remedy, Rule, Run, Scope, Severity, StructureKind,
 };
 use super::verify::{self, RawVerify};
 use super::{pattern, proof};
@@ -95,6 +95,7 @@ pub struct RawRule {
     #[serde(default)]
     entropy: f32,
     checksum: Option<RawChecksum>,
+    structure: Option<Spanned<String>>,
     path: Option<Spanned<String>>,
     #[serde(default)]
     near: Vec<RawNear>,
@@ -300,6 +301,11 @@ impl Builder<'_> {
                 OnFail::Lower,
             ),
         });
+        if let Some(since) = raw.since.as_deref().filter(|s| !is_version(s)) {
+            self.error(raw.id.span().start, format!("`since` is a catalogue version such as {FIRST_CATALOGUE}, not `{since}`"));
+        }
+        let structure =
+            raw.structure.as_ref().map(|s| self.word(Some(s), "structure", &StructureKind::NAMES, StructureKind::Jwt));
         let assignment = raw
             .assignment
             .as_ref()
@@ -340,6 +346,7 @@ impl Builder<'_> {
             scope,
             entropy: raw.entropy,
             checksum,
+            structure,
             path: raw.path.map(|p| leak(p.into_inner())),
             near: raw
                 .near
@@ -494,6 +501,12 @@ fn no_keyword_help(failure: &proof::Failure, keywords: &[String]) -> String {
             "no literal of 3 bytes or more is in every match: give `keywords`, or `assigned` words for a body that means nothing by itself".to_owned()
         }
     }
+}
+
+/// `0.1`: two numbers.
+fn is_version(text: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.len() <= 4 && part.bytes().all(|b| b.is_ascii_digit());
+    text.split_once('.').is_some_and(|(major, minor)| is_number(major) && is_number(minor))
 }
 
 fn leak(text: String) -> &'static str {
