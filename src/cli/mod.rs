@@ -34,6 +34,8 @@ mod hook;
 mod policy;
 mod progress;
 mod remote;
+#[cfg(feature = "verify")]
+mod reread;
 mod rules;
 mod rules_diff;
 mod rules_test;
@@ -41,8 +43,6 @@ mod run;
 mod scan;
 mod staged;
 mod verification;
-#[cfg(feature = "verify")]
-mod reread;
 #[cfg(feature = "verify")]
 mod verify;
 

@@ -112,9 +112,8 @@ fn look(
             let _ = Root::of(file).and_then(|root| tree.scan(&root, &collector));
         }
         Place::Object { repository, id } => {
-            let known = repositories
-                .entry(repository.clone())
-                .or_insert_with(|| Repository::open(repository, &Options::default()).ok());
+            let known =
+                repositories.entry(repository.clone()).or_insert_with(|| Repository::open(repository, &Options::default()).ok());
             if let (Some(repo), Ok(id)) = (known, ObjectId::from_hex(id.as_bytes())) {
                 let store = repo.store();
                 if let Ok(object) = Lookup::new(&store).read(&id) {

@@ -5,8 +5,8 @@ use super::common::{ReportFlags, RuleFlags, Settings};
 use super::policy::unreadable;
 use super::reread::{Reread, reread};
 use super::run::{interruptible, write_all};
-use super::verification::{HowFlags, options};
 use super::usage_error;
+use super::verification::{HowFlags, options};
 use crate::config::Config;
 use crate::finding::{Finding, Redactor, Secret, Status, Verification};
 use crate::pipeline::Collector;
@@ -96,8 +96,8 @@ fn of_report(arguments: &VerifyArguments, path: &std::path::Path) -> Result<Exit
     let destinations = arguments.told.destinations()?;
     let name = path.display().to_string();
     let text = std::fs::read(path).map_err(|e| unreadable(&name, &e))?;
-    let mut report: Report = serde_json::from_slice(&text)
-        .map_err(|e| usage_error(&format!("{name} is no report of keysift in JSON: {e}")))?;
+    let mut report: Report =
+        serde_json::from_slice(&text).map_err(|e| usage_error(&format!("{name} is no report of keysift in JSON: {e}")))?;
     let settings = settings(arguments)?;
     if report.scan.fingerprint_key != settings.key.id() {
         return Err(usage_error(&format!(
@@ -145,7 +145,8 @@ fn note(report: &mut Report, known: &[Option<Verification>], redactor: &Redactor
             _ => {}
         }
     }
-    report.scan.run.verification = Told::of(report.findings.iter().map(|f| &f.verification).filter(|v| v.status != Status::NotChecked));
+    report.scan.run.verification =
+        Told::of(report.findings.iter().map(|f| &f.verification).filter(|v| v.status != Status::NotChecked));
 }
 
 /// The exit code: what is live fails, as `--fail-on` says.
@@ -177,10 +178,7 @@ fn of_secret(arguments: &VerifyArguments, id: &str) -> Result<ExitCode, ExitCode
     }
     let mut text = zeroize::Zeroizing::new(Vec::new());
     // Longer texts are for `keysift scan`.
-    std::io::stdin()
-        .take(1 << 20)
-        .read_to_end(&mut text)
-        .map_err(|e| usage_error(&format!("stdin cannot be read: {e}")))?;
+    std::io::stdin().take(1 << 20).read_to_end(&mut text).map_err(|e| usage_error(&format!("stdin cannot be read: {e}")))?;
     let finding = found_in(&text, rule, &settings)?;
     let mut cases = cases([&finding], rules, &settings.key, seconds_now());
     for case in &mut cases {

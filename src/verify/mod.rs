@@ -25,7 +25,7 @@ pub mod protocol;
 pub mod request;
 
 use crate::finding::date::rfc3339;
-use crate::finding::{Secret, Status, Verification};
+use crate::finding::{Redactor, Secret, Status, Verification};
 use crate::rule::format::verify::Doubt;
 use crate::source::Stop;
 use cache::Cache;
@@ -92,7 +92,7 @@ async fn run(
         answers.push(known.clone().unwrap_or_else(|| Verification::unknown(Doubt::OutOfTime)));
         if known.is_none() {
             let asker = Arc::clone(&asker);
-            open.spawn(async move { (n, asker.ask(&case).await) });
+            open.spawn(async move { (n, without_secrets(asker.ask(&case).await, &case)) });
         }
     }
     while !open.is_empty() {
@@ -123,6 +123,17 @@ async fn run(
         }
     }
     Ok(answers)
+}
+
+/// An answer without the secret that was sent: some providers say it again.
+fn without_secrets(answer: Verification, case: &Case) -> Verification {
+    let values = case.ways.iter().flat_map(|w| &w.values).filter(|(name, _)| *name == "session_token").map(|(_, v)| v);
+    let redactor = Redactor::new(values.chain([&case.secret]).cloned().collect());
+    Verification {
+        detail: answer.detail.as_deref().map(|d| redactor.redact(d)),
+        identity: answer.identity.into_iter().map(|(name, value)| (name, redactor.redact(&value))).collect(),
+        ..answer
+    }
 }
 
 fn now() -> Option<String> {
@@ -257,6 +268,14 @@ impl Asker {
                 return Ok(answer);
             }
         }
+    }
+
+    /// Waits for the turn of a question to `host`.
+    ///
+    /// # Errors
+    /// Where the time is over before.
+    pub(crate) async fn turn(&self, host: &str) -> Result<tokio::sync::OwnedSemaphorePermit, Failure> {
+        self.manners.turn(host).await
     }
 
     async fn once(&self, host: &str, request: &Request) -> Result<Answer, Failure> {

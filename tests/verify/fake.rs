@@ -153,11 +153,6 @@ impl Fake {
     pub fn seen(&self) -> Vec<Asked> {
         self.seen.lock().expect("no test panicked here").clone()
     }
-
-    /// Forgets what it was asked.
-    pub fn forget(&self) {
-        self.seen.lock().expect("no test panicked here").clear();
-    }
 }
 
 fn read(stream: &mut impl Read) -> Option<Asked> {

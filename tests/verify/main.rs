@@ -5,6 +5,7 @@
 //! - `manners`: many questions, few of them at a time
 //! - `reports`: the binary, from findings to the gate
 //! - `aws`: against moto's server, which checks signatures
+//! - `databases`: against servers that are installed here
 
 #![cfg(feature = "verify")]
 #![allow(unreachable_pub, reason = "modules of a test")]
@@ -13,6 +14,7 @@ mod ask;
 mod attacks;
 mod aws;
 mod catalogue;
+mod databases;
 mod fake;
 mod manners;
 mod reports;

@@ -14,9 +14,8 @@ fn provider() -> (Fake, Arc<Mutex<Vec<String>>>) {
         let is_revoked = list.lock().expect("no test panicked here").iter().any(|token| given.contains(token.as_str()));
         match asked.host.as_str() {
             _ if is_revoked => Reply::new(401, r#"{"message": "Bad credentials"}"#),
-            "api.github.com" => {
-                Reply::new(200, format!(r#"{{"login": "octo", "id": 7, "company": "it says {given}"}}"#)).with("X-OAuth-Scopes", "repo, user")
-            }
+            "api.github.com" => Reply::new(200, format!(r#"{{"login": "octo", "id": 7, "company": "it says {given}"}}"#))
+                .with("X-OAuth-Scopes", "repo, user"),
             "api.stripe.com" => Reply::new(403, "{}"),
             _ => Reply::new(404, ""),
         }
@@ -78,7 +77,11 @@ fn without_the_flag_nobody_is_asked() {
     let (code, report) = run.json(&["scan", "."]);
     assert_eq!((code, statuses(&report)), (1, vec!["not_checked"]));
     let plan = run.keysift(&["scan", ".", "--verify-plan"]);
-    assert!(plan.stdout.contains("1 secrets would be asked about") && plan.stdout.contains("GET https://api.github.com/user"), "{}", plan.stdout);
+    assert!(
+        plan.stdout.contains("1 secrets would be asked about") && plan.stdout.contains("GET https://api.github.com/user"),
+        "{}",
+        plan.stdout
+    );
     assert_eq!(run.keysift(&["scan", ".", "--verify-plan=hosts"]).stdout, "api.github.com\n");
     assert_eq!(run.fake.seen(), []);
     assert_eq!(run.keysift(&["scan", ".", "--fail-on", "live"]).code, 2);
@@ -273,7 +276,8 @@ fn one_secret_on_stdin() {
     let run = Run::new();
     let token = github_token("stdin");
     let flags: Vec<&str> = run.flags.iter().map(String::as_str).collect();
-    let asked = |input: &str| run.tree.run_with(&[&["verify", "--rule", "github-pat-classic"], &flags[..]].concat(), input.as_bytes());
+    let asked =
+        |input: &str| run.tree.run_with(&[&["verify", "--rule", "github-pat-classic"], &flags[..]].concat(), input.as_bytes());
     let live = asked(&format!("{token}\n"));
     assert_eq!(live.code, 1, "{}{}", live.stdout, live.stderr);
     assert!(live.stdout.starts_with("live\n") && live.stdout.contains("login: octo"), "{}", live.stdout);
