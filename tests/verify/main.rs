@@ -6,6 +6,7 @@
 //! - `reports`: the binary, from findings to the gate
 //! - `aws`: against moto's server, which checks signatures
 //! - `databases`: against servers that are installed here
+//! - `docs`: what the manual says of all of this
 
 #![cfg(feature = "verify")]
 #![allow(unreachable_pub, reason = "modules of a test")]
@@ -15,6 +16,7 @@ mod attacks;
 mod aws;
 mod catalogue;
 mod databases;
+mod docs;
 mod fake;
 mod manners;
 mod reports;
