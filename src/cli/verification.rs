@@ -71,7 +71,7 @@ pub(super) use asking::{ask, options};
 
 #[cfg(feature = "verify")]
 mod asking {
-    use super::*;
+    use super::{ExitCode, Finding, HowFlags, Preview, Settings, VerifyFlags, unreadable, usage_error};
     use crate::source::Stop;
     use crate::verify::cache::Cache;
     use crate::verify::egress::hosts::{Allowed, Hosts, normal};
@@ -98,24 +98,24 @@ mod asking {
         let allowed: Vec<Allowed> = flags.allow_host.iter().map(|h| host(h)).collect::<Result<_, _>>()?;
         let rules = settings.detector.rules();
         let mut instances = Vec::new();
-        for text in &flags.instance {
-            let (provider, named) = text
+        for installation in &flags.instance {
+            let (provider, place) = installation
                 .split_once('=')
-                .ok_or_else(|| usage_error(&format!("`{text}` names no installation: write gitlab=git.example.com")))?;
-            let knows = |r: &crate::rule::Rule| {
+                .ok_or_else(|| usage_error(&format!("`{installation}` names no installation: write gitlab=git.example.com")))?;
+            let is_asked = |r: &crate::rule::Rule| {
                 r.provider.eq_ignore_ascii_case(provider) && r.verify.is_some_and(|v| !v.instance_url.is_empty())
             };
-            if !rules.iter().any(|(_, r)| knows(r)) {
-                let mut known: Vec<&str> = rules.iter().filter(|(_, r)| knows_some(r)).map(|(_, r)| r.provider).collect();
-                known.dedup();
-                known.sort_unstable();
-                known.dedup();
+            if !rules.iter().any(|(_, r)| is_asked(r)) {
+                let mut providers: Vec<&str> = rules.iter().filter(|(_, r)| knows_some(r)).map(|(_, r)| r.provider).collect();
+                providers.dedup();
+                providers.sort_unstable();
+                providers.dedup();
                 return Err(usage_error(&format!(
                     "no rule asks an installation of `{provider}`: those that do are of {}",
-                    known.join(", ")
+                    providers.join(", ")
                 )));
             }
-            instances.push((provider.to_owned(), host(named)?));
+            instances.push((provider.to_owned(), host(place)?));
         }
         let mut connect_to = BTreeMap::new();
         for text in &flags.connect_to {
@@ -179,7 +179,9 @@ mod asking {
         if let Some(what) = flags.verify_plan {
             let text = match what {
                 Preview::Questions => preview::plan(&cases, &options.instances),
-                Preview::Hosts => preview::hosts(&cases, &options.instances).into_iter().map(|h| h + "\n").collect(),
+                Preview::Hosts => {
+                    preview::hosts(&cases, &options.instances).into_iter().flat_map(|host| [host, "\n".to_owned()]).collect()
+                }
             };
             return Ok(Some(crate::cli::print(&text)));
         }

@@ -8,6 +8,7 @@ use super::run::{interruptible, write_all};
 use super::usage_error;
 use super::verification::{HowFlags, options};
 use crate::config::Config;
+use crate::finding::snippet::visible;
 use crate::finding::{Finding, Redactor, Secret, Status, Verification};
 use crate::pipeline::Collector;
 use crate::report::Format;
@@ -192,16 +193,11 @@ fn of_secret(arguments: &VerifyArguments, id: &str) -> Result<ExitCode, ExitCode
     let answer = told_verification(answers.first(), &|text: &str| redactor.redact(text));
     let is_json = arguments.told.destinations()?.iter().any(|(format, _)| matches!(format, Format::Json | Format::Jsonl));
     let text = if is_json {
-        serde_json::to_string_pretty(&answer).unwrap_or_default() + "\n"
+        format!("{}\n", serde_json::to_string_pretty(&answer).unwrap_or_default())
     } else {
-        let mut text = format!("{}\n", answer.in_words());
-        if let Some(detail) = &answer.detail {
-            text.push_str(&format!("{}\n", crate::finding::snippet::visible(detail)));
-        }
-        for (name, value) in &answer.identity {
-            text.push_str(&format!("{name}: {}\n", crate::finding::snippet::visible(value)));
-        }
-        text
+        let identity = answer.identity.iter().map(|(name, value)| format!("{name}: {value}"));
+        let lines: Vec<String> = std::iter::once(answer.in_words()).chain(answer.detail.clone()).chain(identity).collect();
+        lines.iter().flat_map(|line| [visible(line), "\n".to_owned()]).collect()
     };
     super::print(&text);
     Ok(ExitCode::from(match answer.status {

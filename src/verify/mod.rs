@@ -98,13 +98,11 @@ async fn run(
     while !open.is_empty() {
         match tokio::time::timeout(Duration::from_millis(50), open.join_next()).await {
             Ok(Some(Ok((n, answer)))) => {
-                answers[n] = Verification { checked_at: answer.checked_at.or_else(now), ..answer };
+                answers[n] = Verification { checked_at: Some(now()), ..answer };
                 if let Some(cache) = &mut cache {
                     cache.put(&questions[n], &answers[n]);
                 }
             }
-            // Its hook has told where the panic was; the others go on.
-            Ok(Some(Err(_)) | None) => {}
             Err(_) if stop.is_asked() => {
                 open.abort_all();
                 for answer in answers.iter_mut().filter(|v| v.is_because(Doubt::OutOfTime) && v.checked_at.is_none()) {
@@ -114,7 +112,8 @@ async fn run(
             }
             // Each question ends by itself soon after the deadline; nothing waits for one that does not.
             Err(_) if Instant::now() > deadline + asker.egress.timeout => break,
-            Err(_) => {}
+            // Time to look at the clock; or a panic, of which its hook has told where it was: the others go on.
+            Err(_) | Ok(Some(Err(_)) | None) => {}
         }
     }
     for answer in &mut answers {
@@ -136,8 +135,8 @@ fn without_secrets(answer: Verification, case: &Case) -> Verification {
     }
 }
 
-fn now() -> Option<String> {
-    Some(rfc3339(seconds_now(), 0))
+fn now() -> String {
+    rfc3339(seconds_now(), 0)
 }
 
 /// Seconds since 1970, by the clock.

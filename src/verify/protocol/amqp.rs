@@ -1,4 +1,4 @@
-//! AMQP 0-9-1, RabbitMQ: a login and goodbye. <https://www.rabbitmq.com/amqp-0-9-1-reference.html>
+//! AMQP 0-9-1, `RabbitMQ`: a login and goodbye. <https://www.rabbitmq.com/amqp-0-9-1-reference.html>
 
 use super::database::{Line, Target, dead, in_turn};
 use crate::finding::{Secret, Verification};

@@ -1,4 +1,4 @@
-//! MongoDB: a login and goodbye. <https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/>
+//! `MongoDB`: a login and goodbye. <https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/>
 
 use super::database::{Line, Target, dead, in_turn};
 use super::scram::Scram;
@@ -62,7 +62,7 @@ fn refusal(reply: &[u8]) -> Verification {
     }
 }
 
-/// Sends a command as OP_MSG; gives the document that comes back.
+/// Sends a command as `OP_MSG`; gives the document that comes back.
 async fn command(line: &mut Line, document: &[u8]) -> Result<Vec<u8>, Failure> {
     let strange = || Failure::new(Doubt::UnexpectedAnswer, "it speaks no MongoDB that keysift knows");
     let len = i32::try_from(16 + 5 + document.len()).map_err(|_| strange())?;

@@ -1,4 +1,4 @@
-//! MySQL and MariaDB: a login and goodbye. <https://dev.mysql.com/doc/dev/mysql-server/latest/PAGE_PROTOCOL.html>
+//! `MySQL` and `MariaDB`: a login and goodbye. <https://dev.mysql.com/doc/dev/mysql-server/latest/PAGE_PROTOCOL.html>
 //!
 //! Accounts are bound to the addresses that they come from, and a refusal does not say whether the password or the address
 //! is wrong: it is never dead.
@@ -91,7 +91,6 @@ fn refusal(packet: &[u8]) -> Verification {
             &format!("the password is wrong, or the account is bound to other addresses ({code})"),
         ),
         1130 | 1129 => Verification::unknown_because(Doubt::IpRestricted, &code.to_string()),
-        1044 | 1049 => Verification::unknown_because(Doubt::UnexpectedAnswer, &code.to_string()),
         1040 | 1203 | 1226 => Verification::unknown_because(Doubt::ServerError, &format!("too many connections ({code})")),
         _ => Verification::unknown_because(Doubt::UnexpectedAnswer, &code.to_string()),
     }

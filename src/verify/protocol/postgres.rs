@@ -1,4 +1,4 @@
-//! PostgreSQL: a login and goodbye. <https://www.postgresql.org/docs/current/protocol-flow.html>
+//! `PostgreSQL`: a login and goodbye. <https://www.postgresql.org/docs/current/protocol-flow.html>
 
 use super::database::{Line, Target, dead, in_the_clear, in_turn};
 use super::scram::Scram;
@@ -27,35 +27,35 @@ async fn login(asker: &Asker, target: &Target) -> Result<Verification, Failure> 
         _ => return Err(Failure::new(Doubt::UnexpectedAnswer, "it is no PostgreSQL")),
     }
     let database = if target.database.is_empty() { &target.user } else { &target.database };
-    let start = format!("user\0{}\0database\0{database}\0application_name\0keysift\0\0", target.user);
-    let body = [&196_608u32.to_be_bytes()[..], start.as_bytes()].concat();
+    let login = format!("user\0{}\0database\0{database}\0application_name\0keysift\0\0", target.user);
+    let body = [&196_608u32.to_be_bytes()[..], login.as_bytes()].concat();
     line.send(&[&length(body.len()), &body[..]].concat()).await?;
-    let scram = Scram::new("");
-    let mut asked = false;
+    let conversation = Scram::new("");
+    let mut is_proven = false;
     loop {
         let (kind, body) = message(&mut line).await?;
         match (kind, number(&body)) {
             (b'R', Some(0)) => {
                 line.send(&[b'X', 0, 0, 0, 4]).await.ok();
-                return Ok(if asked {
+                return Ok(if is_proven {
                     target.live()
                 } else {
                     Verification::unknown_because(Doubt::UnexpectedAnswer, "the server asks for no password")
                 });
             }
             (b'R', Some(3)) if line.encrypted => {
-                asked = true;
+                is_proven = true;
                 answer(&mut line, &[&target.password[..], b"\0"].concat()).await?;
             }
             (b'R', Some(3)) => return Err(in_the_clear()),
             (b'R', Some(5)) => {
-                asked = true;
+                is_proven = true;
                 let inner = hex(&Md5::digest(Zeroizing::new([&target.password[..], target.user.as_bytes()].concat())));
                 let outer = hex(&Md5::digest([inner.as_bytes(), body.get(4..8).unwrap_or_default()].concat()));
                 answer(&mut line, format!("md5{}\0", *outer).as_bytes()).await?;
             }
             (b'R', Some(10)) => {
-                let first = scram.first();
+                let first = conversation.first();
                 let offered = body[4..].split(|b| *b == 0).any(|name| name == b"SCRAM-SHA-256");
                 if !offered {
                     return Err(Failure::new(Doubt::UnexpectedAnswer, "a way to log in that keysift does not know"));
@@ -64,14 +64,13 @@ async fn login(asker: &Asker, target: &Target) -> Result<Verification, Failure> 
                 answer(&mut line, &[b"SCRAM-SHA-256\0", &len[..], first.as_bytes()].concat()).await?;
             }
             (b'R', Some(11)) => {
-                asked = true;
-                let last = scram.last(&String::from_utf8_lossy(&body[4..]), &target.password)?;
+                is_proven = true;
+                let last = conversation.last(&String::from_utf8_lossy(&body[4..]), &target.password)?;
                 answer(&mut line, last.as_bytes()).await?;
             }
-            (b'R', Some(12)) => {}
             (b'E', _) => return Ok(refusal(&body)),
-            // Notices.
-            (b'N', _) => {}
+            // The server's own proof, and notices.
+            (b'R', Some(12)) | (b'N', _) => {}
             _ => return Err(Failure::new(Doubt::UnexpectedAnswer, "a way to log in that keysift does not know")),
         }
     }
