@@ -17,12 +17,15 @@
 //! - `edit`: files that people keep, changed whole
 //! - `verify`: asks again about the findings of a report
 //! - `reread`: reads secrets again from where a report found them
-//! - `verification`: whether what was found is live, on `--verify`
+//! - `verification`: the flags of verification
+//! - `asking`: findings asked about
 //! - `progress`: how far a scan is
 
 #![allow(clippy::doc_markdown, reason = "clap prints these comments as help, without Markdown")]
 
 mod allow;
+#[cfg(feature = "verify")]
+mod asking;
 mod baseline;
 mod ci;
 mod commits;

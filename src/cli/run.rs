@@ -204,7 +204,7 @@ fn verify_findings(
         all.filter(|(_, f)| told.contains(&std::ptr::from_ref(*f))).map(|(n, _)| n).collect()
     };
     let fresh_dead = matches!(orders.flags.fail_on, FailOn::Live { .. });
-    super::verification::ask(flags, orders.settings, &mut outcome.findings, &chosen, fresh_dead, &STOP)
+    super::asking::ask(flags, orders.settings, &mut outcome.findings, &chosen, fresh_dead, &STOP)
 }
 
 #[cfg(not(feature = "verify"))]

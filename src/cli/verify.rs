@@ -1,12 +1,13 @@
 //! `keysift verify`: asks again about the findings of a report, and tells since when what was live is dead; or asks about
 //! one secret on standard input.
 
+use super::asking::options;
 use super::common::{ReportFlags, RuleFlags, Settings};
 use super::policy::unreadable;
 use super::reread::{Reread, reread};
 use super::run::{interruptible, write_all};
 use super::usage_error;
-use super::verification::{HowFlags, options};
+use super::verification::HowFlags;
 use crate::config::Config;
 use crate::finding::snippet::visible;
 use crate::finding::{Finding, Redactor, Secret, Status, Verification};

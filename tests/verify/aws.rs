@@ -29,8 +29,11 @@ fn program() -> Result<PathBuf, String> {
         return Err("KEYSIFT_SLOW_TESTS=1 installs moto's server and runs this test".to_owned());
     }
     let run = |program: &Path, arguments: &[&str]| {
-        let done =
-            Command::new(program).args(arguments).stdin(Stdio::null()).output().map_err(|e| format!("{program:?}: {e}"))?;
+        let done = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|e| format!("{}: {e}", program.display()))?;
         if done.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&done.stderr).into_owned()) }
     };
     run(Path::new("python3"), &["-m", "venv", &folder.display().to_string()])?;

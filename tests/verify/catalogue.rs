@@ -9,6 +9,7 @@ use keysift::rule::format::verify::path::{self, Step};
 use keysift::rule::format::verify::{Condition, Doubt, Evidence, IdentitySource, Scalar, Verify};
 use keysift::verify::plan::Case;
 use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -61,7 +62,7 @@ fn answer_to(verify: &Verify, c: &Condition) -> Reply {
     let mut text = body.to_string();
     if let Some(part) = c.body_contains.first().filter(|part| !text.contains(**part)) {
         // It has quotes of its own: the answer is no JSON then.
-        text = (*part).to_owned();
+        (*part).clone_into(&mut text);
     }
     let mut reply = Reply::new(c.status.first().map_or(200, |(from, _)| *from), text);
     for (name, part) in c.headers {
@@ -239,7 +240,7 @@ fn every_request_is_the_one_on_record() {
     for rule in declarative() {
         let (_, asked) = asked_about(rule, Reply::new(404, ""));
         let case = case(rule);
-        text.push_str(&format!("\n{}\n", rule.id));
+        let _ = writeln!(text, "\n{}", rule.id);
         for asked in asked {
             text.push_str(&told(&asked, &case));
         }
@@ -292,10 +293,10 @@ fn told(asked: &Asked, case: &Case) -> String {
             }
             None => hide(value),
         };
-        out.push_str(&format!("  {name}: {value}\n"));
+        let _ = writeln!(out, "  {name}: {value}");
     }
     if !asked.body.is_empty() {
-        out.push_str(&format!("  {}\n", hide(&String::from_utf8_lossy(&asked.body))));
+        let _ = writeln!(out, "  {}", hide(&String::from_utf8_lossy(&asked.body)));
     }
     out
 }

@@ -1,4 +1,4 @@
-//! Logins against real servers from Debian's packages: PostgreSQL, MariaDB, Redis, each on a port of this machine. Where a
+//! Logins against real servers from Debian's packages: `PostgreSQL`, `MariaDB`, Redis, each on a port of this machine. Where a
 //! server is not installed the test says so, and fails under `CI=true`.
 
 use crate::ask::{ask, options};

@@ -179,7 +179,7 @@ fn read(stream: &mut impl Read) -> Option<Asked> {
 fn write(stream: &mut impl Write, reply: &Reply) -> Option<()> {
     let mut head = format!("HTTP/1.1 {} Fake\r\ncontent-length: {}\r\n", reply.status, reply.body.len());
     for (name, value) in &reply.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head.extend([name, ": ", value, "\r\n"]);
     }
     head.push_str("\r\n");
     stream.write_all(head.as_bytes()).ok()?;

@@ -95,7 +95,7 @@ fn each_secret_is_asked_about_once_and_limits_are_kept() {
     assert_eq!(distinct.len(), SECRETS);
     // 25 questions at ten a second, with its waits of a second, are the longest; all others take one second at their pace.
     assert!(took < Duration::from_secs(8), "{took:?}");
-    println!("{SECRETS} secrets, {} requests, {refused} refused, {took:?}", seen.len());
+    eprintln!("{SECRETS} secrets, {} requests, {refused} refused, {took:?}", seen.len());
 }
 
 /// A host that wants to be left alone for longer than there is time is left alone.
