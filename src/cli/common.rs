@@ -6,7 +6,7 @@ use crate::config::discover::{self, Home};
 use crate::config::{AcceptedGap, Config, parse_size};
 use crate::detect::Detector;
 use crate::finding::snippet::visible;
-use crate::finding::{Day, Finding, IdentityKey};
+use crate::finding::{Day, Finding, IdentityKey, Status};
 use crate::report::Format;
 use crate::rule::catalogue::Version;
 use crate::rule::{Confidence, Rule, RuleSet, Severity};
@@ -59,7 +59,7 @@ pub(super) struct ReportFlags {
     /// The least severity that is reported: low, medium, high, critical
     #[arg(long, value_name = "LEVEL", default_value = "low", value_parser = severity, help_heading = "Report")]
     pub min_severity: Severity,
-    /// What fails the run: any, low, medium, high, critical, none
+    /// What fails the run: any, low, medium, high, critical, none; with --verify also live, or live,unknown
     #[arg(long, value_name = "WHAT", default_value = "any", value_parser = FailOn::parse, help_heading = "Report")]
     pub fail_on: FailOn,
     /// The exit code of a run that fails on findings
@@ -69,6 +69,9 @@ pub(super) struct ReportFlags {
     /// the committer]
     #[arg(long, value_name = "WHAT", value_parser = incomplete, help_heading = "Report")]
     pub incomplete: Option<Incomplete>,
+    /// Only findings of these states: live, dead, unknown, not_checked; needs --verify
+    #[arg(long = "only", value_name = "STATE", value_delimiter = ',', value_parser = super::verification::status, help_heading = "Report")]
+    pub only_states: Vec<Status>,
     /// Show secrets in full, in every format
     #[arg(long, help_heading = "Report")]
     pub show_secrets: bool,

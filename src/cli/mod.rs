@@ -15,11 +15,17 @@
 //! - `policy`: where decisions come from
 //! - `commits`: the same, from the base of a change
 //! - `edit`: files that people keep, changed whole
+//! - `verify`: asks again about the findings of a report
+//! - `reread`: reads secrets again from where a report found them
+//! - `verification`: the flags of verification
+//! - `asking`: findings asked about
 //! - `progress`: how far a scan is
 
 #![allow(clippy::doc_markdown, reason = "clap prints these comments as help, without Markdown")]
 
 mod allow;
+#[cfg(feature = "verify")]
+mod asking;
 mod baseline;
 mod ci;
 mod commits;
@@ -31,12 +37,17 @@ mod hook;
 mod policy;
 mod progress;
 mod remote;
+#[cfg(feature = "verify")]
+mod reread;
 mod rules;
 mod rules_diff;
 mod rules_test;
 mod run;
 mod scan;
 mod staged;
+mod verification;
+#[cfg(feature = "verify")]
+mod verify;
 
 use crate::rule::{Rule, RuleError, RuleErrors};
 use clap::{Parser, Subcommand};
@@ -74,6 +85,9 @@ enum Command {
     Allow(allow::AllowArguments),
     /// Keep a list of findings that are known, so that only new ones fail
     Baseline(baseline::BaselineArguments),
+    /// Ask again about the findings of a report, or about one secret on stdin
+    #[cfg(feature = "verify")]
+    Verify(Box<verify::VerifyArguments>),
     /// Tell why a line is or is not a finding
     Explain(explain::ExplainArguments),
     /// Look at rules, check and test them, draft new ones
@@ -96,6 +110,8 @@ pub fn main() -> ExitCode {
         Some(Command::Hook(arguments)) => hook::run(&arguments),
         Some(Command::Allow(arguments)) => allow::run(&arguments),
         Some(Command::Baseline(arguments)) => baseline::run(&arguments),
+        #[cfg(feature = "verify")]
+        Some(Command::Verify(arguments)) => verify::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Rules(arguments)) => rules::run(arguments),
         None => match Arguments::parse_from(["keysift", "scan"]).command {

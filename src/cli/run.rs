@@ -3,20 +3,21 @@
 use super::commits::Commits;
 use super::common::{LimitFlags, ReportFlags, RuleFlags, Settings, When};
 use super::policy::{self, Loaded, PolicyFlags};
+use super::verification::VerifyFlags;
 use super::{progress, usage_error};
 use crate::config::discover::Home;
-use crate::finding::Finding;
 use crate::finding::snippet::visible;
+use crate::finding::{Finding, Status};
 use crate::pipeline::{Collector, Outcome};
-use crate::report::model::{Gap, Report, ReportedFinding, Run, SCHEMA_VERSION, Scan, Tool};
+use crate::report::model::{Gap, Report, ReportedFinding, Run, SCHEMA_VERSION, Scan, Told, Tool};
 use crate::report::triage::{StaleDecision, Suppressed};
 use crate::report::{Format, Style, write};
 use crate::rule::catalogue::CATALOGUE_VERSION;
 use crate::source::tree::Missing;
 use crate::source::{SkipReason, Stop};
 use crate::triage::baseline::Of;
-use crate::triage::gate::{Ending, Incomplete};
-use crate::triage::{Policy, Suppression, View};
+use crate::triage::gate::{Ending, FailOn, Incomplete};
+use crate::triage::{Policy, State, Suppression, Triaged, View};
 use clap::Args;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -55,12 +56,14 @@ pub(super) struct RunFlags {
     pub policy: PolicyFlags,
     #[command(flatten)]
     pub report: ReportFlags,
+    #[command(flatten)]
+    pub verify: VerifyFlags,
 }
 
 impl RunFlags {
     /// The flags of a scan.
     pub(super) const fn flags(&self) -> Flags<'_> {
-        Flags { rules: &self.rules, limits: &self.limits, policy: &self.policy, report: &self.report }
+        Flags { rules: &self.rules, limits: &self.limits, policy: &self.policy, report: &self.report, verify: &self.verify }
     }
 }
 
@@ -70,6 +73,7 @@ pub(super) struct Flags<'a> {
     pub limits: &'a LimitFlags,
     pub policy: &'a PolicyFlags,
     pub report: &'a ReportFlags,
+    pub verify: &'a VerifyFlags,
 }
 
 /// What a run was told to do.
@@ -105,7 +109,8 @@ fn try_run(
     look: impl FnOnce(&Settings, &Collector<'_>, &mut Targets) -> Result<(), ExitCode>,
 ) -> Result<ExitCode, ExitCode> {
     let start = Instant::now();
-    let Flags { rules, limits, report, .. } = flags;
+    let Flags { rules, limits, report, verify, .. } = flags;
+    check_verification(report, verify)?;
     let destinations = report.destinations()?;
     let (settings, loaded, base) = match whence {
         Whence::Files(places) => {
@@ -122,7 +127,7 @@ fn try_run(
         }
     };
     let threads = start_threads(limits.threads)?;
-    let (outcome, mut targets) = look_with(&settings, report.show_rejected, report.progress, look)?;
+    let (mut outcome, mut targets) = look_with(&settings, report.show_rejected, report.progress, look)?;
     if base.is_some() {
         // What a change adds stands beside no comment that was there before.
         targets.is_new_comment = Some(Box::new(|_| true));
@@ -132,14 +137,80 @@ fn try_run(
     if !rules.only.is_empty() || !rules.without.is_empty() || !limits.exclude.is_empty() || targets.roots.len() > 1 {
         targets.whole = None;
     }
-    let run = Run {
+    let mut run = Run {
         roots: targets.roots.clone(),
-        interrupted: STOP.is_asked(),
+        interrupted: false,
         threads,
         milliseconds: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+        verification: None,
     };
     let orders = Orders { flags: report, settings: &settings, loaded: &loaded, destinations: &destinations };
+    if let Some(shown) = verify_findings(&orders, verify, &mut outcome, &targets)? {
+        return Ok(shown);
+    }
+    run.interrupted = STOP.is_asked();
     conclude(&orders, &outcome, &targets, run)
+}
+
+/// Refuses flags that mean nothing without verification.
+fn check_verification(report: &ReportFlags, verify: &VerifyFlags) -> Result<(), ExitCode> {
+    if !cfg!(feature = "verify") && (verify.verify || verify.verify_plan.is_some()) {
+        return Err(usage_error("this keysift is built without the feature `verify`: it contacts nobody"));
+    }
+    if verify.verify || verify.verify_plan.is_some() {
+        return Ok(());
+    }
+    if !report.only_states.is_empty() {
+        return Err(usage_error("--only tells what providers said: it needs --verify"));
+    }
+    if matches!(report.fail_on, FailOn::Live { .. }) {
+        return Err(usage_error("--fail-on live asks what providers said: it needs --verify"));
+    }
+    Ok(())
+}
+
+/// What was decided on the findings of a run.
+fn triaged<'f>(orders: &Orders<'_>, outcome: &'f Outcome, targets: &Targets) -> Triaged<'f> {
+    let policy = &orders.loaded.policy;
+    viewed(orders.settings, outcome, targets, |view| match &targets.base {
+        Some(base) => base.apply_with(Some(policy), &outcome.findings, view),
+        None => policy.apply(&outcome.findings, view),
+    })
+}
+
+/// Whether a finding is of the confidence and severity that is asked for.
+fn is_asked(flags: &ReportFlags, finding: &Finding) -> bool {
+    finding.confidence() >= Some(flags.min_confidence) && finding.rule.severity >= flags.min_severity
+}
+
+/// Asks about what will be told, and about what is taken to be revoked.
+#[cfg(feature = "verify")]
+fn verify_findings(
+    orders: &Orders<'_>,
+    flags: &VerifyFlags,
+    outcome: &mut Outcome,
+    targets: &Targets,
+) -> Result<Option<ExitCode>, ExitCode> {
+    use std::collections::HashSet;
+    if !flags.verify && flags.verify_plan.is_none() {
+        return Ok(None);
+    }
+    let chosen: HashSet<usize> = {
+        let triaged = triaged(orders, outcome, targets);
+        let revoked = triaged.suppressed.iter().filter(|(_, s)| s.decision.state == State::Revoked).map(|(f, _)| *f);
+        let told: HashSet<*const Finding> =
+            triaged.open.iter().copied().chain(revoked).filter(|f| is_asked(orders.flags, f)).map(std::ptr::from_ref).collect();
+        let all = outcome.findings.iter().enumerate();
+        all.filter(|(_, f)| told.contains(&std::ptr::from_ref(*f))).map(|(n, _)| n).collect()
+    };
+    let fresh_dead = matches!(orders.flags.fail_on, FailOn::Live { .. });
+    super::asking::ask(flags, orders.settings, &mut outcome.findings, &chosen, fresh_dead, &STOP)
+}
+
+#[cfg(not(feature = "verify"))]
+#[expect(clippy::unnecessary_wraps, reason = "with the feature it can fail")]
+const fn verify_findings(_: &Orders<'_>, _: &VerifyFlags, _: &mut Outcome, _: &Targets) -> Result<Option<ExitCode>, ExitCode> {
+    Ok(None)
 }
 
 /// Lets `look` fill a collector.
@@ -180,17 +251,25 @@ pub(super) fn viewed<T>(settings: &Settings, outcome: &Outcome, targets: &Target
 /// Writes the reports and says how the run ended.
 fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: Run) -> Result<ExitCode, ExitCode> {
     let flags = orders.flags;
-    let policy = &orders.loaded.policy;
-    let triaged = viewed(orders.settings, outcome, targets, |view| match &targets.base {
-        Some(base) => base.apply_with(Some(policy), &outcome.findings, view),
-        None => policy.apply(&outcome.findings, view),
-    });
-    let is_asked = |f: &Finding| f.confidence() >= Some(flags.min_confidence) && f.rule.severity >= flags.min_severity;
-    let open: Vec<&Finding> = triaged.open.iter().copied().filter(|f| is_asked(f)).collect();
+    let mut triaged = triaged(orders, outcome, targets);
+    // What was revoked and is live again is open again.
+    let is_live = |f: &Finding| status(f) == Status::Live;
+    let again = triaged.suppressed.extract_if(.., |(f, s)| s.decision.state == State::Revoked && is_live(f));
+    triaged.open.extend(again.map(|(f, _)| f));
+    let is_asked = |f: &Finding| is_asked(flags, f);
+    let is_only = |f: &Finding| flags.only_states.is_empty() || flags.only_states.contains(&status(f));
+    let mut open: Vec<&Finding> = triaged.open.iter().copied().filter(|f| is_asked(f) && is_only(f)).collect();
+    open.sort_by_key(|f| !is_live(f));
+    let undecided = open.iter().filter(|f| flags.fail_on.cannot_decide(f) && !orders.settings.is_notice(f)).count();
+    if undecided > 0 {
+        eprintln!(
+            "keysift: of {undecided} findings nobody could say whether they are live; --fail-on live,unknown fails on them"
+        );
+    }
     let complete = outcome.is_complete() && targets.missing.is_empty() && !run.interrupted;
     let ending = Ending {
         failing: open.iter().filter(|f| flags.fail_on.fails(f) && !orders.settings.is_notice(f)).count(),
-        complete,
+        complete: complete && undecided == 0,
         missing: !targets.missing.is_empty(),
         interrupted: run.interrupted,
     };
@@ -205,6 +284,7 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
         let asked = all.iter().filter(|(f, _)| is_asked(f));
         asked.map(|(f, s)| Suppressed::of(f, s, &clean)).collect::<Vec<_>>()
     };
+    run.verification = Told::of(open.iter().filter_map(|f| f.verification.as_ref()));
     let suppressed = told(&triaged.suppressed);
     let suppressed_in_full: Vec<ReportedFinding> = triaged
         .suppressed
@@ -246,18 +326,39 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
             .then(|| outcome.rejected.iter().map(|f| ReportedFinding::of(f, redactor)).collect()),
         suppressed_in_full,
     };
+    write_all_with(flags, &report, orders.destinations, &clean)?;
+    Ok(ExitCode::from(ending.exit_code(flags.exit_code, flags.incomplete.unwrap_or(Incomplete::Fail))))
+}
+
+/// Writes a report to all its destinations.
+///
+/// # Errors
+/// The exit code, after the message.
+#[cfg(feature = "verify")]
+pub(super) fn write_all(flags: &ReportFlags, report: &Report, destinations: &[(Format, PathBuf)]) -> Result<(), ExitCode> {
+    write_all_with(flags, report, destinations, &str::to_owned)
+}
+
+fn write_all_with(
+    flags: &ReportFlags,
+    report: &Report,
+    destinations: &[(Format, PathBuf)],
+    clean: &dyn Fn(&str) -> String,
+) -> Result<(), ExitCode> {
     let mut failed = false;
-    for (format, path) in orders.destinations {
-        if let Err(e) = write_one(flags, &report, *format, path) {
+    for (format, path) in destinations {
+        if let Err(e) = write_one(flags, report, *format, path) {
             let place = visible(&clean(&path.display().to_string()));
             eprintln!("keysift: the report cannot be written to {place}: {e}");
             failed = true;
         }
     }
-    if failed {
-        return Err(ExitCode::from(2));
-    }
-    Ok(ExitCode::from(ending.exit_code(flags.exit_code, flags.incomplete.unwrap_or(Incomplete::Fail))))
+    if failed { Err(ExitCode::from(2)) } else { Ok(()) }
+}
+
+/// What is known of a finding.
+fn status(finding: &Finding) -> Status {
+    finding.verification.as_ref().map_or(Status::NotChecked, |v| v.status)
 }
 
 fn tool(settings: &Settings) -> Tool {

@@ -1,7 +1,7 @@
 //! Places in text: byte offsets, lines and columns.
 
 use crate::detect::ByteSpan;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Lines and columns of a span. Lines count from 1; columns count Unicode scalars from 1, an invalid byte as one; the end
 /// column is behind the last character.
@@ -82,13 +82,13 @@ fn scalars(text: &[u8]) -> u64 {
 }
 
 /// A place as reports show it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Location {
     /// Relative to the repository, else to the scan root; `/`-separated.
     pub path: String,
     /// The path's bytes in base64, where it is not UTF-8.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_bytes: Option<String>,
     pub start_line: u64,
     pub start_column: u64,
@@ -101,24 +101,24 @@ pub struct Location {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub decoded: Vec<String>,
     /// The id of the git blob.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blob: Option<String>,
     /// The id of the commit.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
     /// The author of the commit.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// When the author wrote it, RFC 3339.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
     /// The place on the forge's web page.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
     /// What the program that fed the text said of its origin.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<serde_json::Value>,
 }
 

@@ -1,7 +1,7 @@
 //! The line that a finding stands in, with every candidate in it hidden by its place.
 
 use crate::detect::ByteSpan;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The most characters shown on each side of the secret.
 const AROUND: usize = 80;
@@ -10,7 +10,7 @@ const AROUND: usize = 80;
 const TAKEN: usize = 480;
 
 /// A redacted line, and where in it the secret stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Snippet {
     /// The line, control characters replaced, cut to a readable length.

@@ -1,6 +1,7 @@
 //! GitHub Actions annotations: workflow commands on stdout.
 
 use super::Report;
+use crate::finding::Status;
 use crate::finding::snippet::visible;
 use std::io::{self, Write};
 
@@ -19,7 +20,9 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         } else {
             place = format!("{place},endLine={}", l.end_line);
         }
-        let message = format!("{}: {}\n{}\n{}", finding.rule_name, finding.secret, finding.remedy.steps, finding.fingerprint);
+        let live = if finding.verification.status == Status::Live { "LIVE " } else { "" };
+        let message =
+            format!("{live}{}: {}\n{}\n{}", finding.rule_name, finding.secret, finding.remedy.steps, finding.fingerprint);
         writeln!(out, "::{command} {place},title={}::{}", property(&format!("keysift: {}", finding.rule_id)), data(&message))?;
     }
     if !report.scan.complete {

@@ -4,6 +4,7 @@ use super::Report;
 use super::model::{Gap, ReportedFinding};
 use super::triage::{Suppressed, source_in_words};
 use crate::finding::snippet::visible;
+use crate::finding::{Status, Verification};
 use crate::source::{ExcludeReason, SkipReason};
 use crate::triage::state::StaleReason;
 use crate::triage::{Source, State};
@@ -108,7 +109,8 @@ fn write_finding(pen: &mut Pen<'_>, report: &Report, finding: &ReportedFinding) 
     };
     let severity = pen.paint(color, &finding.severity);
     let name = pen.paint(BOLD, &finding.rule_name);
-    pen.line(&format!("{severity}: {name}"))?;
+    let live = if finding.verification.status == Status::Live { pen.paint(RED, "LIVE ") } else { String::new() };
+    pen.line(&format!("{live}{severity}: {name}"))?;
     let place = pen.paint(CYAN, &place(report, pen.style, finding));
     let mut facts = vec![format!("confidence {}", finding.confidence)];
     if finding.notice {
@@ -135,6 +137,7 @@ fn write_finding(pen: &mut Pen<'_>, report: &Report, finding: &ReportedFinding) 
     pen.line(&format!("    {bar} {before}{shown}{}", after.trim_end()))?;
     let carets = pen.paint(RED, &"^".repeat(marked.chars().count().max(1)));
     pen.line(&format!("    {bar} {}{carets}", " ".repeat(before.chars().count())))?;
+    write_verification(pen, &finding.verification)?;
     write_history(pen, finding)?;
     for companion in &finding.companions {
         pen.wrapped("with", &format!("{} {}", companion.name, companion.secret))?;
@@ -159,6 +162,7 @@ fn write_finding(pen: &mut Pen<'_>, report: &Report, finding: &ReportedFinding) 
         pen.wrapped("proposed", &text)?;
     }
     let first = match finding.exposure.as_deref() {
+        _ if finding.verification.status == Status::Live => "It is live: revoke it first, whatever happens to the text. ",
         Some("staged") => {
             "It is not committed yet: take it out of the file and `git add` the file again; keep the value in the environment or a secret store. If it was seen elsewhere: "
         }
@@ -174,6 +178,32 @@ fn write_finding(pen: &mut Pen<'_>, report: &Report, finding: &ReportedFinding) 
     }
     pen.wrapped("id", &format!("{} ({})", finding.fingerprint, finding.rule_id))?;
     pen.line("")
+}
+
+/// What its provider said: the state, why nobody knows, whose it is.
+fn write_verification(pen: &mut Pen<'_>, known: &Verification) -> io::Result<()> {
+    if known.status == Status::NotChecked {
+        return Ok(());
+    }
+    let mut text = known.in_words();
+    if let Some(detail) = &known.detail {
+        text = format!("{text}: {}", visible(detail));
+    }
+    for (is_so, words) in [(known.via_proxy, " (through a proxy)"), (known.cached, " (from the cache)")] {
+        if is_so {
+            text.push_str(words);
+        }
+    }
+    pen.wrapped("state", &text)?;
+    if !known.identity.is_empty() {
+        let facts: Vec<String> = known.identity.iter().map(|(name, value)| format!("{name} {}", visible(value))).collect();
+        pen.wrapped("whose", &facts.join(", "))?;
+    }
+    for past in known.history.iter().rev().take(3) {
+        let at = |time: &Option<String>| time.as_deref().map_or("", |t| t.get(..10).unwrap_or(t)).to_owned();
+        pen.wrapped("before", &format!("{} from {} to {}", past.status.as_str(), at(&past.since), at(&past.checked_at)))?;
+    }
+    Ok(())
 }
 
 /// Which commit brought it, who made that, and where it stands now.
@@ -278,6 +308,13 @@ fn write_summary(pen: &mut Pen<'_>, report: &Report) -> io::Result<()> {
                 size(scan.bytes),
                 report.tool.rules
             ))?;
+        }
+        if let Some(told) = &scan.run.verification {
+            let unknown: Vec<String> = told.unknown.iter().map(|(reason, n)| format!("{n} unknown ({reason})")).collect();
+            let mut parts = vec![format!("{} live", told.live), format!("{} dead", told.dead)];
+            parts.extend(unknown);
+            let proxied = if told.via_proxy > 0 { ", through a proxy" } else { "" };
+            pen.line(&format!("asked their providers: {}{proxied}", parts.join(", ")))?;
         }
         for gap in &scan.excluded {
             pen.line(&format!("left out: {}", gap_text(gap, exclude_help(&gap.reason))))?;

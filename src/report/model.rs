@@ -5,14 +5,14 @@ use crate::finding::snippet::{Snippet, visible};
 use crate::finding::{Finding, Location, Redactor, Status, Verification};
 use crate::judge::Reason;
 use crate::pipeline::Tally;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The version of the report's keys.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// A whole report.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report {
     pub schema_version: u32,
@@ -20,10 +20,10 @@ pub struct Report {
     pub scan: Scan,
     pub findings: Vec<ReportedFinding>,
     /// Findings that a decision keeps out, where `--show-suppressed` asked for them; in the order of `scan.suppressed`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppressed_findings: Option<Vec<ReportedFinding>>,
     /// Candidates judged not a secret, where `--show-rejected` asked for them.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected_findings: Option<Vec<ReportedFinding>>,
     /// The same as `suppressed_findings`, for formats that always tell them.
     #[serde(skip)]
@@ -31,7 +31,7 @@ pub struct Report {
 }
 
 /// Who made the report.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Tool {
     pub name: String,
@@ -41,7 +41,7 @@ pub struct Tool {
 }
 
 /// What was looked at, and what was not.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Scan {
     /// Everything was looked at, but for what was asked to be left out and gaps that config accepts.
@@ -50,20 +50,20 @@ pub struct Scan {
     pub blobs: u64,
     pub bytes: u64,
     /// The files whose word counted: config, ignore file, baseline.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policy: Vec<String>,
     pub excluded: Vec<Gap>,
     pub skipped: Vec<Gap>,
     /// Named paths that do not exist.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
     /// Findings that a decision keeps out.
     pub suppressed: Vec<Suppressed>,
     /// Findings that stay open, and that the change under test would keep out.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proposed: Vec<Suppressed>,
     /// Decisions that do nothing, or no longer do.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stale: Vec<StaleDecision>,
     /// Candidates judged not a secret.
     pub rejected: u64,
@@ -76,7 +76,7 @@ pub struct Scan {
 }
 
 /// What was left out or not looked at, for one reason.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Gap {
     pub reason: String,
@@ -89,7 +89,7 @@ pub struct Gap {
 }
 
 /// What depends on this run alone.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Run {
     /// The folders that paths are relative to.
@@ -97,10 +97,47 @@ pub struct Run {
     pub interrupted: bool,
     pub threads: usize,
     pub milliseconds: u64,
+    /// What providers said of the findings, where they were asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Told>,
+}
+
+/// How many findings of those that could be asked about are in which state.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Told {
+    pub live: u64,
+    pub dead: u64,
+    /// By reason.
+    pub unknown: BTreeMap<String, u64>,
+    /// Answers that came through a proxy.
+    pub via_proxy: u64,
+    /// Answers of earlier runs.
+    pub cached: u64,
+}
+
+impl Told {
+    /// Counts; `None` where nobody was asked about anything.
+    #[must_use]
+    pub fn of<'a>(all: impl Iterator<Item = &'a Verification>) -> Option<Self> {
+        let mut told = None;
+        for known in all {
+            let counts: &mut Self = told.get_or_insert_default();
+            match known.status {
+                Status::Live => counts.live += 1,
+                Status::Dead => counts.dead += 1,
+                Status::Unknown => *counts.unknown.entry(known.reason.clone().unwrap_or_default()).or_default() += 1,
+                Status::NotChecked => {}
+            }
+            counts.via_proxy += u64::from(known.via_proxy);
+            counts.cached += u64::from(known.cached);
+        }
+        told
+    }
 }
 
 /// A finding as it is told.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ReportedFinding {
     pub fingerprint: String,
@@ -116,10 +153,10 @@ pub struct ReportedFinding {
     /// `open` until someone decides otherwise.
     pub state: String,
     /// Its rule is younger than the catalogue that config names: it is told, and fails nothing.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub notice: bool,
     /// Where git is the source: `staged`, `local_only`, `pushed` or `merged`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exposure: Option<String>,
     pub path_class: String,
     /// Redacted; raw only with `--show-secrets`.
@@ -129,20 +166,20 @@ pub struct ReportedFinding {
     /// Where it stands: at the tip if it is there, else where it stood last.
     pub location: Location,
     /// Where git is the source: the earliest commit that has it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub introduced: Option<Location>,
     /// Where git is the source: the branches at whose tip it stands.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_tip: Option<Vec<String>>,
     pub occurrences: Vec<Location>,
     pub occurrences_total: usize,
     /// Rules that see the same secret.
     pub also: Vec<String>,
     /// Other credentials that belong to it, redacted.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub companions: Vec<Companion>,
     /// What the credential itself tells: account, user, host, expiry, type of key.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub structure: BTreeMap<String, String>,
     pub remedy: ReportedRemedy,
     /// Which of `scan.run.roots` its paths are relative to.
@@ -151,7 +188,7 @@ pub struct ReportedFinding {
 }
 
 /// Why a finding has its score.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ReportedReason {
     pub signal: String,
@@ -160,7 +197,7 @@ pub struct ReportedReason {
 }
 
 /// Another credential that belongs to a finding.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Companion {
     pub name: String,
@@ -168,7 +205,7 @@ pub struct Companion {
 }
 
 /// What to do about it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ReportedRemedy {
     pub rotate: String,
@@ -243,7 +280,7 @@ impl ReportedFinding {
 }
 
 /// What its provider said, every string of it through the redactor.
-fn told_verification(known: Option<&Verification>, clean: &impl Fn(&str) -> String) -> Verification {
+pub(crate) fn told_verification(known: Option<&Verification>, clean: &impl Fn(&str) -> String) -> Verification {
     let Some(known) = known else { return Verification::of(Status::NotChecked) };
     Verification {
         detail: known.detail.as_deref().map(clean),

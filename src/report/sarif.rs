@@ -3,7 +3,7 @@
 use super::Report;
 use super::model::ReportedFinding;
 use super::triage::Suppressed;
-use crate::finding::percent;
+use crate::finding::{Status, percent};
 use crate::rule::RuleSet;
 use crate::triage::Source;
 use serde_sarif::sarif;
@@ -68,7 +68,7 @@ fn document(report: &Report) -> sarif::Sarif {
         .build()
 }
 
-fn weight(finding: &ReportedFinding) -> (u8, u8) {
+fn weight(finding: &ReportedFinding) -> (bool, u8, u8) {
     let severity = match finding.severity.as_str() {
         "critical" => 3,
         "high" => 2,
@@ -80,7 +80,17 @@ fn weight(finding: &ReportedFinding) -> (u8, u8) {
         "medium" => 1,
         _ => 0,
     };
-    (severity, confidence)
+    (finding.verification.status == Status::Live, severity, confidence)
+}
+
+/// The standard's priority, 0 to 100; none where nobody was asked.
+const fn rank(status: Status) -> Option<f64> {
+    match status {
+        Status::Live => Some(100.0),
+        Status::Unknown => Some(50.0),
+        Status::Dead => Some(5.0),
+        Status::NotChecked => None,
+    }
 }
 
 /// GitHub reads severities of rules from this number, 0 to 10.
@@ -153,14 +163,30 @@ fn result(finding: &ReportedFinding, rule_index: usize) -> sarif::Result {
         .artifact_location(sarif::ArtifactLocation::builder().uri(uri(&l.path)).uri_base_id("%SRCROOT%").build())
         .region(region)
         .build();
+    let live = if finding.verification.status == Status::Live { "LIVE: " } else { "" };
     let message =
-        format!("{} {} ({} confidence). {}", finding.rule_name, finding.secret, finding.confidence, finding.remedy.steps);
+        format!("{live}{} {} ({} confidence). {}", finding.rule_name, finding.secret, finding.confidence, finding.remedy.steps);
     let level: sarif::ResultLevel =
         serde_json::from_value(serde_json::json!(if finding.notice { "note" } else { level(&finding.severity) }))
             .expect("a level of the standard");
     // The hash that GitHub matches alerts by is ours: it does not change when lines move.
     let hash = format!("{}:1", &finding.fingerprint[4..20.min(finding.fingerprint.len())]);
-    sarif::Result::builder()
+    let mut facts = vec![
+        ("confidence", serde_json::json!(finding.confidence)),
+        ("score", serde_json::json!(finding.score)),
+        ("severity", serde_json::json!(finding.severity)),
+        ("secretId", serde_json::json!(finding.secret_id)),
+        ("verification", serde_json::json!(finding.verification.status.as_str())),
+        ("structure", serde_json::json!(finding.structure)),
+        ("occurrences", serde_json::json!(finding.occurrences_total)),
+    ];
+    if let Some(reason) = &finding.verification.reason {
+        facts.push(("verificationReason", serde_json::json!(reason)));
+    }
+    if !finding.verification.identity.is_empty() {
+        facts.push(("identity", serde_json::json!(finding.verification.identity)));
+    }
+    let mut result = sarif::Result::builder()
         .rule_id(finding.rule_id.clone())
         .rule_index(i64::try_from(rule_index).unwrap_or(0))
         .level(level)
@@ -170,19 +196,10 @@ fn result(finding: &ReportedFinding, rule_index: usize) -> sarif::Result {
             ("primaryLocationLineHash".to_owned(), hash),
             ("keysift/v1".to_owned(), finding.fingerprint.clone()),
         ]))
-        .properties(properties(
-            vec![
-                ("confidence", serde_json::json!(finding.confidence)),
-                ("score", serde_json::json!(finding.score)),
-                ("severity", serde_json::json!(finding.severity)),
-                ("secretId", serde_json::json!(finding.secret_id)),
-                ("verification", serde_json::json!(finding.verification.status.as_str())),
-                ("structure", serde_json::json!(finding.structure)),
-                ("occurrences", serde_json::json!(finding.occurrences_total)),
-            ],
-            None,
-        ))
-        .build()
+        .properties(properties(facts, None))
+        .build();
+    result.rank = rank(finding.verification.status);
+    result
 }
 
 fn suppression(decision: &Suppressed, status: &str) -> sarif::Suppression {

@@ -3,10 +3,10 @@
 use crate::finding::Finding;
 use crate::triage::state::{How, Stale};
 use crate::triage::{Source, Suppression};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A finding that a decision keeps out, or would.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Suppressed {
     /// Where the decision stands: `ignore_file`, `inline` or `baseline`.
@@ -17,22 +17,22 @@ pub struct Suppressed {
     pub start_line: u64,
     /// What was decided: `revoked`, `false_positive`, `test_value`, `accepted`; `open` in a baseline where nobody has.
     pub state: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// The last day it counts.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
     /// How the decision was found to be about it: `fingerprint`, `rule_and_path`, `comment`, `moved` or `re_ruled`.
     pub matched: String,
     /// The path or the rule that it had before.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
 }
 
 /// A decision that does nothing, or no longer does.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StaleDecision {
     /// `ignore_file`, `inline` or `baseline`.
@@ -148,7 +148,7 @@ mod tests {
                 rejected: 0,
                 below_threshold: 0,
                 fingerprint_key: "public".into(),
-                run: Run { roots: Vec::new(), interrupted: false, threads: 1, milliseconds: 0 },
+                run: Run { roots: Vec::new(), interrupted: false, threads: 1, milliseconds: 0, verification: None },
             },
             findings: triaged.open.iter().map(|f| ReportedFinding::of(f, Some(&outcome.redactor))).collect(),
             suppressed_findings: None,

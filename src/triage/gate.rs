@@ -1,6 +1,6 @@
 //! The gate: what fails a run, and the exit code that says so.
 
-use crate::finding::Finding;
+use crate::finding::{Finding, Status};
 use crate::rule::Severity;
 
 /// Which findings fail a run.
@@ -10,6 +10,9 @@ pub enum FailOn {
     Any,
     /// Those of this severity and above.
     Severity(Severity),
+    /// Those that are live, as their providers said in this run. What could not be decided makes the run incomplete, or
+    /// fails it where `unknown` was given too.
+    Live { unknown: bool },
     /// None: the run only informs.
     None,
 }
@@ -23,9 +26,11 @@ impl FailOn {
         match word {
             "any" => Ok(Self::Any),
             "none" => Ok(Self::None),
+            "live" => Ok(Self::Live { unknown: false }),
+            "live,unknown" | "unknown,live" => Ok(Self::Live { unknown: true }),
             other => Severity::parse(other)
                 .map(Self::Severity)
-                .ok_or_else(|| "one of any, low, medium, high, critical, none".to_owned()),
+                .ok_or_else(|| "one of any, low, medium, high, critical, live, live,unknown, none".to_owned()),
         }
     }
 
@@ -35,9 +40,24 @@ impl FailOn {
         match self {
             Self::Any => true,
             Self::Severity(least) => finding.rule.severity >= least,
+            Self::Live { unknown } => match status(finding) {
+                Status::Live => true,
+                Status::Dead => false,
+                Status::Unknown | Status::NotChecked => unknown,
+            },
             Self::None => false,
         }
     }
+
+    /// Whether `finding` neither passes nor fails, because nobody could say whether it is live.
+    #[must_use]
+    pub fn cannot_decide(self, finding: &Finding) -> bool {
+        self == Self::Live { unknown: false } && matches!(status(finding), Status::Unknown | Status::NotChecked)
+    }
+}
+
+fn status(finding: &Finding) -> Status {
+    finding.verification.as_ref().map_or(Status::NotChecked, |v| v.status)
 }
 
 /// What an incomplete run does to the exit code.

@@ -32,6 +32,15 @@ struct Host {
     state: Mutex<State>,
 }
 
+impl Host {
+    /// Why a question is not asked any more.
+    fn too_late(&self) -> Failure {
+        let state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let doubt = if state.quiet_until.is_some() { Doubt::RateLimited } else { Doubt::OutOfTime };
+        Failure::new(doubt, "")
+    }
+}
+
 struct State {
     /// When the next question may leave.
     next: Instant,
@@ -77,10 +86,7 @@ impl Manners {
         let host = self.host(name);
         let over = || Failure::new(Doubt::OutOfTime, "");
         let open = tokio::time::timeout_at(self.deadline, Arc::clone(&host.open).acquire_owned());
-        let permit = match open.await {
-            Ok(Ok(permit)) => permit,
-            _ => return Err(self.too_late(&host)),
-        };
+        let Ok(Ok(permit)) = open.await else { return Err(host.too_late()) };
         loop {
             let (at, is_quiet) = {
                 let mut state = host.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -94,17 +100,10 @@ impl Manners {
                 (at, quiet.is_some())
             };
             if at > self.deadline {
-                return Err(if is_quiet { self.too_late(&host) } else { over() });
+                return Err(if is_quiet { host.too_late() } else { over() });
             }
             tokio::time::sleep_until(at).await;
         }
-    }
-
-    /// Why a question is not asked any more.
-    fn too_late(&self, host: &Host) -> Failure {
-        let state = host.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let doubt = if state.quiet_until.is_some() { Doubt::RateLimited } else { Doubt::OutOfTime };
-        Failure::new(doubt, "")
     }
 
     /// Leaves `name` alone for what `answer` says, or for longer and longer. Tells whether there is time to ask again.

@@ -25,7 +25,7 @@ pub mod protocol;
 pub mod request;
 
 use crate::finding::date::rfc3339;
-use crate::finding::{Secret, Status, Verification};
+use crate::finding::{Redactor, Secret, Status, Verification};
 use crate::rule::format::verify::Doubt;
 use crate::source::Stop;
 use cache::Cache;
@@ -92,19 +92,17 @@ async fn run(
         answers.push(known.clone().unwrap_or_else(|| Verification::unknown(Doubt::OutOfTime)));
         if known.is_none() {
             let asker = Arc::clone(&asker);
-            open.spawn(async move { (n, asker.ask(&case).await) });
+            open.spawn(async move { (n, without_secrets(asker.ask(&case).await, &case)) });
         }
     }
     while !open.is_empty() {
         match tokio::time::timeout(Duration::from_millis(50), open.join_next()).await {
             Ok(Some(Ok((n, answer)))) => {
-                answers[n] = Verification { checked_at: answer.checked_at.or_else(now), ..answer };
+                answers[n] = Verification { checked_at: Some(now()), ..answer };
                 if let Some(cache) = &mut cache {
                     cache.put(&questions[n], &answers[n]);
                 }
             }
-            // Its hook has told where the panic was; the others go on.
-            Ok(Some(Err(_)) | None) => {}
             Err(_) if stop.is_asked() => {
                 open.abort_all();
                 for answer in answers.iter_mut().filter(|v| v.is_because(Doubt::OutOfTime) && v.checked_at.is_none()) {
@@ -114,7 +112,8 @@ async fn run(
             }
             // Each question ends by itself soon after the deadline; nothing waits for one that does not.
             Err(_) if Instant::now() > deadline + asker.egress.timeout => break,
-            Err(_) => {}
+            // Time to look at the clock; or a panic, of which its hook has told where it was: the others go on.
+            Err(_) | Ok(Some(Err(_)) | None) => {}
         }
     }
     for answer in &mut answers {
@@ -125,8 +124,19 @@ async fn run(
     Ok(answers)
 }
 
-fn now() -> Option<String> {
-    Some(rfc3339(seconds_now(), 0))
+/// An answer without the secret that was sent: some providers say it again.
+fn without_secrets(answer: Verification, case: &Case) -> Verification {
+    let values = case.ways.iter().flat_map(|w| &w.values).filter(|(name, _)| *name == "session_token").map(|(_, v)| v);
+    let redactor = Redactor::new(values.chain([&case.secret]).cloned().collect());
+    Verification {
+        detail: answer.detail.as_deref().map(|d| redactor.redact(d)),
+        identity: answer.identity.into_iter().map(|(name, value)| (name, redactor.redact(&value))).collect(),
+        ..answer
+    }
+}
+
+fn now() -> String {
+    rfc3339(seconds_now(), 0)
 }
 
 /// Seconds since 1970, by the clock.
@@ -257,6 +267,14 @@ impl Asker {
                 return Ok(answer);
             }
         }
+    }
+
+    /// Waits for the turn of a question to `host`.
+    ///
+    /// # Errors
+    /// Where the time is over before.
+    pub(crate) async fn turn(&self, host: &str) -> Result<tokio::sync::OwnedSemaphorePermit, Failure> {
+        self.manners.turn(host).await
     }
 
     async fn once(&self, host: &str, request: &Request) -> Result<Answer, Failure> {

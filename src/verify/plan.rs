@@ -168,7 +168,8 @@ fn ways(finding: &Finding, secret: &Secret) -> Result<(Vec<Way>, usize), &'stati
 }
 
 /// What stands beside a secret, and what the rule's `parts` find in it.
-fn with_parts(verify: &Verify, secret: &Secret, beside: &Beside) -> Beside {
+#[must_use]
+pub fn with_parts(verify: &Verify, secret: &Secret, beside: &Beside) -> Beside {
     let mut all = beside.clone();
     let Some((of, pattern)) = verify.parts else { return all };
     let text = match of {

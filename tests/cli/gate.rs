@@ -66,7 +66,7 @@ fn what_fails_a_run() {
 #[test]
 fn words_that_mean_nothing_are_usage_errors() {
     for (arguments, message) in [
-        (["--fail-on", "hihg"], "one of any, low, medium, high, critical, none"),
+        (["--fail-on", "hihg"], "one of any, low, medium, high, critical, live, live,unknown, none"),
         (["--min-confidence", "critical"], "one of low, medium, high"),
         (["--min-severity", "x"], "one of low, medium, high, critical"),
         (["--incomplete", "ignore"], "one of fail, warn"),

@@ -321,7 +321,9 @@ impl Builder<'_> {
             match verify::build(table.into_inner(), &companions, author != Author::Config) {
                 Ok(verify) => Some(verify),
                 Err(wrong) => {
-                    wrong.into_iter().for_each(|message| self.error(place, message));
+                    for message in wrong {
+                        self.error(place, message);
+                    }
                     None
                 }
             }

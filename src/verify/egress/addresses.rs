@@ -36,15 +36,13 @@ const fn worse(reach: Reach) -> Reach {
 /// The address of version 4 in `::ffff:a.b.c.d`, `::a.b.c.d`, `64:ff9b::a.b.c.d`, `64:ff9b:1::/48`, 6to4 and Teredo.
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let s = address.segments();
-    let v4 = |a: u16, b: u16| {
-        let [w, x] = a.to_be_bytes();
-        let [y, z] = b.to_be_bytes();
-        Some(Ipv4Addr::new(w, x, y, z))
-    };
+    let v4 = |high: u16, low: u16| Some(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)));
     match s {
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
-        [0, 0, 0, 0, 0, 0 | 0xffff, a, b] | [0, 0, 0, 0, 0xffff, 0, a, b] | [0x64, 0xff9b, _, _, _, _, a, b] => v4(a, b),
-        [0x2002, a, b, ..] => v4(a, b),
+        [0, 0, 0, 0, 0, 0 | 0xffff, a, b]
+        | [0, 0, 0, 0, 0xffff, 0, a, b]
+        | [0x64, 0xff9b, _, _, _, _, a, b]
+        | [0x2002, a, b, ..] => v4(a, b),
         [0x2001, 0, _, _, _, _, a, b] => v4(!a, !b),
         _ => None,
     }
@@ -70,7 +68,7 @@ fn reach_v4(address: Ipv4Addr) -> Reach {
     }
 }
 
-/// By <https://www.iana.org/assignments/iana-ipv6-special-registry/>: of all space only 2000::/3 is handed out.
+/// By <https://www.iana.org/assignments/iana-ipv6-special-registry/>: of all space only `2000::/3` is handed out.
 fn reach_v6(address: Ipv6Addr) -> Reach {
     let s = address.segments();
     match s {

@@ -308,28 +308,22 @@ fn no_address(error: &NoAddress) -> Failure {
 
 /// What an error of the client means. Its own text may hold anything, so only known parts of it are told.
 fn failure(error: &reqwest::Error) -> Failure {
-    let mut next: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(cause) = next {
-        if let Some(e) = cause.downcast_ref::<NoAddress>() {
-            return no_address(e);
-        }
-        if let Some(e) = cause.downcast_ref::<rustls::Error>() {
-            return Failure::new(Doubt::Tls, e.to_string());
-        }
-        if let Some(e) = cause.downcast_ref::<std::io::Error>() {
-            // An io::Error hides what it was made of from `source`.
-            if let Some(inner) = e.get_ref() {
-                if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
-                    return Failure::new(Doubt::Tls, tls.to_string());
-                }
-                if let Some(e) = inner.downcast_ref::<NoAddress>() {
-                    return no_address(e);
-                }
-            }
-        }
-        next = cause.source();
+    if let Some(known) = known_cause(error) {
+        return known;
     }
     if error.is_timeout() { Failure::new(Doubt::Timeout, "") } else { Failure::new(Doubt::Network, "") }
+}
+
+/// The first cause that says what happened. An [`std::io::Error`] hides from `source` what it was made of.
+fn known_cause(error: &(dyn Error + 'static)) -> Option<Failure> {
+    if let Some(e) = error.downcast_ref::<NoAddress>() {
+        return Some(no_address(e));
+    }
+    if let Some(e) = error.downcast_ref::<rustls::Error>() {
+        return Some(Failure::new(Doubt::Tls, e.to_string()));
+    }
+    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    inner.and_then(|e| known_cause(e)).or_else(|| known_cause(error.source()?))
 }
 
 /// An error and what caused it.

@@ -161,10 +161,10 @@ impl Call<'_> {
         }
         let signer =
             Signer { key_id: self.key_id, secret: self.secret.expose(), region: self.region, service: "sts", time: &time };
-        let signed = Signed { method: "POST", path: "/", query: "", headers: &headers, body };
+        let what = Signed { method: "POST", path: "/", query: "", headers: &headers, body };
         let mut sent = vec![
             ("X-Amz-Date".to_owned(), Zeroizing::new(time.clone())),
-            ("Authorization".to_owned(), signer.authorization(&signed)),
+            ("Authorization".to_owned(), signer.authorization(&what)),
         ];
         if let Some(token) = self.session_token {
             sent.push(("X-Amz-Security-Token".to_owned(), Zeroizing::new(token.to_owned())));

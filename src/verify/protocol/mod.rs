@@ -3,9 +3,17 @@
 //! - `aws_sts`: AWS signatures, `GetCallerIdentity`
 //! - `sigv4`: Signature Version 4
 //! - `database`: what the databases share: connection strings, streams
+//! - `scram`: a way to log in that some of them share
 //! - `postgres`, `mysql`, `mongodb`, `redis`, `amqp`: a login, and goodbye
 
+mod amqp;
 pub mod aws_sts;
+mod database;
+mod mongodb;
+mod mysql;
+mod postgres;
+mod redis;
+mod scram;
 pub mod sigv4;
 
 use super::Asker;
@@ -38,6 +46,10 @@ pub(super) fn values(protocol: Protocol, beside: &Beside) -> Result<Vec<Beside>,
 pub(super) async fn ask(asker: &Asker, protocol: Protocol, secret: &Secret, way: &Way) -> Verification {
     match protocol {
         Protocol::AwsSts => aws_sts::ask(asker, secret, way).await,
-        _ => Verification::of(crate::finding::Status::NotChecked),
+        Protocol::Postgres => postgres::ask(asker, secret, way).await,
+        Protocol::Mysql => mysql::ask(asker, secret, way).await,
+        Protocol::Mongodb => mongodb::ask(asker, secret, way).await,
+        Protocol::Redis => redis::ask(asker, secret, way).await,
+        Protocol::Amqp => amqp::ask(asker, secret, way).await,
     }
 }

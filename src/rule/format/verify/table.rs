@@ -136,69 +136,26 @@ pub fn build(raw: RawVerify, companions: &[String], trusted: bool) -> Result<Ver
     let unknown: Vec<Unclear> = raw.unknown.into_iter().filter_map(|c| wrong.unclear(c)).collect();
     let dead: Vec<Condition> = raw.dead.into_iter().filter_map(|c| wrong.plain(c)).collect();
     let live: Vec<Condition> = raw.live.into_iter().filter_map(|c| wrong.plain(c)).collect();
-    let identity: Vec<(&'static str, IdentitySource)> = raw
-        .identity
-        .into_iter()
-        .map(|(name, from)| {
-            let source = if let Some(header) = from.strip_prefix("header:") {
-                IdentitySource::Header(leak(header.to_ascii_lowercase()))
-            } else if let Some(literal) = from.strip_prefix('=') {
-                IdentitySource::Literal(leak(literal.to_owned()))
-            } else {
-                wrong.path(&from);
-                IdentitySource::Json(leak(from))
-            };
-            (leak(name), source)
-        })
-        .collect();
+    let identity: Vec<_> = raw.identity.into_iter().map(|(name, from)| (leak(name), wrong.source(from))).collect();
 
-    if protocol.is_some() {
-        if !raw.url.is_empty() || !live.is_empty() || !dead.is_empty() || !headers.is_empty() {
-            wrong.say("`verify` has a `protocol`: it says itself what is sent and how answers are read".to_owned());
-        }
-    } else {
+    let request = RequestParts {
+        url: &raw.url,
+        other_urls: &raw.other_urls,
+        instance_url: &raw.instance_url,
+        tenant_safe: raw.tenant_safe,
+        headers: &headers,
+        query: &raw.query,
+        basic: basic.as_ref(),
+        body: &body,
+        method,
+    };
+    if protocol.is_none() {
         if live.is_empty() {
             wrong.say("`verify` has no `live` condition".to_owned());
         }
-        for url in std::iter::once(&raw.url).chain(&raw.other_urls) {
-            wrong.url(url, raw.tenant_safe);
-        }
-        if !raw.instance_url.is_empty() {
-            wrong.url(&raw.instance_url, false);
-            if template::host(&raw.instance_url) != Some("{{host}}") {
-                wrong.say("`verify.instance_url` begins with https://{{host}}/".to_owned());
-            }
-        }
-        let mut templates: Vec<&str> = raw.other_urls.iter().map(String::as_str).chain([raw.url.as_str()]).collect();
-        templates.extend(headers.iter().map(|(_, v)| v.as_str()));
-        templates.extend(raw.query.values().map(String::as_str));
-        templates.extend(basic.iter().flatten().map(String::as_str));
-        match &body {
-            RawBody::None => {}
-            RawBody::Form(pairs) => templates.extend(pairs.iter().map(|(_, v)| v.as_str())),
-            RawBody::Json(text) => templates.push(text),
-        }
-        let mut used: Vec<&str> = templates.iter().flat_map(|t| template::names(t)).collect();
-        used.extend(template::names(&raw.instance_url).filter(|name| *name != "host"));
-        for name in &used {
-            if *name != "secret" && !known.iter().any(|k| k == name) {
-                wrong.say(format!("`verify` uses {{{{{name}}}}}, which neither `near` nor `verify.parts` names"));
-            }
-        }
-        let is_part = |name: &str| name == "secret" || !companions.iter().any(|c| c == name);
-        if !used.iter().any(|name| is_part(name)) {
-            wrong.say(
-                "`verify` sends the secret nowhere: put {{secret}} into `auth`, `headers`, `query`, `url` or the body".to_owned(),
-            );
-        }
-        if body_of(method) && !matches!(body, RawBody::None) {
-            wrong.say("`verify` has a body: the method is POST".to_owned());
-        }
-        for (name, value) in &headers {
-            if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') || value.contains(['\r', '\n']) {
-                wrong.say(format!("`{name}` is no header of a request"));
-            }
-        }
+        wrong.request(&request, &known, companions);
+    } else if !raw.url.is_empty() || !live.is_empty() || !dead.is_empty() || !headers.is_empty() {
+        wrong.say("`verify` has a `protocol`: it says itself what is sent and how answers are read".to_owned());
     }
     if evidence == Evidence::Documented {
         if !raw.docs.starts_with("https://") {
@@ -238,14 +195,41 @@ pub fn build(raw: RawVerify, companions: &[String], trusted: bool) -> Result<Ver
     })
 }
 
+/// What a declarative request is made of.
+struct RequestParts<'a> {
+    url: &'a String,
+    other_urls: &'a [String],
+    instance_url: &'a str,
+    tenant_safe: bool,
+    headers: &'a [(String, String)],
+    query: &'a BTreeMap<String, String>,
+    basic: Option<&'a [String; 2]>,
+    body: &'a RawBody,
+    method: Option<Method>,
+}
+
+impl RequestParts<'_> {
+    /// The names of all placeholders.
+    fn used(&self) -> Vec<&str> {
+        let mut templates: Vec<&str> = self.other_urls.iter().map(String::as_str).chain([self.url.as_str()]).collect();
+        templates.extend(self.headers.iter().map(|(_, value)| value.as_str()));
+        templates.extend(self.query.values().map(String::as_str));
+        templates.extend(self.basic.into_iter().flatten().map(String::as_str));
+        match self.body {
+            RawBody::None => {}
+            RawBody::Form(pairs) => templates.extend(pairs.iter().map(|(_, value)| value.as_str())),
+            RawBody::Json(text) => templates.push(text),
+        }
+        let mut used: Vec<&str> = templates.into_iter().flat_map(template::names).collect();
+        used.extend(template::names(self.instance_url).filter(|name| *name != "host"));
+        used
+    }
+}
+
 enum RawBody {
     None,
     Form(Vec<(String, String)>),
     Json(String),
-}
-
-const fn body_of(method: Option<Method>) -> bool {
-    !matches!(method, Some(Method::Post))
 }
 
 /// The named groups of a pattern.
@@ -271,6 +255,50 @@ impl Wrong {
             self.say(format!("`verify`: `{word}` is no {what}: {hint}"));
         }
         found
+    }
+
+    fn request(&mut self, request: &RequestParts<'_>, known: &[String], companions: &[String]) {
+        for url in std::iter::once(request.url).chain(request.other_urls) {
+            self.url(url, request.tenant_safe);
+        }
+        if !request.instance_url.is_empty() {
+            self.url(request.instance_url, false);
+            if template::host(request.instance_url) != Some("{{host}}") {
+                self.say("`verify.instance_url` begins with https://{{host}}/".to_owned());
+            }
+        }
+        let used = request.used();
+        for name in &used {
+            if *name != "secret" && !known.iter().any(|k| k == name) {
+                self.say(format!("`verify` uses {{{{{name}}}}}, which neither `near` nor `verify.parts` names"));
+            }
+        }
+        let is_part = |name: &&str| *name == "secret" || !companions.iter().any(|c| c == name);
+        if !used.iter().any(is_part) {
+            let places = "`auth`, `headers`, `query`, `url` or the body";
+            self.say(format!("`verify` sends the secret nowhere: put {{{{secret}}}} into {places}"));
+        }
+        if request.method != Some(Method::Post) && !matches!(request.body, RawBody::None) {
+            self.say("`verify` has a body: the method is POST".to_owned());
+        }
+        for (name, value) in request.headers {
+            let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+            if !is_name || value.contains(['\r', '\n']) {
+                self.say(format!("`{name}` is no header of a request"));
+            }
+        }
+    }
+
+    /// Where a value of the identity comes from.
+    fn source(&mut self, from: String) -> IdentitySource {
+        if let Some(header) = from.strip_prefix("header:") {
+            return IdentitySource::Header(leak(header.to_ascii_lowercase()));
+        }
+        if let Some(literal) = from.strip_prefix('=') {
+            return IdentitySource::Literal(leak(literal.to_owned()));
+        }
+        self.path(&from);
+        IdentitySource::Json(leak(from))
     }
 
     fn path(&mut self, text: &str) {
@@ -359,7 +387,9 @@ impl Wrong {
         });
         let json: Vec<(&'static str, &'static [Scalar])> = json.collect();
         let json_has = raw.json_has.list();
-        json_has.iter().for_each(|at| self.path(at));
+        for at in &json_has {
+            self.path(at);
+        }
         let body_contains = raw.body_contains.list();
         if status.is_empty() && raw.header.is_empty() && json.is_empty() && json_has.is_empty() && body_contains.is_empty() {
             self.say("`verify`: a condition says something of the answer".to_owned());

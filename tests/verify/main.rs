@@ -1,0 +1,24 @@
+//! Verification, against fakes on this machine: nothing here contacts anything else.
+//!
+//! - `catalogue`: every declarative rule, and every way in which a provider can answer
+//! - `attacks`: texts, names and answers that want a secret to go elsewhere
+//! - `manners`: many questions, few of them at a time
+//! - `reports`: the binary, from findings to the gate
+//! - `aws`: against moto's server, which checks signatures
+//! - `databases`: against servers that are installed here
+//! - `docs`: what the manual says of all of this
+
+#![cfg(feature = "verify")]
+#![allow(unreachable_pub, reason = "modules of a test")]
+
+mod ask;
+mod attacks;
+mod aws;
+mod catalogue;
+mod databases;
+mod docs;
+mod fake;
+mod manners;
+mod reports;
+#[path = "../support/mod.rs"]
+mod support;
