@@ -9,13 +9,17 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     for finding in &report.findings {
         let command = if finding.severity == "low" { "warning" } else { "error" };
         let l = &finding.location;
-        let mut place = format!("file={},line={}", property(&l.path), l.start_line);
-        if l.end_line == l.start_line {
+        let mut place = format!("file={},line={}", property(&l.path), if l.container.is_empty() { l.start_line } else { 1 });
+        if !l.container.is_empty() {
+            // Lines of a member are no lines of the file.
+        } else if l.end_line == l.start_line {
             place = format!("{place},col={},endColumn={}", l.start_column, l.end_column);
         } else {
             place = format!("{place},endLine={}", l.end_line);
         }
-        let message = format!("{}: {}\n{}\n{}", finding.rule_name, finding.secret, finding.remedy.steps, finding.fingerprint);
+        let within = if l.container.is_empty() { String::new() } else { format!(" in {}:{}", l.joined(), l.start_line) };
+        let message =
+            format!("{}: {}{within}\n{}\n{}", finding.rule_name, finding.secret, finding.remedy.steps, finding.fingerprint);
         writeln!(out, "::{command} {place},title={}::{}", property(&format!("keysift: {}", finding.rule_id)), data(&message))?;
     }
     if !report.scan.complete {
