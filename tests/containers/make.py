@@ -2,9 +2,12 @@
 
 usage: make.py FOLDER TOKENS — writes the containers to FOLDER and tells on stdout, a JSON object a line, which token stands
 where: {"file", "container", "line", "token"}. What cannot be made for want of a tool is told as {"missing": tool}.
+
+usage: make.py FOLDER TOKENS --damaged — writes containers with the first token in front and filler behind it, which are cut off
+in the filler or have a bit flipped there.
 """
 
-import bz2, gzip, io, json, lzma, os, shutil, struct, subprocess, sys, tarfile, tempfile, zipfile, zlib
+import bz2, gzip, io, json, lzma, os, random, shutil, struct, subprocess, sys, tarfile, tempfile, zipfile, zlib
 
 folder, tokens = sys.argv[1], iter(open(sys.argv[2]).read().split())
 missing = set()
@@ -242,6 +245,33 @@ def stream_alone(kind, make, filler=0):
     token, data = text(filler=filler)
     put(f"alone/x.env.{kind}" if not filler else f"large/x.env.{kind}", make(data), ["x.env" + ("." + kind.split(".")[0] if "." in kind else "")], 3 + filler, token)
 
+
+def damaged():
+    random.seed(7)
+    token = next(tokens)
+    filler = "".join("%016x\n" % random.getrandbits(64) for _ in range(120_000))
+    body = f'one\ntwo\ntoken = "{token}"\n{filler}'.encode()
+    makers = {kind: lambda make=make: make("settings.env", body) for kind, make in ARCHIVES.items()}
+    # Streams in parts have their token in more than one of them.
+    whole = {kind: pack for kind, pack in {**STREAMS, **MORE_STREAMS}.items() if "parts" not in kind and "blocks" not in kind}
+    makers.update({f"{kind} stream": lambda pack=pack: pack(body) for kind, pack in whole.items()})
+    os.makedirs(folder)
+    for kind, make in makers.items():
+        try:
+            data = make()
+        except NoTool:
+            continue
+        for part in (50, 75, 95):
+            at = len(data) * part // 100
+            flipped = bytearray(data)
+            flipped[at] ^= 0x10
+            open(os.path.join(folder, f"{kind} cut at {part}"), "wb").write(data[:at])
+            open(os.path.join(folder, f"{kind} flipped at {part}"), "wb").write(flipped)
+
+
+if "--damaged" in sys.argv:
+    damaged()
+    raise SystemExit
 
 for kind, make in ARCHIVES.items():
     case(lambda: alone(kind, make))

@@ -81,8 +81,9 @@ impl Spent {
     }
 }
 
-/// What all threads together may hold of containers that cannot be read as streams, and of dictionaries.
-const SHARED: u64 = 64 << 20;
+/// What all threads together may hold of containers that cannot be read as streams, and of dictionaries: of those 64 MiB, the
+/// largest that `xz -9` makes, and its tables.
+const SHARED: u64 = 66 << 20;
 /// What one of them, one at a time, may hold beyond that, for containers in containers.
 const BEYOND: u64 = 64 << 20;
 /// What needs no asking for.

@@ -97,15 +97,20 @@ impl Lz4 {
             }
         }
     }
+
+    /// Gives some of what came out.
+    fn give(&mut self, output: &mut [u8]) -> usize {
+        let len = output.len().min(self.out.len() - self.given);
+        output[..len].copy_from_slice(&self.out[self.given..self.given + len]);
+        self.given += len;
+        len
+    }
 }
 
 impl Codec for Lz4 {
     fn step(&mut self, input: &[u8], last: bool, output: &mut [u8]) -> Step {
         if self.given < self.out.len() {
-            let produced = output.len().min(self.out.len() - self.given);
-            output[..produced].copy_from_slice(&self.out[self.given..self.given + produced]);
-            self.given += produced;
-            return Step { produced, ..Step::default() };
+            return Step { produced: self.give(output), ..Step::default() };
         }
         let damaged = Step { trouble: Some(Trouble::Damaged), ..Step::default() };
         match self.state {
@@ -154,7 +159,7 @@ impl Codec for Lz4 {
                     self.unpack(compressed);
                     self.state = State::Failed;
                 }
-                Step { consumed: n, ..Step::default() }
+                Step { consumed: n, produced: self.give(output), ..Step::default() }
             }
         }
     }
