@@ -144,7 +144,7 @@ impl Location {
 
 /// A path and the way from there into containers as one text.
 pub fn joined<'a>(path: &str, members: impl Iterator<Item = &'a str>) -> String {
-    members.fold(path.to_owned(), |all, name| all + "!" + name)
+    members.fold(path.to_owned(), |all, name| format!("{all}!{name}"))
 }
 
 #[cfg(test)]

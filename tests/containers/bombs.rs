@@ -29,7 +29,8 @@ fn defused(tree: &Tree, reasons: &[&str]) -> Report {
         .current_dir(&folder)
         .output()
         .expect("python3 is installed");
-    let told = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+    let told = [out.stdout, out.stderr].concat();
+    let told = String::from_utf8_lossy(&told);
     let numbers: Vec<u64> = told.split_whitespace().filter_map(|n| n.parse().ok()).collect();
     assert!(numbers.len() == 2 && !told.contains("panicked"), "{told}");
     assert_eq!(numbers[0], 1, "the token beside it is found: {told}");
@@ -129,7 +130,7 @@ fn long_names() {
     let json = format!("{{\"files\":{{\"{}\":{{\"files\":{{{}}}}}}}}}", "d".repeat(100_000), entries.join(","));
     let len = u32::try_from(json.len()).expect("small");
     let head: Vec<u8> = [4, len + 8, len + 4, len].iter().flat_map(|n| n.to_le_bytes()).collect();
-    tree.write("names.asar", [&head[..], json.as_bytes(), &[b'x'; 50_000]].concat());
+    tree.write("names.asar", [&head[..], json.as_bytes(), &vec![b'x'; 50_000]].concat());
     defused(&tree, &[]);
 }
 

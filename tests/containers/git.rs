@@ -1,7 +1,7 @@
 //! Containers in commits, ranges and the index.
 
 use super::support::{Report, Tree, github_token};
-use super::{gzip, tar, text, zip};
+use super::{filler, gzip, tar, text, zip};
 use serde_json::Value;
 
 fn find<'r>(report: &'r Report, name: &str) -> Option<&'r Value> {
@@ -24,7 +24,7 @@ fn planted() -> Tree {
     tree.write("gone.zip", zip(&[("a.env", text("gone").as_bytes())]));
     commit(&tree, "an archive");
     std::fs::remove_file(tree.join("gone.zip")).expect("it is there");
-    let filler: String = (0..9000u32).map(|n| format!("{:x}\n", n.wrapping_mul(2_654_435_761))).collect();
+    let filler = filler(9000);
     for version in 0..6 {
         let (x, y) = (text(&format!("version {version}")), text("in both"));
         let inner = tar(&[("deep.env", x.as_bytes())]);

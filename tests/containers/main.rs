@@ -113,3 +113,10 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 fn text(name: &str) -> String {
     format!("one\ntwo\ntoken = \"{}\"\n", support::github_token(name))
 }
+
+/// Text that hardly gets smaller: so many numbers, a line each.
+fn filler(lines: u32) -> String {
+    let numbers = (0..lines).map(|n| n.wrapping_mul(2_654_435_761));
+    let lines: Vec<String> = numbers.map(|n| format!("{n:08x}\n")).collect();
+    lines.concat()
+}

@@ -35,7 +35,7 @@ fn every_format_in_every_position() {
             place["path"].as_str() == Some(file) && *way == case["container"] && at_line
         };
         checked += 1;
-        if !places.iter().any(|place| fits(place)) {
+        if !places.iter().any(fits) {
             wrong.push(format!("{file} {} line {}: found in {places:#?}", case["container"], case["line"]));
         }
     }

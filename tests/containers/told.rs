@@ -1,7 +1,7 @@
 //! How places and gaps are told, budgets and flags.
 
 use super::support::{Tree, github_token};
-use super::{entry, finished, gzip, tar, text, zip};
+use super::{entry, filler, finished, gzip, tar, text, zip};
 
 #[test]
 fn places_in_every_report() {
@@ -110,7 +110,7 @@ fn members_and_bytes_are_bounded_and_told() {
     assert_eq!((report.findings().len(), report.count("skipped", "too_many_members")), (6, 1));
     let report = tree.scan(&["--max-unpacked", "200", "."]);
     assert_eq!((report.findings().len(), report.count("skipped", "expansion_budget")), (5, 1), "{:#}", report.json["scan"]);
-    let large = text("large") + &"filler\n".repeat(1000);
+    let large = [text("large"), "filler\n".repeat(1000)].concat();
     tree.write("x.zip", zip(&[("large.env", large.as_bytes()), ("small.env", text("small").as_bytes())]));
     let report = tree.scan(&["--max-file-size", "5KB", "."]);
     assert_eq!((report.findings().len(), report.examples("skipped", "too_large")), (2, vec!["x.zip!large.env"]));
@@ -185,7 +185,7 @@ fn repositories_in_archives() {
 #[test]
 fn the_same_whatever_the_number_of_threads() {
     let tree = Tree::new();
-    let filler: String = (0..400_000u32).map(|n| format!("{:08x} ", n.wrapping_mul(2_654_435_761))).collect();
+    let filler = filler(400_000);
     let texts: Vec<String> = (0..40).map(|n| format!("{}{filler}", text(&format!("large {n}")))).collect();
     let names: Vec<String> = (0..40).map(|n| format!("{n}.env")).collect();
     let mut members: Vec<(&str, &[u8])> = names.iter().zip(&texts).map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
@@ -202,10 +202,8 @@ fn the_same_whatever_the_number_of_threads() {
         };
         let one = report("1");
         assert_eq!(one, report("2"), "{limits:?}");
-        assert_eq!(
-            one["findings"].as_array().expect("a list").len(),
-            if limits.is_empty() { 41 } else { one["findings"].as_array().map_or(0, Vec::len) }
-        );
+        let count = one["findings"].as_array().expect("a list").len();
+        assert!(if limits.is_empty() { count == 41 } else { (5..41).contains(&count) }, "{limits:?}: {count}");
         assert!(limits.is_empty() == one["scan"]["complete"].as_bool().expect("a bool"));
     }
 }

@@ -72,7 +72,7 @@ impl Drop for Inflate {
     fn drop(&mut self) {
         INFLATERS.with_borrow_mut(|all| {
             if all.len() < 4 {
-                all.extend(self.0.take())
+                all.extend(self.0.take());
             }
         });
     }
@@ -213,9 +213,9 @@ impl Lzma {
     }
 
     /// LZMA as other formats hold it, with its length if that is known.
-    pub(super) fn raw(len: Option<u64>, properties: u8, dictionary: u32, filter: Option<FilterConfig>) -> Option<Self> {
+    pub(super) fn raw(len: Option<u64>, properties: u8, dictionary: u32, filters: &[FilterConfig]) -> Option<Self> {
         let mut stream = LzmaStream::new_mem_limit(1024, None);
-        stream.set_filters(filter.as_slice()).ok()?;
+        stream.set_filters(filters).ok()?;
         // The head that it would have as a file: then its memory is asked for like that of a file.
         let mut head = [properties; 13];
         head[1..5].copy_from_slice(&dictionary.to_le_bytes());
@@ -226,9 +226,9 @@ impl Lzma {
     }
 
     /// LZMA2 as other formats hold it.
-    pub(super) fn raw2(dictionary: u32, filter: Option<FilterConfig>) -> Option<Self> {
+    pub(super) fn raw2(dictionary: u32, filters: &[FilterConfig]) -> Option<Self> {
         let mut stream = Lzma2Stream::new_mem_limit(dictionary, 1024);
-        stream.set_filters(filter.as_slice()).ok()?;
+        stream.set_filters(filters).ok()?;
         Some(Self::Raw2(Box::new(stream)))
     }
 

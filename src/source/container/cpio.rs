@@ -19,7 +19,7 @@ struct Header {
     len: u64,
     /// To what multiple names and data are filled up.
     unit: u64,
-    header_len: usize,
+    fixed: usize,
 }
 
 /// Whether `head` is the header of a member.
@@ -37,17 +37,11 @@ impl Header {
             b"070701" | b"070702" => {
                 let field = |n: usize| number(6 + 8 * n, 8, 16);
                 (0..13).try_for_each(|n| field(n).map(drop))?;
-                Some(Self { mode: field(1)?, name_len: field(11)?, len: field(6)?, unit: 4, header_len: NEWC })
+                Some(Self { mode: field(1)?, name_len: field(11)?, len: field(6)?, unit: 4, fixed: NEWC })
             }
             b"070707" => {
                 (0..8).try_for_each(|n| number(6 + 6 * n, 6, 8).map(drop))?;
-                Some(Self {
-                    mode: number(18, 6, 8)?,
-                    name_len: number(59, 6, 8)?,
-                    len: number(65, 11, 8)?,
-                    unit: 1,
-                    header_len: ODC,
-                })
+                Some(Self { mode: number(18, 6, 8)?, name_len: number(59, 6, 8)?, len: number(65, 11, 8)?, unit: 1, fixed: ODC })
             }
             _ => None,
         }
@@ -75,7 +69,7 @@ pub(super) fn walk(dive: &Dive<'_>, source: &mut Source<'_>, place: &Place) {
             if !source.failed {
                 dive.skip(SkipReason::DamagedContainer, &place.origin, 0);
             }
-            return dive.raw(&mut &name[..], start + header.header_len as u64, place);
+            return dive.raw(&mut &name[..], start + header.fixed as u64, place);
         }
         name.truncate(memchr::memchr(0, &name).unwrap_or(name.len()));
         let fill = |at: u64| (at - start).wrapping_neg() % header.unit;

@@ -91,8 +91,9 @@ fn is_lzma(head: &[u8]) -> bool {
         return false;
     }
     let dictionary = u32_at(head, 1);
-    let usual =
-        dictionary.is_power_of_two() || (dictionary % 3 == 0 && (dictionary / 3).is_power_of_two()) || dictionary == u32::MAX;
+    let usual = dictionary.is_power_of_two()
+        || (dictionary.is_multiple_of(3) && (dictionary / 3).is_power_of_two())
+        || dictionary == u32::MAX;
     let len = u64_at(head, 5);
     usual && dictionary >= 4096 && (len == u64::MAX || len < 1 << 38)
 }

@@ -87,14 +87,13 @@ impl Lz4 {
         let window = self.out.clone();
         self.out.resize(keep + self.block, 0);
         self.state = State::Size;
-        match lz4_flex::block::decompress_into_with_dict(data, &mut self.out[keep..], &window) {
-            Ok(len) => self.out.truncate(keep + len),
-            Err(_) => {
-                // What came out before the damage is there.
-                let len = self.out[keep..].iter().rposition(|b| *b != 0).map_or(0, |at| at + 1);
-                self.out.truncate(keep + len);
-                self.state = State::Failed;
-            }
+        if let Ok(len) = lz4_flex::block::decompress_into_with_dict(data, &mut self.out[keep..], &window) {
+            self.out.truncate(keep + len);
+        } else {
+            // What came out before the damage is there.
+            let len = self.out[keep..].iter().rposition(|b| *b != 0).map_or(0, |at| at + 1);
+            self.out.truncate(keep + len);
+            self.state = State::Failed;
         }
     }
 

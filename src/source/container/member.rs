@@ -131,13 +131,11 @@ impl Read for Member<'_> {
             Ok(n) => n,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => return Err(e),
             Err(e) => {
-                return Err(match reason_of(&e) {
-                    Some(reason) => self.tell(reason),
-                    None => {
-                        self.ended = Some(Ended::Told);
-                        told()
-                    }
-                });
+                let Some(reason) = reason_of(&e) else {
+                    self.ended = Some(Ended::Told);
+                    return Err(told());
+                };
+                return Err(self.tell(reason));
             }
         };
         self.read += n as u64;

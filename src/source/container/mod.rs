@@ -173,7 +173,7 @@ impl Place {
     /// What this compressed file holds.
     fn unpacked(&self) -> Self {
         let name = self.pending.as_ref().map_or_else(|| self.origin.inner_path(), |step| &step.name);
-        let pending = Some(Step { name: unpack::name_of(name).to_owned(), unpacked: true });
+        let pending = Some(Step { name: unpack::name_of(name), unpacked: true });
         Self { origin: self.origin.clone(), depth: self.depth + 1, len: None, pending }
     }
 

@@ -144,7 +144,7 @@ impl Block {
             return Err(SkipReason::UnsupportedMethod);
         }
         // The method reads what is packed; what reads its output is the filter.
-        let filtered = self.bound.first().map(|(input, output)| (*input as usize, *output as usize));
+        let filtered = self.bound.first().map(|(input, output)| (place(*input), place(*output)));
         let (main, filter) = match filtered {
             None => (0, None),
             Some((filter, main)) => (main, Some(filter)),
@@ -153,8 +153,7 @@ impl Block {
         let (Some(main), filter) = (self.coders.get(main), filter.map(|n| self.coders.get(n).ok_or(DAMAGED)).transpose()?) else {
             return Err(DAMAGED);
         };
-        let filter = filter.map(filter_of).transpose()?;
-        let has_filter = filter.is_some();
+        let filters: Vec<FilterConfig> = filter.map(filter_of).transpose()?.into_iter().collect();
         let codec: Box<dyn Codec> = match main.id[..] {
             [0x21] => {
                 let bits = u32::from(*main.properties.first().ok_or(DAMAGED)?);
@@ -163,11 +162,11 @@ impl Block {
                     40 => u32::MAX,
                     _ => return Err(DAMAGED),
                 };
-                return Ok(Box::new(Lzma::raw2(dictionary, filter).ok_or(DAMAGED)?));
+                return Ok(Box::new(Lzma::raw2(dictionary, &filters).ok_or(DAMAGED)?));
             }
             [3, 1, 1] if main.properties.len() >= 5 => {
                 let dictionary = u32_at(&main.properties, 1);
-                return Ok(Box::new(Lzma::raw(main_len, main.properties[0], dictionary, filter).ok_or(DAMAGED)?));
+                return Ok(Box::new(Lzma::raw(main_len, main.properties[0], dictionary, &filters).ok_or(DAMAGED)?));
             }
             [0] => Box::new(Stored),
             [4, 2, 2] => Box::new(Bzip2(bzip2::Decompress::new(false))),
@@ -176,8 +175,13 @@ impl Block {
             [4, 0xf7, 0x11, 1] => Box::<Zstd>::default(),
             _ => return Err(SkipReason::UnsupportedMethod),
         };
-        if has_filter { Err(SkipReason::UnsupportedMethod) } else { Ok(codec) }
+        if filters.is_empty() { Ok(codec) } else { Err(SkipReason::UnsupportedMethod) }
     }
+}
+
+/// A number of a coder; none has this many.
+fn place(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 fn filter_of(coder: &Coder) -> Parsed<FilterConfig> {
@@ -364,9 +368,9 @@ pub(super) fn walk(dive: &Dive<'_>, bytes: &dyn ReadAt, place: &Place) {
 }
 
 fn try_walk(dive: &Dive<'_>, bytes: &dyn ReadAt, place: &Place) -> Parsed<()> {
-    let mut start = [0; START as usize];
+    let mut start = [0; 32];
     let start = read_at(bytes, 0, &mut start).map_err(|_| SkipReason::Unreadable)?;
-    if start.len() < START as usize {
+    if start.len() < 32 {
         return Err(DAMAGED);
     }
     let (at, len) = (START.saturating_add(u64_at(start, 12)), u64_at(start, 20));
@@ -396,12 +400,12 @@ fn try_walk(dive: &Dive<'_>, bytes: &dyn ReadAt, place: &Place) -> Parsed<()> {
         let to = from.saturating_add(streams.packed.first().copied().unwrap_or(0));
         let mut stretch = Stretch::of(bytes, from, to);
         let mut unpacker = Unpacker::new(&mut stretch, dive, block.codec()?, None);
-        let mut unpacked = Vec::new();
-        (&mut unpacker).take(block.size()).read_to_end(&mut unpacked).map_err(|_| DAMAGED)?;
-        if block.sum.is_some_and(|sum| sum != crc32fast::hash(&unpacked)) {
+        let mut inner = Vec::new();
+        (&mut unpacker).take(block.size()).read_to_end(&mut inner).map_err(|_| DAMAGED)?;
+        if block.sum.is_some_and(|sum| sum != crc32fast::hash(&inner)) {
             return Err(DAMAGED);
         }
-        header = unpacked;
+        header = inner;
     }
     let mut reader = Header(&header);
     if reader.number()? != 1 {
@@ -429,10 +433,10 @@ fn try_walk(dive: &Dive<'_>, bytes: &dyn ReadAt, place: &Place) -> Parsed<()> {
 }
 
 /// Looks at the blocks one after the other.
-fn blocks(dive: &Dive<'_>, bytes: &dyn ReadAt, place: &Place, streams: &Streams, named: &[String]) {
+fn blocks(dive: &Dive<'_>, bytes: &dyn ReadAt, place: &Place, streams: &Streams, names: &[String]) {
     let mut at = START.saturating_add(streams.position);
     let mut packed = streams.packed.iter().copied();
-    let mut names = named.iter().map(String::as_str);
+    let mut names = names.iter().map(String::as_str);
     for block in &streams.blocks {
         let from = at;
         let sizes: Vec<u64> = packed.by_ref().take(block.packed_streams).collect();
@@ -456,10 +460,7 @@ fn blocks(dive: &Dive<'_>, bytes: &dyn ReadAt, place: &Place, streams: &Streams,
         let mut source = Source::of(&mut unpacker);
         for (len, sum) in &block.members {
             let member = place.member(names.next().unwrap_or_default().as_bytes(), Some(*len));
-            let is_admitted = match dive.admit(&member) {
-                None => return,
-                Some(is_admitted) => is_admitted,
-            };
+            let Some(is_admitted) = dive.admit(&member) else { return };
             if source.failed {
                 dive.skip(DAMAGED, &member.origin, *len);
                 continue;

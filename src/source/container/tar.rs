@@ -181,8 +181,10 @@ fn member(dive: &Dive<'_>, source: &mut Source<'_>, block: &[u8; BLOCK], len: u6
         extra_blocks = more[504] == 1;
     }
     // Links, devices and folders have no data, whatever their size says.
-    let len = if matches!(kind, b'1'..=b'6') && known.size.is_none() && kind != b'1' { 0 } else { len };
-    let is_file = !matches!(kind, b'1'..=b'6' | b'V') && !(matches!(kind, 0 | b'0') && name.ends_with(b"/"));
+    let has_data = !matches!(kind, b'1'..=b'6');
+    let len = if has_data { len } else { 0 };
+    let is_folder = matches!(kind, 0 | b'0') && name.ends_with(b"/");
+    let is_file = has_data && kind != b'V' && !is_folder;
     let mut part = Part { source, left: len };
     if is_file {
         let at = place.member(&name, (!known.has_map).then_some(len));

@@ -44,7 +44,7 @@ pub(super) fn name_of(name: &str) -> String {
 
 /// Whether `head` begins a zlib stream: two bytes say little, so some of it is inflated.
 pub(super) fn is_zlib(head: &[u8]) -> bool {
-    let says_so = head.len() > 8 && u16::from_be_bytes([head[0], head[1]]) % 31 == 0 && head[1] & 0x20 == 0;
+    let says_so = head.len() > 8 && u16::from_be_bytes([head[0], head[1]]).is_multiple_of(31) && head[1] & 0x20 == 0;
     let mut out = [0; 256];
     says_so && {
         let step = Inflate::new(true).step(head, false, &mut out);
@@ -206,7 +206,7 @@ impl Drop for Unpacker<'_, '_> {
     fn drop(&mut self) {
         INPUTS.with_borrow_mut(|all| {
             if all.len() < 4 {
-                all.push(std::mem::take(&mut self.input))
+                all.push(std::mem::take(&mut self.input));
             }
         });
     }

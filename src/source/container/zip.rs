@@ -170,6 +170,12 @@ impl Entry {
         }
     }
 
+    /// Whether a local header is one, and not just text behind its mark.
+    fn is_plausible(&self) -> bool {
+        let is_known = self.method <= 20 || (93..=99).contains(&self.method);
+        is_known && !self.name.is_empty() && self.name.iter().all(|b| *b >= b' ')
+    }
+
     fn is_folder(&self) -> bool {
         self.name.ends_with(b"/") && self.len == 0
     }
@@ -203,7 +209,7 @@ impl Entry {
         let len = (self.flags & 2 == 0).then_some(self.len);
         // A dictionary is never longer than what it is a dictionary of.
         let dictionary = u32_at(&head, 5).min(u32::try_from(self.len.max(4096)).unwrap_or(u32::MAX));
-        Lzma::raw(len, head[4], dictionary, None).ok_or(SkipReason::DamagedContainer)
+        Lzma::raw(len, head[4], dictionary, &[]).ok_or(SkipReason::DamagedContainer)
     }
 }
 
@@ -213,8 +219,10 @@ pub(super) fn walk(dive: &Dive<'_>, bytes: &dyn ReadAt, place: &Place) {
     match Directory::find(bytes) {
         Ok(Some(directory)) => {
             let walk = Walk { dive, bytes, place, base: directory.base };
-            walk.directory(directory, &mut covered);
-            walk.rest(&mut covered, directory.start, true);
+            // Where not all of it was walked, what it names is not known.
+            if walk.directory(directory, &mut covered) {
+                walk.rest(&mut covered, directory.start, true);
+            }
             let tail = Stretch::of(bytes, directory.start, u64::MAX);
             dive.raw(&mut BufReader::new(tail), directory.start, place);
         }
@@ -239,8 +247,8 @@ struct Walk<'w, 'd> {
 }
 
 impl Walk<'_, '_> {
-    /// Looks at what the directory names.
-    fn directory(&self, directory: Directory, covered: &mut Covered) {
+    /// Looks at what the directory names; tells whether at all of it.
+    fn directory(&self, directory: Directory, covered: &mut Covered) -> bool {
         let dive = self.dive;
         let stretch = Stretch::of(self.bytes, directory.start, directory.end);
         let mut headers = BufReader::with_capacity(64 << 10, stretch);
@@ -263,20 +271,17 @@ impl Walk<'_, '_> {
         loop {
             match next_entry(&mut headers) {
                 Ok(Some(entry)) => batch.push(entry),
-                Ok(None) => {
-                    self.batch(&batch, is_parallel, covered);
-                    return;
-                }
+                Ok(None) => return self.batch(&batch, is_parallel, covered),
                 Err(e) => {
-                    self.batch(&batch, is_parallel, covered);
-                    return dive.failed(&e, self.place);
+                    dive.failed(&e, self.place);
+                    return self.batch(&batch, is_parallel, covered);
                 }
             }
             names += batch.last().map_or(0, |entry: &Entry| entry.name.len());
             if batch.len() == BATCH || names > MOST_NAMES {
                 names = 0;
                 if !self.batch(&batch, is_parallel, covered) {
-                    return;
+                    return false;
                 }
                 batch.clear();
             }
@@ -312,7 +317,7 @@ impl Walk<'_, '_> {
     fn open_put_off(&self, entry: &Entry) {
         let member = self.place.member(&entry.name, Some(entry.len));
         if let Ok((data, _)) = self.data(entry) {
-            self.unpack(self.dive, entry, data, &member, None);
+            unpack(self.dive, entry, data, &member, None);
         }
     }
 
@@ -347,43 +352,8 @@ impl Walk<'_, '_> {
         if end < start.saturating_add(entry.packed) {
             dive.skip(SkipReason::DamagedContainer, &member.origin, entry.len);
         }
-        self.unpack(dive, entry, data, &member, puts_off.then_some(&mut span.is_put_off));
+        unpack(dive, entry, data, &member, puts_off.then_some(&mut span.is_put_off));
         Some(span)
-    }
-
-    /// Looks at what comes out of a member's bytes. Where `put_off` is given, a container is noted there and not opened.
-    fn unpack(&self, dive: &Dive<'_>, entry: &Entry, mut data: Stretch<'_>, member: &Place, put_off: Option<&mut bool>) {
-        if entry.is_encrypted() {
-            return dive.skip(SkipReason::EncryptedMember, &member.origin, entry.len);
-        }
-        if entry.len > dive.containers.limits.member {
-            return dive.skip(SkipReason::TooLarge, &member.origin, entry.len);
-        }
-        let codec = match entry.codec(&mut data) {
-            Ok(codec) => codec,
-            Err(reason) => return dive.skip(reason, &member.origin, entry.len),
-        };
-        let mut source = Source::of(&mut data);
-        let mut unpacker = Unpacker::new(&mut source, dive, codec, None);
-        if let Some(put_off) = put_off {
-            let mut head = [0; 512];
-            let mut filled = 0;
-            while let Ok(n) = unpacker.read(&mut head[filled..]) {
-                filled += n;
-                if n == 0 || filled == head.len() {
-                    break;
-                }
-            }
-            if Kind::of(&head[..filled]).is_some() || may_come_later(&head[..filled]) {
-                *put_off = true;
-                return;
-            }
-            let mut whole = io::Cursor::new(&head[..filled]).chain(&mut unpacker);
-            let mut reader = Member::new(&mut whole, dive, member, Some(entry.len), Some(entry.sum));
-            return dive.look(Input::Stream(&mut reader), member);
-        }
-        let mut reader = Member::new(&mut unpacker, dive, member, Some(entry.len), Some(entry.sum));
-        dive.look(Input::Stream(&mut reader), member);
     }
 
     /// Looks at what no member of the directory covers, up to `end`; `is_odd`: members there are told.
@@ -411,14 +381,19 @@ impl Walk<'_, '_> {
             let most = usize::try_from(to - from).unwrap_or(usize::MAX).min(LOCAL_LEN);
             let Ok(head) = read_at(self.bytes, from, &mut head[..most]) else { return true };
             if head.len() == LOCAL_LEN && head.starts_with(LOCAL) {
-                if is_odd {
-                    dive.skip(SkipReason::IrregularContainer, &self.place.origin, 0);
+                let (entry, start) = self.hidden(head, from);
+                if entry.is_plausible() && start <= to {
+                    if is_odd {
+                        dive.skip(SkipReason::IrregularContainer, &self.place.origin, 0);
+                    }
+                    // Its name stands nowhere else.
+                    dive.raw(&mut Stretch::of(self.bytes, from, start), from, self.place);
+                    match self.hidden_member(&entry, start, to) {
+                        Some(next) => from = next.max(start),
+                        None => return false,
+                    }
+                    continue;
                 }
-                match self.hidden(head, from, to) {
-                    Some(next) => from = next.max(from + LOCAL_LEN as u64),
-                    None => return false,
-                }
-                continue;
             }
             // The sizes behind a member that was written as a stream hold no text.
             let descriptor = if head.starts_with(b"PK\x07\x08") { [16, 24] } else { [12, 20] };
@@ -434,7 +409,7 @@ impl Walk<'_, '_> {
 
     /// The next local header behind `from`, or `to`.
     fn next_header(&self, from: u64, to: u64) -> u64 {
-        let mut buffer = vec![0; 64 << 10];
+        let mut buffer = vec![0; usize::try_from(to - from).unwrap_or(usize::MAX).min(64 << 10)];
         let mut at = from;
         while at < to {
             let most = usize::try_from(to - at).unwrap_or(usize::MAX).min(buffer.len());
@@ -450,17 +425,24 @@ impl Walk<'_, '_> {
         to
     }
 
-    /// A member that the directory does not name; gives what follows it.
-    fn hidden(&self, head: &[u8], at: u64, to: u64) -> Option<u64> {
+    /// A member that the directory does not name, and where its bytes begin.
+    fn hidden(&self, head: &[u8], at: u64) -> (Entry, u64) {
         let (name_len, extra_len) = (usize::from(u16_at(head, 26)), usize::from(u16_at(head, 28)));
         let mut texts = vec![0; name_len + extra_len];
-        let Ok(texts) = read_at(self.bytes, at + LOCAL_LEN as u64, &mut texts) else { return Some(to) };
+        let texts = read_at(self.bytes, at + LOCAL_LEN as u64, &mut texts).unwrap_or_default();
         let (name, extra) = texts.split_at(name_len.min(texts.len()));
-        let entry = Entry::local(head, name.to_owned(), extra, at);
-        let start = at + (LOCAL_LEN + name_len + extra_len) as u64;
+        (Entry::local(head, name.to_owned(), extra, at), at + (LOCAL_LEN + name_len + extra_len) as u64)
+    }
+
+    /// Looks at it; gives what follows it.
+    fn hidden_member(&self, entry: &Entry, start: u64, to: u64) -> Option<u64> {
         // What was written as a stream does not know its size; then its own end is what ends it.
         let is_streamed = entry.flags & 8 != 0 && entry.packed == 0;
-        let end = if is_streamed { to } else { start.saturating_add(entry.packed).min(to) };
+        let end = match (is_streamed, entry.method) {
+            (true, 0) => self.next_header(start, to),
+            (true, _) => to,
+            (false, _) => start.saturating_add(entry.packed).min(to),
+        };
         let len = (!is_streamed).then_some(entry.len);
         let member = self.place.member(&entry.name, len);
         if !self.dive.admit(&member)? || entry.is_folder() {
@@ -486,6 +468,41 @@ impl Walk<'_, '_> {
         let _ = io::copy(&mut reader, &mut io::sink());
         Some(if is_streamed { start + unpacker.taken().max(1) } else { end })
     }
+}
+
+/// Looks at what comes out of a member's bytes. Where `put_off` is given, a container is noted there and not opened.
+fn unpack(dive: &Dive<'_>, entry: &Entry, mut data: Stretch<'_>, member: &Place, put_off: Option<&mut bool>) {
+    if entry.is_encrypted() {
+        return dive.skip(SkipReason::EncryptedMember, &member.origin, entry.len);
+    }
+    if entry.len > dive.containers.limits.member {
+        return dive.skip(SkipReason::TooLarge, &member.origin, entry.len);
+    }
+    let codec = match entry.codec(&mut data) {
+        Ok(codec) => codec,
+        Err(reason) => return dive.skip(reason, &member.origin, entry.len),
+    };
+    let mut source = Source::of(&mut data);
+    let mut unpacker = Unpacker::new(&mut source, dive, codec, None);
+    if let Some(put_off) = put_off {
+        let mut head = [0; 512];
+        let mut filled = 0;
+        while let Ok(n) = unpacker.read(&mut head[filled..]) {
+            filled += n;
+            if n == 0 || filled == head.len() {
+                break;
+            }
+        }
+        if Kind::of(&head[..filled]).is_some() || may_come_later(&head[..filled]) {
+            *put_off = true;
+            return;
+        }
+        let mut whole = io::Cursor::new(&head[..filled]).chain(&mut unpacker);
+        let mut reader = Member::new(&mut whole, dive, member, Some(entry.len), Some(entry.sum));
+        return dive.look(Input::Stream(&mut reader), member);
+    }
+    let mut reader = Member::new(&mut unpacker, dive, member, Some(entry.len), Some(entry.sum));
+    dive.look(Input::Stream(&mut reader), member);
 }
 
 /// What a member covers, and whether it is opened later.
