@@ -147,7 +147,8 @@ fn what_only_looks_like_a_container_is_looked_at_as_bytes() {
     }
     let report = tree.scan(&["."]);
     assert_eq!(report.findings().len(), 6, "{:#}", report.json["scan"]);
-    assert_eq!(report.count("skipped", "damaged_container"), 6);
+    // What follows the mark of Zstandard asks for a dictionary.
+    assert_eq!((report.count("skipped", "damaged_container"), report.count("skipped", "unsupported_method")), (5, 1));
 }
 
 #[test]
