@@ -75,7 +75,7 @@ impl Lz4 {
     }
 
     fn unpack(&mut self, compressed: bool) {
-        let data = &self.part[..self.part.len() - if self.block_sums { 4 } else { 0 }];
+        let data = &self.part[..self.part.len().saturating_sub(if self.block_sums { 4 } else { 0 })];
         let keep = if self.linked { self.out.len().min(WINDOW) } else { 0 };
         self.out.drain(..self.out.len() - keep);
         self.given = keep;

@@ -1,7 +1,7 @@
 //! Compressed streams: one or more one behind the other, read as one.
 
 use super::budget::{Held, fault, told};
-use super::codec::{Bzip2, Codec, Gzip, Inflate, Lzma, Trouble, Zstd};
+use super::codec::{Bzip2, Codec, Gzip, Inflate, Lzma, Step, Trouble, Zstd};
 use super::kind::{Kind, Packed};
 use super::lz4::Lz4;
 use super::member::{Member, Source};
@@ -9,6 +9,7 @@ use super::{Dive, Input, Place};
 use crate::source::SkipReason;
 use std::cell::RefCell;
 use std::io::{self, Cursor, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What is compressed together with what says so.
 const SUFFIXES: [(&str, &str); 18] = [
@@ -230,7 +231,9 @@ impl Read for Unpacker<'_, '_> {
                 }
                 return Ok(0);
             };
-            let step = codec.step(&self.input[self.start..self.end], self.eof, buffer);
+            // A decoder that trips over hostile bytes costs this stream, not the scan.
+            let step = catch_unwind(AssertUnwindSafe(|| codec.step(&self.input[self.start..self.end], self.eof, buffer)));
+            let step = step.unwrap_or_else(|_| Step { trouble: Some(Trouble::Damaged), ..Step::default() });
             self.take(step.consumed);
             match step.trouble {
                 None => {}
