@@ -1,18 +1,19 @@
 //! Findings of a git repository: blobs first, then history says where and when they stood.
 
+use super::inside::Inside;
 use super::{Collector, Looked, SCRATCH, in_core, member_key};
 use crate::detect::{ByteSpan, Kept};
 use crate::examine::{self, Derived, Examined, examine, examine_derived};
 use crate::finding::location::Base;
 use crate::finding::{Exposure, Finding, GitStory, IdentityKey, Location, Occurrence, date, group};
 use crate::judge::PathClass;
-use crate::source::container::{self, Containers};
+use crate::source::container;
 use crate::source::git::attribution::{Key, Keys, Stand, Story};
 use crate::source::git::graph::author;
 use crate::source::git::link::Linker;
 use crate::source::git::objects::{Kind, Nr, Reader};
 use crate::source::git::{GitSink, History, Repository, Scope};
-use crate::source::{Blob, Encoding, ExcludeReason, Origin, Sink, SkipReason, Stop, text, tree};
+use crate::source::{Blob, Encoding, ExcludeReason, Origin, Sink as _, SkipReason, text, tree};
 use base64::Engine as _;
 use gix::hash::ObjectId;
 use globset::GlobSet;
@@ -252,57 +253,6 @@ fn sorted(mut keys: Vec<Key>) -> Keys {
     keys.sort_unstable();
     keys.dedup();
     keys.into()
-}
-
-/// Takes what stands in a container.
-type Taker<'a> = Mutex<&'a mut (dyn FnMut(&Examined, &Blob<'_>) + Send)>;
-
-/// What stands in a container that is a blob.
-struct Inside<'a> {
-    collector: &'a Collector<'a>,
-    /// The path of the blob, if it is known.
-    path: Option<&'a str>,
-    /// What to put in front of the names of what was not looked at; `None` where that was told before.
-    gaps_of: Option<&'a str>,
-    then: Taker<'a>,
-}
-
-impl Sink for Inside<'_> {
-    fn blob(&self, blob: &Blob<'_>) {
-        let steps = &blob.origin.container;
-        let is_named = self.path.is_some() || steps.len() > 1 || steps.first().is_some_and(|step| !step.unpacked);
-        let path = is_named.then(|| blob.origin.inner_path());
-        let examined = SCRATCH.with_borrow_mut(|scratch| examine(self.collector.detector, blob.bytes, path, scratch));
-        (self.then.lock().unwrap_or_else(std::sync::PoisonError::into_inner))(&examined, blob);
-    }
-
-    fn file(&self, _: u64) {}
-
-    fn member(&self, bytes: u64) {
-        if self.gaps_of.is_some() {
-            self.collector.member(bytes);
-        }
-    }
-
-    fn containers(&self) -> &Containers {
-        self.collector.containers()
-    }
-
-    fn skip(&self, reason: SkipReason, path: &str, bytes: u64) {
-        if let Some(name) = self.gaps_of {
-            self.collector.skip(reason, &format!("{name}{path}"), bytes);
-        }
-    }
-
-    fn exclude(&self, reason: ExcludeReason, path: &str) {
-        if let Some(name) = self.gaps_of {
-            self.collector.exclude(reason, &format!("{name}{path}"));
-        }
-    }
-
-    fn stop(&self) -> &Stop {
-        self.collector.stop()
-    }
 }
 
 impl GitSink for GitCollector<'_> {

@@ -2,10 +2,12 @@
 //!
 //! - here: files and texts, whose places are known at once
 //! - `changes`: what commits of a range, or the index, add
+//! - `inside`: members of a container that is an object of git
 //! - `git`: objects, whose places are known when history has been walked
 
 mod changes;
 mod git;
+mod inside;
 
 pub use changes::{Asked, scan_range, scan_staged};
 pub use git::scan_repository;

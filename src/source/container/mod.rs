@@ -274,8 +274,11 @@ impl<'a> Dive<'a> {
             let mut reader = file;
             let (ended, error) = read::head(&mut reader, &mut buffers.stored);
             let mut kind = self.kind_of(&buffers.stored, ended, place);
-            if kind.is_none() && !ended && error.is_none() && zip::file_ends_like_one(&OnDisk(file, len)) {
+            if kind.is_none() && !ended && error.is_none() && zip::file_ends_like_one(&OnDisk(file, len), &buffers.stored) {
                 kind = self.may_open(Kind::Zip, place).then_some(Kind::Zip);
+            }
+            if let Some(kind) = kind.filter(|_| ended && error.is_none()) {
+                return self.open_at(kind, &InMemory(&buffers.stored), place);
             }
             if let Some(kind) = kind {
                 // A file that cannot be read to its end is told by its reader.

@@ -91,7 +91,9 @@ thread_local! {
     static INPUTS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The bytes that are read at a time: more than a block of zstd.
+/// The bytes that are read at a time: few at first, since a stream may be short whatever its container says; then more than a
+/// block of zstd.
+const FIRST_INPUT: usize = 16 << 10;
 const INPUT: usize = 136 << 10;
 
 /// What comes out of a compressed stream.
@@ -100,6 +102,7 @@ pub(super) struct Unpacker<'s, 'd> {
     input: Vec<u8>,
     start: usize,
     end: usize,
+    next_read: usize,
     /// The source has ended.
     eof: bool,
     /// It failed.
@@ -122,6 +125,7 @@ impl<'s, 'd> Unpacker<'s, 'd> {
             input,
             start: 0,
             end: 0,
+            next_read: FIRST_INPUT,
             eof: false,
             lost: false,
             taken: 0,
@@ -143,7 +147,9 @@ impl<'s, 'd> Unpacker<'s, 'd> {
         if self.end == self.input.len() {
             return false;
         }
-        match self.source.read(&mut self.input[self.end..]) {
+        let to = self.input.len().min(self.end + self.next_read);
+        self.next_read = INPUT.min(self.next_read * 2);
+        match self.source.read(&mut self.input[self.end..to]) {
             Ok(0) => self.eof = true,
             Ok(n) => self.end += n,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}

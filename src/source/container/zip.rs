@@ -22,6 +22,8 @@ const TAIL: usize = END_LEN + 65535;
 const BATCH: usize = 1024;
 /// The bytes of names that are held together.
 const MOST_NAMES: usize = 1 << 20;
+/// The longest name of a member that the directory does not name.
+const MOST_HIDDEN_NAME: usize = 1024;
 
 /// Whether a zip archive stands at the end of these bytes, behind something else: a program, a script.
 pub(super) fn ends_like_one(bytes: &[u8]) -> bool {
@@ -34,13 +36,11 @@ pub(super) fn ends_like_one(bytes: &[u8]) -> bool {
 }
 
 /// The same for a file on disk that is read no further yet.
-pub(super) fn file_ends_like_one(file: &dyn ReadAt) -> bool {
+pub(super) fn file_ends_like_one(file: &dyn ReadAt, head: &[u8]) -> bool {
     let len = file.len();
     let mut tail = [0; END_LEN];
-    let mut head = [0; 512];
     let at_end = len > 512 && read_at(file, len - END_LEN as u64, &mut tail).is_ok_and(|tail| tail.starts_with(END));
-    let may = at_end || read_at(file, 0, &mut head).is_ok_and(may_come_later);
-    may && Directory::find(file).is_ok_and(|found| found.is_some())
+    (at_end || may_come_later(head)) && Directory::find(file).is_ok_and(|found| found.is_some())
 }
 
 /// Whether this is the beginning of something that an archive is put behind: a program or a script.
@@ -173,7 +173,7 @@ impl Entry {
     /// Whether a local header is one, and not just text behind its mark.
     fn is_plausible(&self) -> bool {
         let is_known = self.method <= 20 || (93..=99).contains(&self.method);
-        is_known && !self.name.is_empty() && self.name.iter().all(|b| *b >= b' ')
+        is_known && self.name.len() <= MOST_HIDDEN_NAME && !self.name.is_empty() && self.name.iter().all(|b| *b >= b' ')
     }
 
     fn is_folder(&self) -> bool {
@@ -428,7 +428,8 @@ impl Walk<'_, '_> {
     /// A member that the directory does not name, and where its bytes begin.
     fn hidden(&self, head: &[u8], at: u64) -> (Entry, u64) {
         let (name_len, extra_len) = (usize::from(u16_at(head, 26)), usize::from(u16_at(head, 28)));
-        let mut texts = vec![0; name_len + extra_len];
+        // Of what is no header after all not much is read.
+        let mut texts = vec![0; if name_len <= MOST_HIDDEN_NAME { name_len + extra_len.min(1024) } else { 0 }];
         let texts = read_at(self.bytes, at + LOCAL_LEN as u64, &mut texts).unwrap_or_default();
         let (name, extra) = texts.split_at(name_len.min(texts.len()));
         (Entry::local(head, name.to_owned(), extra, at), at + (LOCAL_LEN + name_len + extra_len) as u64)
