@@ -9,6 +9,7 @@ use crate::finding::location::{Base, place};
 use crate::finding::snippet::visible;
 use crate::finding::{Redactor, redact};
 use crate::pipeline::secrets_of;
+use crate::source::container::Containers;
 use crate::source::tree::Root;
 use crate::source::{Blob, Encoding, ExcludeReason, Sink, SkipReason, Stop};
 use clap::Args;
@@ -150,17 +151,19 @@ struct Seeker<'a> {
     show: bool,
     found: Mutex<Vec<String>>,
     stop: Stop,
+    containers: Containers,
 }
 
 impl Sink for Seeker<'_> {
     fn blob(&self, blob: &Blob<'_>) {
-        let path = &blob.origin.path;
-        let examined = examine(&self.settings.detector, blob.bytes, Some(path), &mut Scratch::default());
-        let teller = Teller::new(self.settings, &examined, blob.bytes, blob.base, path, self.show);
+        let path = blob.origin.joined();
+        let inner = blob.origin.inner_path();
+        let examined = examine(&self.settings.detector, blob.bytes, Some(inner), &mut Scratch::default());
+        let teller = Teller::new(self.settings, &examined, blob.bytes, blob.base, &path, self.show);
         for (judged, verdict) in all(&examined) {
             let at = judged.at();
             let in_core = blob.core.start <= at.start && at.start < blob.core.end;
-            let fingerprint = self.settings.key.fingerprint(judged.rule.family(), judged.value(blob.bytes), path);
+            let fingerprint = self.settings.key.fingerprint(judged.rule.family(), judged.value(blob.bytes), &path);
             if in_core && fingerprint.0 == self.wanted {
                 let mut out = String::new();
                 teller.tell(&mut out, judged, verdict);
@@ -172,6 +175,10 @@ impl Sink for Seeker<'_> {
     }
 
     fn file(&self, _: u64) {}
+    fn member(&self, _: u64) {}
+    fn containers(&self) -> &Containers {
+        &self.containers
+    }
     fn skip(&self, _: SkipReason, _: &str, _: u64) {}
     fn exclude(&self, _: ExcludeReason, _: &str) {}
     fn stop(&self) -> &Stop {
@@ -187,8 +194,14 @@ fn by_fingerprint(arguments: &ExplainArguments, settings: &Settings) -> Result<E
         max_file_size: super::common::MAX_FILE_SIZE,
         obey_gitignore: false,
     };
-    let seeker =
-        Seeker { settings, wanted: &arguments.what, show: arguments.show_secrets, found: Mutex::default(), stop: Stop::new() };
+    let seeker = Seeker {
+        settings,
+        wanted: &arguments.what,
+        show: arguments.show_secrets,
+        found: Mutex::default(),
+        stop: Stop::new(),
+        containers: settings.containers(),
+    };
     let root = Root::of(Path::new(".")).map_err(|e| usage_error(&e.to_string()))?;
     tree.scan(&root, &seeker).map_err(|e| usage_error(&e.to_string()))?;
     let mut found = seeker.found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
