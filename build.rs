@@ -10,6 +10,7 @@ mod format;
 mod table;
 
 use format::file::Author;
+use format::verify::{Body, Condition, Verify};
 use format::{OnFail, Rule};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -83,8 +84,8 @@ fn emit(rules: &[Rule]) -> String {
             out,
             "Rule {{ id: {:?}, formerly: &{:?}, since: {:?}, provider: {:?}, url: {:?}, name: {:?}, severity: Severity::{:?}, \
              format_confidence: Confidence::{:?}, kind: Kind::{:?}, keywords: &{:?}, pattern: {:?}, until: {:?}, \
-             scope: Scope::{:?}, entropy: {:?}, checksum: {}, path: {:?}, near: &{:?}, assignment: {}, remedy: {:?}, \
-             examples: &{:?}, counterexamples: {}, bounds: {:?} }},\n",
+             scope: Scope::{:?}, entropy: {:?}, checksum: {}, structure: {}, path: {:?}, near: &{:?}, assignment: {}, remedy: {:?}, \
+             verify: {}, examples: &{:?}, counterexamples: {}, bounds: {:?} }},\n",
             r.id,
             r.formerly,
             r.since,
@@ -103,10 +104,12 @@ fn emit(rules: &[Rule]) -> String {
                 "Some(Checksum {{ kind: ChecksumKind::{:?}, on_fail: OnFail::{:?} }})",
                 c.kind, c.on_fail
             )),
+            r.structure.map_or("None".to_owned(), |s| format!("Some(crate::rule::StructureKind::{s:?})")),
             r.path,
             r.near,
             r.assignment.map_or("None".to_owned(), |a| format!("Some(AssignmentClass::{a:?})")),
             r.remedy,
+            r.verify.as_ref().map_or("None".to_owned(), |v| format!("Some({})", emit_verify(v))),
             r.examples,
             format_args!(
                 "&[{}]",
@@ -122,4 +125,49 @@ fn emit(rules: &[Rule]) -> String {
     }
     out.push(']');
     out
+}
+
+/// A `[T]` as a Rust expression.
+fn list<T>(items: &[T], each: impl Fn(&T) -> String) -> String {
+    format!("&[{}]", items.iter().map(each).collect::<Vec<_>>().join(", "))
+}
+
+fn emit_condition(c: &Condition) -> String {
+    let json = list(c.json, |(path, values)| format!("({path:?}, {})", list(values, |v| format!("Scalar::{v:?}"))));
+    format!(
+        "Condition {{ status: &{:?}, headers: &{:?}, json: {json}, json_has: &{:?}, body_contains: &{:?} }}",
+        c.status, c.headers, c.json_has, c.body_contains
+    )
+}
+
+/// How a provider is asked, as a Rust expression.
+fn emit_verify(v: &Verify) -> String {
+    let body = match v.body {
+        Body::None => "Body::None".to_owned(),
+        Body::Form(pairs) => format!("Body::Form(&{pairs:?})"),
+        Body::Json(text) => format!("Body::Json({text:?})"),
+    };
+    let identity = list(v.identity, |(name, from)| format!("({name:?}, IdentitySource::{from:?})"));
+    format!(
+        "Verify {{ evidence: Evidence::{:?}, docs: {:?}, trusted: {:?}, protocol: {}, method: Method::{:?}, url: {:?}, \
+         other_urls: &{:?}, instance_url: {:?}, headers: &{:?}, basic: {:?}, query: &{:?}, body: {body}, parts: {}, \
+         unknown: {}, dead: {}, live: {}, identity: {identity}, regional: {:?}, tenant_safe: {:?} }}",
+        v.evidence,
+        v.docs,
+        v.trusted,
+        v.protocol.map_or("None".to_owned(), |p| format!("Some(Protocol::{p:?})")),
+        v.method,
+        v.url,
+        v.other_urls,
+        v.instance_url,
+        v.headers,
+        v.basic,
+        v.query,
+        v.parts.map_or("None".to_owned(), |(of, pattern)| format!("Some((PartsOf::{of:?}, {pattern:?}))")),
+        list(v.unknown, |u| format!("Unclear {{ when: {}, reason: Doubt::{:?} }}", emit_condition(&u.when), u.reason)),
+        list(v.dead, emit_condition),
+        list(v.live, emit_condition),
+        v.regional,
+        v.tenant_safe,
+    )
 }

@@ -4,6 +4,7 @@ use crate::detect::entropy::shannon;
 use crate::detect::{ByteSpan, Candidate, Detector, Kept, Scratch, Trace};
 use crate::judge::{self, Reason, Subject, Verdict};
 use crate::rule::format::model::MAX_MATCH;
+use crate::rule::structure::Fact;
 use crate::rule::{Confidence, Kind, Rule, RuleIndex};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub struct Judged {
     pub also: Vec<&'static Rule>,
     /// Other credentials that belong to it: the name under which the rule asks for them, and where they stand.
     pub companions: Vec<(&'static str, ByteSpan)>,
+    /// More of the same a little further away, the nearer first: verification tries them too.
+    pub others: Vec<(&'static str, ByteSpan)>,
 }
 
 /// All that a blob gave.
@@ -126,7 +129,7 @@ impl Memory {
 
 impl Judged {
     const fn of(candidate: Candidate, rule: &'static Rule, verdict: Arc<Verdict>) -> Self {
-        Self { candidate, rule, verdict, also: Vec::new(), companions: Vec::new() }
+        Self { candidate, rule, verdict, also: Vec::new(), companions: Vec::new(), others: Vec::new() }
     }
 }
 
@@ -180,20 +183,28 @@ fn join_companions(judged: &mut [Judged], blob: &[u8]) {
         return;
     }
     let mut places: BTreeMap<&'static str, Vec<ByteSpan>> = BTreeMap::new();
+    // What a companion tells, its owner tells too: the account of an id, say.
+    let mut facts: BTreeMap<ByteSpan, Vec<Fact>> = BTreeMap::new();
     for j in judged.iter().filter(|j| wanted.contains(j.rule.id) && j.verdict.score > 0.0) {
         places.entry(j.rule.id).or_default().push(j.candidate.secret);
+        facts.insert(j.candidate.secret, j.verdict.structure.clone());
     }
     for spans in places.values_mut() {
         spans.sort_unstable();
     }
     let ends = judged.iter().filter(|j| wanted.contains(j.rule.id) || !j.rule.near.is_empty());
-    let lines = Lines::of(blob, ends.flat_map(|j| [j.candidate.secret.start, j.candidate.secret.end]));
+    let lines_of = Lines::of(blob, ends.flat_map(|j| [j.candidate.secret.start, j.candidate.secret.end]));
     for item in judged.iter_mut().filter(|j| !j.rule.near.is_empty()) {
         for near in item.rule.near {
             let spans = places.get(near.rule).map_or(&[][..], Vec::as_slice);
-            match nearest(spans, item.candidate.secret, &lines).filter(|(lines, _)| *lines <= near.within_lines as usize) {
+            match nearest(spans, item.candidate.secret, &lines_of).filter(|(lines, _)| *lines <= near.within_lines as usize) {
                 Some((lines, span)) => {
                     item.companions.push((near.name, span));
+                    let told = facts.get(&span).map_or(&[][..], Vec::as_slice);
+                    if item.rule.verify.is_some() {
+                        let further = others(spans, item.candidate.secret, span, near.within_lines, &lines_of);
+                        item.others.extend(further.map(|span| (near.name, span)));
+                    }
                     let verdict = Arc::make_mut(&mut item.verdict);
                     verdict.reasons.push(Reason {
                         signal: "companion",
@@ -202,6 +213,11 @@ fn join_companions(judged: &mut [Judged], blob: &[u8]) {
                     });
                     if !verdict.proven && verdict.score > 0.0 {
                         verdict.score = (verdict.score + 0.3).min(0.98);
+                    }
+                    for fact in told {
+                        if !verdict.structure.iter().any(|(name, _)| *name == fact.0) {
+                            verdict.structure.push(fact.clone());
+                        }
                     }
                 }
                 None if near.required => {
@@ -217,6 +233,29 @@ fn join_companions(judged: &mut [Judged], blob: &[u8]) {
             }
         }
     }
+}
+
+/// How many companions of a kind are told beside the nearest one.
+const MOST_OTHERS: usize = 8;
+
+/// Of `spans` (ascending) those within `most` lines of `to`, without `nearest`; the nearer first.
+fn others(
+    spans: &[ByteSpan],
+    to: ByteSpan,
+    nearest: ByteSpan,
+    most: u32,
+    lines: &Lines,
+) -> impl Iterator<Item = ByteSpan> + use<> {
+    let at = spans.partition_point(|s| s.start < to.start);
+    let around = &spans[at.saturating_sub(MOST_OTHERS)..spans.len().min(at + MOST_OTHERS)];
+    let mut near: Vec<(usize, ByteSpan)> = around
+        .iter()
+        .filter(|span| **span != nearest && **span != to)
+        .filter(|span| lines.at(span.start).abs_diff(lines.at(to.start)) <= most as usize)
+        .map(|span| (span.start.abs_diff(to.start), *span))
+        .collect();
+    near.sort_unstable();
+    near.into_iter().take(MOST_OTHERS).map(|(_, span)| span)
 }
 
 /// Of `spans` (ascending) the one nearest to `to`, with the lines between.
@@ -307,12 +346,13 @@ fn resolve(mut judged: Vec<Judged>) -> Examined {
     examined
 }
 
-/// Another view of a secret that stands: a weaker rule's certainty still counts, unless the format's own checksum is wrong.
+/// Another view of a secret that stands: a weaker rule's certainty still counts, unless the format's own
+/// checksum is wrong or it says of itself that it counts for little.
 fn see_again(standing: &mut Judged, item: &Judged) {
     if item.verdict.level().is_none() {
         return;
     }
-    if standing.candidate.checksum != Some(false) && item.verdict.score > standing.verdict.score {
+    if standing.candidate.checksum != Some(false) && !standing.verdict.limited && item.verdict.score > standing.verdict.score {
         Arc::make_mut(&mut standing.verdict).score = item.verdict.score;
     }
     if item.rule.id != standing.rule.id && !standing.also.iter().any(|r| r.id == item.rule.id) {

@@ -2,7 +2,7 @@
 //!
 //! The way of the data, each step a folder or file of its own:
 //! ```text
-//! target → source → blob → detect → candidate → judge → finding → triage → report
+//! target → source → blob → detect → candidate → judge → finding → verify → triage → report
 //!                   └──────── examine ───────┘
 //!          └───────────────── pipeline ──────────────────┘
 //! ```
@@ -13,6 +13,7 @@
 //! - [`source`]: where bytes come from
 //! - [`finding`]: what was found: identity, location, redaction
 //! - [`pipeline`]: from a source to findings
+//! - [`verify`]: is it live (feature `verify`)
 //! - [`triage`]: which findings count
 //! - [`report`]: how it is told
 //! - [`config`]: what `keysift.toml` says
@@ -39,3 +40,5 @@ pub mod report;
 pub mod rule;
 pub mod source;
 pub mod triage;
+#[cfg(feature = "verify")]
+pub mod verify;

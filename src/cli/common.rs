@@ -6,8 +6,9 @@ use crate::config::discover::{self, Home};
 use crate::config::{AcceptedGap, Config, parse_size};
 use crate::detect::Detector;
 use crate::finding::snippet::visible;
-use crate::finding::{Day, IdentityKey};
+use crate::finding::{Day, Finding, IdentityKey};
 use crate::report::Format;
+use crate::rule::catalogue::Version;
 use crate::rule::{Confidence, Rule, RuleSet, Severity};
 use crate::source::container::{Containers, Limits};
 use crate::triage::gate::{FailOn, Incomplete};
@@ -165,6 +166,8 @@ pub(super) struct Settings {
     gaps: Vec<(AcceptedGap, GlobSet)>,
     pub key: IdentityKey,
     pub today: Day,
+    /// Findings of rules younger than this version are notices.
+    pub catalogue: Option<Version>,
     /// The config file, if there is one.
     pub config: Option<String>,
     /// The baseline that it names.
@@ -233,6 +236,7 @@ impl Settings {
             gaps,
             key,
             today,
+            catalogue: config.catalogue,
             config: None,
             baseline: None,
         })
@@ -251,6 +255,13 @@ impl Settings {
     /// Which containers are opened.
     pub(super) fn containers(&self) -> Containers {
         Containers::new(self.opens, self.limits, self.exclude.clone())
+    }
+
+    /// Whether only rules younger than the catalogue that config names see `finding`: it is told and fails nothing.
+    #[must_use]
+    pub(super) fn is_notice(&self, finding: &Finding) -> bool {
+        let also = finding.also.iter().filter_map(|id| self.detector.rules().find(id));
+        self.catalogue.is_some_and(|pinned| finding.rule.since() > pinned && also.map(Rule::since).all(|since| since > pinned))
     }
 
     /// Whether config accepts that `path` is not looked at for `reason`.

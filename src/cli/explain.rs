@@ -122,6 +122,9 @@ impl<'a> Teller<'a> {
         if let Some(right) = judged.candidate.checksum {
             let _ = writeln!(out, "  checksum     {}", if right { "right" } else { "wrong" });
         }
+        for (name, value) in &judged.verdict.structure {
+            let _ = writeln!(out, "  {:<12} {}", name.replace('_', " "), self.clean(value));
+        }
         if let Some(assignment) = judged.candidate.assignment {
             let name = self.clean(&String::from_utf8_lossy(assignment.name.of(self.text)));
             let _ = writeln!(out, "  assigned to  {name} ({:?}, {:?} quotes)", assignment.operator, assignment.quote);

@@ -32,6 +32,7 @@ mod policy;
 mod progress;
 mod remote;
 mod rules;
+mod rules_diff;
 mod rules_test;
 mod run;
 mod scan;

@@ -1,4 +1,4 @@
-//! `keysift rules`: list, show, new, check, test.
+//! `keysift rules`: list, show, new, check, test; `diff` has its own file.
 
 use super::rules_test;
 use crate::rule::format::file::Author;
@@ -36,6 +36,11 @@ enum RulesCommand {
     },
     /// Prove rule files: syntax, keys, keywords, bounded length (all built-in rules where none is named)
     Check { files: Vec<PathBuf> },
+    /// Tell what differs between two catalogues: added, removed, renamed and changed rules
+    #[command(
+        after_help = "OLD and NEW are each a folder of rule files, one file, `built-in`, or a catalogue version such as 0.1."
+    )]
+    Diff { old: String, new: String },
     /// Run examples and counterexamples through the whole detector (those of all built-in rules where no file is named)
     Test { files: Vec<PathBuf> },
 }
@@ -47,6 +52,7 @@ pub(super) fn run(arguments: RulesArguments) -> ExitCode {
         RulesCommand::Show { id } => show(&id),
         RulesCommand::New { id } => new(&id),
         RulesCommand::Check { files } => check(&files),
+        RulesCommand::Diff { old, new } => super::rules_diff::run(&old, &new),
         RulesCommand::Test { files } => test(&files),
     }
 }
@@ -107,6 +113,10 @@ fn shown(rule: &Rule) -> String {
         let name = crate::rule::ChecksumKind::NAMES.iter().find(|(_, k)| *k == sum.kind).map_or("", |(n, _)| n);
         row("checksum", name.into());
     }
+    if let Some(structure) = rule.structure {
+        let name = crate::rule::StructureKind::NAMES.iter().find(|(_, k)| *k == structure).map_or("", |(n, _)| n);
+        row("structure", name.into());
+    }
     if rule.pattern.is_some() {
         row("longest match", format!("{} bytes", rule.bounds.max_len));
     }
@@ -115,6 +125,14 @@ fn shown(rule: &Rule) -> String {
             "near",
             format!("{} within {} lines{}", near.rule, near.within_lines, if near.required { " (required)" } else { "" }),
         );
+    }
+    if let Some(verify) = &rule.verify {
+        let asked = match verify.protocol {
+            Some(protocol) => protocol.as_str().to_owned(),
+            None => format!("{} {}", verify.method.as_str(), verify.urls().collect::<Vec<_>>().join(" or ")),
+        };
+        row("is verified by", format!("{asked} ({})", verify.evidence.as_str()));
+        row("documented at", verify.docs.into());
     }
     row("rotate", rule.remedy.rotate.into());
     row("what to do", rule.remedy.steps.into());

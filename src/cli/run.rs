@@ -190,7 +190,7 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
     let open: Vec<&Finding> = triaged.open.iter().copied().filter(|f| is_asked(f)).collect();
     let complete = outcome.is_complete() && targets.missing.is_empty() && !run.interrupted;
     let ending = Ending {
-        failing: open.iter().filter(|f| flags.fail_on.fails(f)).count(),
+        failing: open.iter().filter(|f| flags.fail_on.fails(f) && !orders.settings.is_notice(f)).count(),
         complete,
         missing: !targets.missing.is_empty(),
         interrupted: run.interrupted,
@@ -239,7 +239,10 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
             fingerprint_key: orders.settings.key.id(),
             run,
         },
-        findings: open.iter().map(|f| ReportedFinding::of(f, redactor)).collect(),
+        findings: open
+            .iter()
+            .map(|f| ReportedFinding { notice: orders.settings.is_notice(f), ..ReportedFinding::of(f, redactor) })
+            .collect(),
         suppressed_findings: flags.show_suppressed.then(|| suppressed_in_full.clone()),
         rejected_findings: flags
             .show_rejected

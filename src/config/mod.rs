@@ -6,6 +6,7 @@
 pub mod discover;
 
 use crate::finding::Day;
+use crate::rule::catalogue::{CATALOGUE_VERSION, Version};
 use crate::rule::format::file::{Author, RawRule, build_rules, toml_error};
 use crate::rule::{Rule, RuleError, RuleErrors};
 use serde::Deserialize;
@@ -21,6 +22,8 @@ struct Raw {
     /// Ids of rules to switch off.
     #[serde(default)]
     disable: Vec<String>,
+    /// The catalogue version that the repository was set up with.
+    catalogue: Option<Spanned<String>>,
     max_file_size: Option<Spanned<String>>,
     /// Whether archives are opened.
     archives: Option<bool>,
@@ -56,6 +59,8 @@ pub struct AcceptedGap {
 pub struct Config {
     pub exclude: Vec<String>,
     pub disable: Vec<String>,
+    /// Findings of rules younger than this version fail nothing.
+    pub catalogue: Option<Version>,
     pub max_file_size: Option<u64>,
     /// Whether archives are opened, how deep, how many bytes may come out of one file, and how many members.
     pub archives: Option<bool>,
@@ -88,6 +93,11 @@ impl Config {
         for glob in &config.exclude {
             globset::Glob::new(glob).map_err(|e| problem(0, format!("`exclude`: {e}")))?;
         }
+        if let Some(version) = raw.catalogue {
+            let known = Version::parse(version.get_ref()).filter(|v| *v <= Version::current());
+            let message = || format!("`{}` is no catalogue version up to this keysift's {CATALOGUE_VERSION}", version.get_ref());
+            config.catalogue = Some(known.ok_or_else(|| problem(version.span().start, message()))?);
+        }
         let bytes = |size: Option<Spanned<String>>| {
             let Some(size) = size else { return Ok(None) };
             parse_size(size.get_ref()).map(Some).ok_or_else(|| {
@@ -112,7 +122,7 @@ impl Config {
             }
             config.accept_gap.push(gap);
         }
-        (config.rules, config.warnings) = build_rules(file, text, Author::User, ("", ""), raw.rule)?;
+        (config.rules, config.warnings) = build_rules(file, text, Author::Config, ("", ""), raw.rule)?;
         Ok(config)
     }
 }

@@ -5,7 +5,9 @@ use super::identity::{Fingerprint, IdentityKey, SecretId};
 use super::inline::InlineAllow;
 use super::location::Location;
 use super::snippet::Snippet;
+use super::verification::Verification;
 use crate::judge::{PathClass, Reason};
+use crate::rule::structure::Fact;
 use crate::rule::{Confidence, Rule};
 use std::collections::BTreeMap;
 
@@ -22,6 +24,10 @@ pub struct Occurrence {
     pub reasons: Vec<Reason>,
     pub also: Vec<&'static Rule>,
     pub companions: Vec<(&'static str, String)>,
+    /// What the credential itself tells.
+    pub structure: Vec<Fact>,
+    /// What verification may need of its surroundings.
+    pub beside: Beside,
     /// The comment that allows it.
     pub inline: Option<InlineAllow>,
     /// Which of the scanned targets it stands in.
@@ -49,12 +55,28 @@ pub struct Finding {
     pub occurrences_total: usize,
     pub also: Vec<&'static str>,
     pub companions: Vec<(&'static str, String)>,
+    /// What the credential itself tells.
+    pub structure: Vec<Fact>,
+    /// What verification may need of its surroundings, as they differ from place to place; at most [`MOST_BESIDE`].
+    pub beside: Vec<Beside>,
+    /// What its provider said, where it was asked.
+    pub verification: Option<Verification>,
     /// The comment that allows it, where every one of its places has one.
     pub inline: Option<InlineAllow>,
     pub target: usize,
     /// What git tells of it, where git is the source.
     pub git: Option<GitStory>,
 }
+
+/// What stands beside a secret and belongs to it: companions by name, the nearest first, and what the pattern matched as
+/// [`MATCH`].
+pub type Beside = Vec<(&'static str, Secret)>;
+
+/// The name of the whole match in [`Beside`].
+pub const MATCH: &str = "match";
+
+/// How many different surroundings of one secret are kept.
+pub const MOST_BESIDE: usize = 8;
 
 /// What history tells of a finding.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,6 +148,9 @@ pub fn group(mut occurrences: Vec<Occurrence>, key: &IdentityKey) -> Vec<Finding
                     finding.also.push(rule.id);
                 }
             }
+            if finding.beside.len() < MOST_BESIDE && !o.beside.is_empty() && !finding.beside.contains(&o.beside) {
+                finding.beside.push(o.beside);
+            }
             if finding.occurrences.len() < MOST_OCCURRENCES {
                 finding.occurrences.push(o.location);
             }
@@ -147,6 +172,9 @@ pub fn group(mut occurrences: Vec<Occurrence>, key: &IdentityKey) -> Vec<Finding
             occurrences_total: 1,
             also: o.also.iter().map(|r| r.id).collect(),
             companions: o.companions,
+            structure: o.structure,
+            beside: Some(o.beside).filter(|b| !b.is_empty()).into_iter().collect(),
+            verification: None,
             inline: o.inline,
             target: o.target,
             git: None,

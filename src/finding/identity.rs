@@ -74,6 +74,17 @@ impl IdentityKey {
         SecretId(hasher.finalize().to_hex().to_string())
     }
 
+    /// The id of a question about a secret: who is asked, the secret, and what belongs to it.
+    #[must_use]
+    pub fn question_id(&self, parts: &[&[u8]]) -> String {
+        let mut hasher = self.hasher("keysift question v1");
+        for part in parts {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
     /// The fingerprint of a finding. `path` is relative to the repository, else to the scan root.
     #[must_use]
     pub fn fingerprint(&self, family: &str, secret: &[u8], path: &str) -> Fingerprint {

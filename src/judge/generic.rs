@@ -21,7 +21,7 @@ pub(super) fn judge(subject: Subject<'_>) -> Verdict {
         signals.add("name-qualified", "in a place made for it");
         from_value(subject, b"", &mut signals);
     }
-    Verdict { score: 1.0 / (1.0 + (-signals.log_odds).exp()), proven: false, reasons: signals.reasons }
+    Verdict { score: 1.0 / (1.0 + (-signals.log_odds).exp()), reasons: signals.reasons, ..Verdict::default() }
 }
 
 struct Signals {

@@ -31,6 +31,7 @@ pub mod weights;
 pub use path::PathClass;
 
 use crate::detect::Candidate;
+use crate::rule::structure::{self, Fact, Says, Text};
 use crate::rule::{Confidence, Kind, OnFail, Rule};
 
 /// A candidate with what a judge may look at.
@@ -64,6 +65,13 @@ impl<'a> Subject<'a> {
         &self.blob[start..self.blob.len().min(start + crate::detect::candidate::CONTEXT)]
     }
 
+    /// The match as readers of structure see it.
+    #[must_use]
+    fn text(&self) -> Text<'a> {
+        let span = self.candidate.span.of(self.blob);
+        Text { secret: self.value(), span, before: self.before(), after: self.after() }
+    }
+
     /// What stands before the match on its line.
     #[must_use]
     pub fn line_before(&self) -> &'a [u8] {
@@ -84,13 +92,17 @@ pub struct Reason {
 }
 
 /// What the judge thinks.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Verdict {
     /// From 0 to 1.
     pub score: f32,
     /// The format proves itself: never lowered.
     pub proven: bool,
+    /// What it says of itself limits its score: a vaguer rule that sees it too does not raise that.
+    pub limited: bool,
     pub reasons: Vec<Reason>,
+    /// What the credential itself tells.
+    pub structure: Vec<Fact>,
 }
 
 /// The least score of a low, medium and high finding.
@@ -114,7 +126,33 @@ pub fn level(score: f32) -> Option<Confidence> {
 impl Verdict {
     /// Not a secret, for one reason.
     fn rejected(signal: &'static str, text: impl Into<String>) -> Self {
-        Self { score: 0.0, proven: false, reasons: vec![Reason { signal, text: text.into(), weight: -1.0 }] }
+        Self { score: 0.0, reasons: vec![Reason { signal, text: text.into(), weight: -1.0 }], ..Self::default() }
+    }
+
+    /// Certainly one, for one reason.
+    fn proven(signal: &'static str, text: impl Into<String>) -> Self {
+        let reasons = vec![Reason { signal, text: text.into(), weight: 1.0 }];
+        Self { score: 1.0, proven: true, reasons, ..Self::default() }
+    }
+
+    /// Changes the score by `weight`.
+    fn add(&mut self, signal: &'static str, text: impl Into<String>, weight: f32) {
+        self.score = (self.score + weight).clamp(0.0, 1.0);
+        self.reasons.push(Reason { signal, text: text.into(), weight });
+    }
+
+    /// Counts what the structure says, where that does not decide by itself.
+    fn weigh(&mut self, says: &Says) {
+        self.limited = matches!(says, Says::Encrypted | Says::Shown(_) | Says::KnownKey(_));
+        match says {
+            Says::Broken(why) => self.add("structure", *why, (self.score - 0.25).max(0.25_f32.min(self.score)) - self.score),
+            Says::Encrypted => self.add("encrypted", "a passphrase protects it", 0.35 - self.score.max(0.35)),
+            Says::Shown(place) => self.add("shown", format!("it stands {place}"), 0.35 - self.score.max(0.35)),
+            Says::KnownKey(key) => {
+                self.add("known-key", format!("signed with the well-known key `{key}`: anyone can make it"), -0.3);
+            }
+            Says::Nothing | Says::Proven(_) | Says::Public(_) | Says::Sample(_) => {}
+        }
     }
 
     /// The level, `None` where rejected.
@@ -135,13 +173,24 @@ pub fn judge(subject: Subject<'_>) -> Verdict {
     if let (Some(false), Some(OnFail::Reject)) = (subject.candidate.checksum, rule.checksum.map(|c| c.on_fail)) {
         return Verdict::rejected("checksum", "the checksum in it is wrong");
     }
-    if subject.candidate.checksum == Some(true) {
-        return Verdict {
-            score: 1.0,
-            proven: true,
-            reasons: vec![Reason { signal: "checksum", text: "the checksum in it is right".into(), weight: 1.0 }],
-        };
+    let structure = rule.structure.map(|kind| structure::read(kind, subject.text())).unwrap_or_default();
+    let mut verdict = match &structure.says {
+        _ if subject.candidate.checksum == Some(true) => Verdict::proven("checksum", "the checksum in it is right"),
+        Says::Proven(why) => Verdict::proven("structure", *why),
+        Says::Sample(owner) => Verdict::rejected("published-sample", format!("a sample that {owner} publishes")),
+        Says::Public(what) => Verdict::rejected("public", format!("made to be public: {what}")),
+        _ => by_signals(subject),
+    };
+    if verdict.score > 0.0 {
+        verdict.weigh(&structure.says);
+        verdict.structure = structure.facts;
     }
+    verdict
+}
+
+/// The judgement where neither a checksum nor the structure decides.
+fn by_signals(subject: Subject<'_>) -> Verdict {
+    let (rule, value) = (subject.rule, subject.value());
     if subject.candidate.entropy < rule.entropy {
         let text = format!("entropy {:.2} is below the rule's {:.2}", subject.candidate.entropy, rule.entropy);
         return Verdict::rejected("entropy", text);
@@ -168,10 +217,7 @@ fn connection(subject: Subject<'_>) -> Verdict {
     }
     let mut verdict = specific(subject);
     let verdict_is_medium = verdict.score >= MEDIUM;
-    let mut lower = |signal, text: &str, weight: f32| {
-        verdict.score = (verdict.score + weight).max(0.0);
-        verdict.reasons.push(Reason { signal, text: text.to_owned(), weight });
-    };
+    let mut lower = |signal, text: &str, weight: f32| verdict.add(signal, text, weight);
     let around = &subject.blob[subject.candidate.span.start..subject.candidate.secret.start];
     if value.len() >= 3 && memchr::memmem::find(around, value).is_some() {
         lower("repeats-user", "the same word as the user or the database", -0.4);
@@ -206,28 +252,17 @@ fn specific(subject: Subject<'_>) -> Verdict {
         Confidence::Medium => 0.65,
         Confidence::Low => 0.35,
     };
-    let mut verdict = Verdict {
-        score: base,
-        proven: false,
-        reasons: vec![Reason {
-            signal: "format",
-            text: format!("the format alone says {}", subject.rule.format_confidence.as_str()),
-            weight: base,
-        }],
-    };
-    let mut add = |signal, text: String, weight: f32| {
-        verdict.score = (verdict.score + weight).clamp(0.0, 1.0);
-        verdict.reasons.push(Reason { signal, text, weight });
-    };
+    let mut verdict = Verdict::default();
+    verdict.add("format", format!("the format alone says {}", subject.rule.format_confidence.as_str()), base);
     let value = subject.value();
     if subject.candidate.checksum == Some(false) {
-        add("checksum", "the checksum in it is wrong".into(), 0.3 - base.max(0.3));
+        verdict.add("checksum", "the checksum in it is wrong", 0.3 - base.max(0.3));
     }
     if let Some(word) = placeholder::stop_word(value) {
-        add("stop-word", format!("contains `{word}`"), -0.45);
+        verdict.add("stop-word", format!("contains `{word}`"), -0.45);
     }
     if let Some(run) = placeholder::sequence(value) {
-        add("sequence", format!("{run} characters of it count up or repeat"), -0.45);
+        verdict.add("sequence", format!("{run} characters of it count up or repeat"), -0.45);
     }
     verdict
 }

@@ -91,7 +91,7 @@ const FORMS: &[(Form, &str)] = &[
     (Begins("-----BEGIN CERTIFICATE"), "a certificate"),
     (Begins("$ANSIBLE_VAULT"), "Ansible Vault (ciphertext)"),
     (Begins("!vault"), "Ansible Vault (ciphertext)"),
-    (Begins("!var "), "Summon"),
+    (Begins("!var"), "Summon"),
     (Begins("!Ref"), "AWS CloudFormation"),
     (Begins("!Sub"), "AWS CloudFormation"),
     (Begins("!GetAtt"), "AWS CloudFormation"),
@@ -159,9 +159,21 @@ pub(super) fn system(value: &[u8], subject: Subject<'_>) -> Option<&'static str>
     if variable(text) {
         return Some("a variable");
     }
+    if let Some(system) = looked_up(subject) {
+        return Some(system);
+    }
+    if subject.candidate.assignment.is_some_and(|a| is_site_key(a.name.of(subject.blob))) {
+        return Some("a site key (public)");
+    }
+    if text.starts_with(b"CiQA") && text.len() >= 48 {
+        return Some("Google KMS (ciphertext)");
+    }
+    if maven_cipher(text) {
+        return Some("Maven (ciphertext)");
+    }
     // `arn:aws:secretsmanager:us-east-1:…`, of which a part looks like a name.
     let before = subject.before();
-    let word = before.iter().rposition(|b| b.is_ascii_whitespace() || b"\"'".contains(b)).map_or(0, |at| at + 1);
+    let word = before.iter().rposition(|b| b.is_ascii_whitespace() || b"\"'=".contains(b)).map_or(0, |at| at + 1);
     if before[word..].starts_with(b"arn:") || subject.blob[subject.candidate.span.start..].starts_with(b"arn:") {
         return Some("an AWS resource");
     }
@@ -173,6 +185,47 @@ pub(super) fn system(value: &[u8], subject: Subject<'_>) -> Option<&'static str>
         return Some("a CI service (public-key encrypted)");
     }
     None
+}
+
+/// `os.getenv("DB_PASSWORD")`: the value is the name of what is looked up, the first argument of the call.
+fn looked_up(subject: Subject<'_>) -> Option<&'static str> {
+    const LOOKUPS: [(&[u8], &str); 12] = [
+        (b"getenv", "the environment"),
+        (b"Getenv", "the environment"),
+        (b"getEnv", "the environment"),
+        (b"GetEnvironmentVariable", "the environment"),
+        (b"env::var", "the environment"),
+        (b"env.get", "the environment"),
+        (b"ENV.fetch", "the environment"),
+        (b"environ.get", "the environment"),
+        (b"LookupEnv", "the environment"),
+        (b"credentials", "Jenkins credentials"),
+        (b"viper.GetString", "a configuration"),
+        (b"System.getProperty", "a system property"),
+    ];
+    let wrapper = subject.candidate.assignment?.wrapper?;
+    let between = &subject.blob[wrapper.end..subject.candidate.secret.start];
+    if !between.iter().all(|b| b" (\"'`".contains(b)) {
+        return None;
+    }
+    let wrapper = wrapper.of(subject.blob);
+    match wrapper {
+        b"env" => Some("the environment"),
+        b"config" => Some("a configuration"),
+        _ => LOOKUPS.iter().find(|(call, _)| wrapper.ends_with(call)).map(|(_, system)| *system),
+    }
+}
+
+/// `data-sitekey`, `RECAPTCHA_SITE_KEY`: what captcha services put into pages.
+fn is_site_key(name: &[u8]) -> bool {
+    let letters = name.iter().filter(|b| b.is_ascii_alphabetic()).map(u8::to_ascii_lowercase);
+    letters.collect::<Vec<u8>>().ends_with(b"sitekey")
+}
+
+/// `{COQLCE6DU6GtcS5P=}`: a password of Maven's `settings.xml`.
+fn maven_cipher(text: &[u8]) -> bool {
+    let inside = text.strip_prefix(b"{").and_then(|t| t.strip_suffix(b"=}"));
+    inside.is_some_and(|t| t.len() >= 12 && t.iter().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(b)))
 }
 
 /// `sk_live_{alnum:24}`, `{[a-z]:5}`, `{{one}}`: a place with a length, filled in later.

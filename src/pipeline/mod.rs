@@ -14,9 +14,11 @@ pub use git::scan_repository;
 
 use crate::detect::{ByteSpan, Detector, Scratch};
 use crate::examine::{Examined, Judged, examine};
+use crate::finding::group::MATCH;
 use crate::finding::location::Places;
-use crate::finding::{Finding, IdentityKey, InlineAllow, Location, Occurrence, Redactor, Secret, group, redact, snippet};
+use crate::finding::{Beside, Finding, IdentityKey, InlineAllow, Location, Occurrence, Redactor, Secret, group, redact, snippet};
 use crate::rule::RuleIndex;
+use crate::rule::format::verify::PartsOf;
 use crate::source::container::Containers;
 use crate::source::{Blob, ExcludeReason, Origin, Sink, SkipReason, Stop};
 use base64::Engine as _;
@@ -341,6 +343,8 @@ impl Teller<'_> {
                 .iter()
                 .map(|(name, span)| (*name, redact::shown(judged.rule, span.of(blob.bytes))))
                 .collect(),
+            structure: judged.verdict.structure.clone(),
+            beside: beside(judged, blob.bytes),
             inline: InlineAllow::of(blob.bytes, secret),
             target: blob.origin.target,
             member: member_key(blob.origin),
@@ -362,6 +366,25 @@ fn member_key(origin: &Origin) -> u64 {
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
     u64::from_le_bytes(bytes)
+}
+
+/// How far behind a match its surroundings are kept, in bytes: to the end of a connection string.
+const REACH: usize = 512;
+
+/// What verification needs of the surroundings of a candidate, if its rule can be verified.
+pub(crate) fn beside(judged: &Judged, text: &[u8]) -> Beside {
+    let Some(verify) = judged.rule.verify else { return Beside::new() };
+    let companions = judged.companions.iter().chain(&judged.others);
+    let mut beside: Beside = companions.map(|(name, span)| (*name, Secret::new(span.of(text)))).collect();
+    let reads_match = verify.protocol.is_some() || verify.parts.is_some_and(|(of, _)| of == PartsOf::Match);
+    if reads_match {
+        let span = judged.candidate.span;
+        let ends = |b: &u8| b.is_ascii_whitespace() || b"\"'`<>".contains(b);
+        let rest = &text[span.end..text.len().min(span.end + REACH)];
+        let end = span.end + rest.iter().position(ends).unwrap_or(rest.len());
+        beside.push((MATCH, Secret::new(&text[span.start..end])));
+    }
+    beside
 }
 
 /// The places of a blob to hide, with what to show instead.

@@ -7,7 +7,11 @@ use std::io::{self, Write};
 /// GitHub shows at most ten annotations of a kind for a step; the rest stands in the log.
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     for finding in &report.findings {
-        let command = if finding.severity == "low" { "warning" } else { "error" };
+        let command = match finding.severity.as_str() {
+            _ if finding.notice => "notice",
+            "low" => "warning",
+            _ => "error",
+        };
         let l = &finding.location;
         let mut place = format!("file={},line={}", property(&l.path), if l.container.is_empty() { l.start_line } else { 1 });
         if !l.container.is_empty() {

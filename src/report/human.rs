@@ -111,6 +111,9 @@ fn write_finding(pen: &mut Pen<'_>, report: &Report, finding: &ReportedFinding) 
     pen.line(&format!("{severity}: {name}"))?;
     let place = pen.paint(CYAN, &place(report, pen.style, finding));
     let mut facts = vec![format!("confidence {}", finding.confidence)];
+    if finding.notice {
+        facts.push("notice: a rule younger than the configured catalogue".to_owned());
+    }
     if finding.path_class != "source" {
         facts.push(format!("{} file", finding.path_class));
     }
@@ -135,6 +138,11 @@ fn write_finding(pen: &mut Pen<'_>, report: &Report, finding: &ReportedFinding) 
     write_history(pen, finding)?;
     for companion in &finding.companions {
         pen.wrapped("with", &format!("{} {}", companion.name, companion.secret))?;
+    }
+    if !finding.structure.is_empty() {
+        let facts: Vec<String> =
+            finding.structure.iter().map(|(name, value)| format!("{} {}", name.replace('_', " "), visible(value))).collect();
+        pen.wrapped("it tells", &facts.join(", "))?;
     }
     if !finding.also.is_empty() {
         pen.wrapped("also", &format!("seen by {}", finding.also.join(", ")))?;

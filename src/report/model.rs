@@ -2,10 +2,11 @@
 
 use super::triage::{StaleDecision, Suppressed};
 use crate::finding::snippet::{Snippet, visible};
-use crate::finding::{Finding, Location, Redactor};
+use crate::finding::{Finding, Location, Redactor, Status, Verification};
 use crate::judge::Reason;
 use crate::pipeline::Tally;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The version of the report's keys.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -117,6 +118,9 @@ pub struct ReportedFinding {
     pub reasons: Vec<ReportedReason>,
     /// `open` until someone decides otherwise.
     pub state: String,
+    /// Its rule is younger than the catalogue that config names: it is told, and fails nothing.
+    #[serde(skip_serializing_if = "is_false")]
+    pub notice: bool,
     /// Where git is the source: `staged`, `local_only`, `pushed` or `merged`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exposure: Option<String>,
@@ -140,6 +144,9 @@ pub struct ReportedFinding {
     /// Other credentials that belong to it, redacted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub companions: Vec<Companion>,
+    /// What the credential itself tells: account, user, host, expiry, type of key.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub structure: BTreeMap<String, String>,
     pub remedy: ReportedRemedy,
     /// Which of `scan.run.roots` its paths are relative to.
     #[serde(skip)]
@@ -153,14 +160,6 @@ pub struct ReportedReason {
     pub signal: String,
     pub text: String,
     pub weight: f64,
-}
-
-/// Whether its provider accepts it.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Verification {
-    /// `live`, `dead`, `unknown` or `not_checked`.
-    pub status: String,
 }
 
 /// Another credential that belongs to a finding.
@@ -177,6 +176,11 @@ pub struct Companion {
 pub struct ReportedRemedy {
     pub rotate: String,
     pub steps: String,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// Two decimals: scores are no measurements.
@@ -214,6 +218,7 @@ impl ReportedFinding {
             score: rounded(finding.score),
             reasons: finding.reasons.iter().map(|r| reason(r, &clean)).collect(),
             state: "open".to_owned(),
+            notice: false,
             exposure: finding.git.as_ref().map(|g| g.exposure.as_str().to_owned()),
             path_class: finding.path_class.as_str().to_owned(),
             snippet: if redactor.is_some() {
@@ -222,7 +227,7 @@ impl ReportedFinding {
                 with_secret(&finding.snippet, &shown).cut()
             },
             secret: shown,
-            verification: Verification { status: "not_checked".to_owned() },
+            verification: told_verification(finding.verification.as_ref(), &clean),
             location: location(&finding.location),
             introduced: finding.git.as_ref().and_then(|g| g.introduced.as_ref()).map(location),
             at_tip: finding.git.as_ref().map(|g| g.at_tip.iter().map(|b| clean(b)).collect()),
@@ -234,9 +239,20 @@ impl ReportedFinding {
                 .iter()
                 .map(|(name, shown)| Companion { name: (*name).to_owned(), secret: shown.clone() })
                 .collect(),
+            structure: finding.structure.iter().map(|(name, value)| ((*name).to_owned(), clean(value))).collect(),
             remedy: ReportedRemedy { rotate: finding.rule.remedy.rotate.to_owned(), steps: finding.rule.remedy.steps.to_owned() },
             target: finding.target,
         }
+    }
+}
+
+/// What its provider said, every string of it through the redactor.
+fn told_verification(known: Option<&Verification>, clean: &impl Fn(&str) -> String) -> Verification {
+    let Some(known) = known else { return Verification::of(Status::NotChecked) };
+    Verification {
+        detail: known.detail.as_deref().map(clean),
+        identity: known.identity.iter().map(|(name, value)| (name.clone(), clean(value))).collect(),
+        ..known.clone()
     }
 }
 

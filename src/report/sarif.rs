@@ -165,7 +165,8 @@ fn result(finding: &ReportedFinding, rule_index: usize) -> sarif::Result {
     let mut location = sarif::Location::builder().physical_location(place).build();
     location.logical_locations = logical;
     let level: sarif::ResultLevel =
-        serde_json::from_value(serde_json::json!(level(&finding.severity))).expect("a level of the standard");
+        serde_json::from_value(serde_json::json!(if finding.notice { "note" } else { level(&finding.severity) }))
+            .expect("a level of the standard");
     // The hash that GitHub matches alerts by is ours: it does not change when lines move.
     let hash = format!("{}:1", &finding.fingerprint[4..20.min(finding.fingerprint.len())]);
     sarif::Result::builder()
@@ -184,7 +185,8 @@ fn result(finding: &ReportedFinding, rule_index: usize) -> sarif::Result {
                 ("score", serde_json::json!(finding.score)),
                 ("severity", serde_json::json!(finding.severity)),
                 ("secretId", serde_json::json!(finding.secret_id)),
-                ("verification", serde_json::json!(finding.verification.status)),
+                ("verification", serde_json::json!(finding.verification.status.as_str())),
+                ("structure", serde_json::json!(finding.structure)),
                 ("occurrences", serde_json::json!(finding.occurrences_total)),
             ],
             None,

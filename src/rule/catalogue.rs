@@ -1,5 +1,8 @@
 //! The rules of a run: the built-in catalogue, a selection of it, and rules that users add.
 
+use super::format::verify::{
+    Body, Condition, Doubt, Evidence, IdentitySource, Method, PartsOf, Protocol, Scalar, Unclear, Verify,
+};
 use super::format::{
     AssignmentClass, Bounds, Checksum, ChecksumKind, Confidence, Counterexample, Example, Kind, Near, OnFail, Remedy, Rule, Run,
     Scope, Severity,
@@ -7,6 +10,40 @@ use super::format::{
 
 /// The version of the built-in catalogue.
 pub const CATALOGUE_VERSION: &str = "0.1";
+
+/// A version of the catalogue, `0.1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version {
+    pub major: u32,
+    pub minor: u32,
+}
+
+impl Version {
+    /// Reads `0.1`; `None` where it is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+        let (major, minor) = text.split_once('.')?;
+        Some(Self { major: number(major)?, minor: number(minor)? })
+    }
+
+    /// The version of the built-in catalogue.
+    ///
+    /// # Panics
+    /// Never: a test reads it.
+    #[must_use]
+    pub fn current() -> Self {
+        Self::parse(CATALOGUE_VERSION).expect("it is one")
+    }
+}
+
+impl Rule {
+    /// The version that it came with.
+    #[must_use]
+    pub fn since(&self) -> Version {
+        Version::parse(self.since).unwrap_or(Version { major: 0, minor: 0 })
+    }
+}
 
 #[allow(clippy::unreadable_literal, reason = "written by the build")]
 static BUILT_IN: &[Rule] = include!(concat!(env!("OUT_DIR"), "/catalogue.rs"));

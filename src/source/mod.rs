@@ -4,11 +4,13 @@
 //! - `read`: files of any size, in chunks of bounded memory
 //! - `tree`: files and folders
 //! - `container`: archives and compressed streams, opened
+//! - `document`: notebooks, mail, databases, PDF and the like as texts
 //! - `ignored`: what git would leave untracked
 //! - `git`: repositories, read as objects
 //! - `stdin`: one text, or blobs that another program feeds as JSON lines
 
 pub mod container;
+pub mod document;
 pub mod git;
 mod ignored;
 mod read;

@@ -187,3 +187,29 @@ fn a_found_config_leads_nowhere_else() {
         std::fs::remove_file(tree.join(name)).expect("it is there");
     }
 }
+
+/// An update of keysift breaks no build: what only younger rules see is told, and fails nothing.
+#[test]
+fn findings_of_rules_younger_than_the_named_catalogue_are_notices() {
+    let tree = Tree::new();
+    let rule = |since: &str| {
+        format!("[[rule]]\nid = \"acme\"\nsince = \"{since}\"\nformat_confidence = \"high\"\npattern = 'acme_[0-9a-z]{{20}}'\n")
+    };
+    tree.write("c.txt", format!("x {}\n", fill("acme_{base36:20}", "c")));
+    tree.write("k.toml", format!("catalogue = \"0.1\"\n{}", rule("0.2")));
+    let report = tree.scan(&["-c", "k.toml", "c.txt"]);
+    assert_eq!((report.code, report.only()["notice"].as_bool()), (0, Some(true)));
+    tree.write("k.toml", format!("catalogue = \"0.1\"\n{}", rule("0.1")));
+    let report = tree.scan(&["-c", "k.toml", "c.txt"]);
+    assert_eq!((report.code, report.only().get("notice")), (1, None));
+    // What an older rule sees as well fails as before.
+    tree.write("d.txt", format!("T={}\n", github_token("d")));
+    let github =
+        "[[rule]]\nid = \"acme-github\"\nsince = \"0.2\"\nformat_confidence = \"high\"\npattern = 'T=ghp_[0-9A-Za-z]{36}'\n";
+    tree.write("k.toml", format!("catalogue = \"0.1\"\n{github}"));
+    assert_eq!(tree.scan(&["-c", "k.toml", "d.txt"]).code, 1);
+    tree.write("k.toml", "catalogue = \"9.9\"\n");
+    let report = tree.run(&["scan", "-c", "k.toml", "c.txt"]);
+    assert_eq!(report.code, 2);
+    assert!(report.stderr.starts_with("keysift: k.toml:1: `9.9` is no catalogue version up to"), "{}", report.stderr);
+}

@@ -254,3 +254,30 @@ fn a_rule_with_a_path_and_no_pattern_finds_the_file_itself() {
     assert_eq!(report.paths(), ["prod.vault"]);
     assert_eq!(report.only()["rule_id"], "vault-file");
 }
+
+#[test]
+fn catalogues_are_compared() {
+    let tree = Tree::new();
+    tree.write("old/acme.toml", ACME);
+    tree.write(
+        "new/acme.toml",
+        [
+            ACME.replace("id = \"acme-token\"", "id = \"acme-deploy-token\"\nformerly = [\"acme-token\"]")
+                .replace("severity = \"high\"", "severity = \"critical\""),
+            ACME.replace("provider = \"Acme\"\n", "").replace("acme-token", "acme-other").replace("acme_", "acmo_"),
+        ]
+        .concat(),
+    );
+    let run = tree.run(&["rules", "diff", "old", "new"]);
+    assert_eq!(
+        run.stdout,
+        "~ acme-deploy-token                            was acme-token; severity high -> critical\n\
+         + acme-other                                   high      Acme deploy token\n\
+         1 added, 0 removed, 1 changed, 0 as before\n"
+    );
+    let run = tree.run(&["rules", "diff", "new", "old/acme.toml"]);
+    assert!(run.stdout.contains("- acme-other"), "{}", run.stdout);
+    let run = tree.run(&["rules", "diff", "0.1", "built-in"]);
+    assert!(run.stdout.starts_with("0 added, 0 removed, 0 changed, "), "{}", run.stdout);
+    assert_eq!(tree.run(&["rules", "diff", "nowhere", "built-in"]).code, 2);
+}

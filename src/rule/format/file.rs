@@ -6,8 +6,9 @@ use toml::Spanned;
 
 use super::model::{
     AssignmentClass, Bounds, Checksum, ChecksumKind, Confidence, Counterexample, Example, FIRST_CATALOGUE, Kind, MAX_MATCH, Near,
-    OnFail, Remedy, Rule, Run, Scope, Severity,
+    OnFail, Remedy, Rule, Run, Scope, Severity, StructureKind,
 };
+use super::verify::{self, RawVerify};
 use super::{pattern, proof};
 
 /// One thing wrong with a rule file.
@@ -94,11 +95,13 @@ pub struct RawRule {
     #[serde(default)]
     entropy: f32,
     checksum: Option<RawChecksum>,
+    structure: Option<Spanned<String>>,
     path: Option<Spanned<String>>,
     #[serde(default)]
     near: Vec<RawNear>,
     #[serde(default)]
     remedy: RawRemedy,
+    verify: Option<Spanned<RawVerify>>,
     #[serde(default)]
     example: Vec<RawExample>,
     #[serde(default)]
@@ -150,7 +153,10 @@ struct RawCounterexample {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Author {
     BuiltIn,
+    /// A file of rules that the user named.
     User,
+    /// A config file, which may be that of the scanned repository: its rules ask nobody.
+    Config,
 }
 
 /// Reads a rule file and proves its rules. Warnings come beside the rules.
@@ -295,6 +301,11 @@ impl Builder<'_> {
                 OnFail::Lower,
             ),
         });
+        if let Some(since) = raw.since.as_deref().filter(|s| !is_version(s)) {
+            self.error(raw.id.span().start, format!("`since` is a catalogue version such as {FIRST_CATALOGUE}, not `{since}`"));
+        }
+        let structure =
+            raw.structure.as_ref().map(|s| self.word(Some(s), "structure", &StructureKind::NAMES, StructureKind::Jwt));
         let assignment = raw
             .assignment
             .as_ref()
@@ -304,6 +315,17 @@ impl Builder<'_> {
         if let Some(path) = &raw.path {
             self.regex(path, "path");
         }
+        let companions: Vec<String> = raw.near.iter().map(|n| n.name.clone()).collect();
+        let verify = raw.verify.and_then(|table| {
+            let place = table.span().start;
+            match verify::build(table.into_inner(), &companions, author != Author::Config) {
+                Ok(verify) => Some(verify),
+                Err(wrong) => {
+                    wrong.into_iter().for_each(|message| self.error(place, message));
+                    None
+                }
+            }
+        });
         if self.problems.iter().filter(|p| !p.warning).count() > errors_before {
             return None;
         }
@@ -324,6 +346,7 @@ impl Builder<'_> {
             scope,
             entropy: raw.entropy,
             checksum,
+            structure,
             path: raw.path.map(|p| leak(p.into_inner())),
             near: raw
                 .near
@@ -333,6 +356,7 @@ impl Builder<'_> {
                 .leak(),
             assignment,
             remedy: Remedy { rotate: leak(raw.remedy.rotate), steps: leak(raw.remedy.steps) },
+            verify,
             examples: raw
                 .example
                 .into_iter()
@@ -351,7 +375,7 @@ impl Builder<'_> {
 
     /// What a good rule has and this one lacks: an error in the catalogue, a warning in a user's file.
     fn advise(&mut self, raw: &RawRule, author: Author) {
-        let warning = author == Author::User;
+        let warning = author != Author::BuiltIn;
         let path_only = raw.pattern.is_none() && raw.assignment.is_none() && raw.path.is_some();
         let mut lacks = Vec::new();
         if raw.name.is_none() {
@@ -477,6 +501,12 @@ fn no_keyword_help(failure: &proof::Failure, keywords: &[String]) -> String {
             "no literal of 3 bytes or more is in every match: give `keywords`, or `assigned` words for a body that means nothing by itself".to_owned()
         }
     }
+}
+
+/// `0.1`: two numbers.
+fn is_version(text: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.len() <= 4 && part.bytes().all(|b| b.is_ascii_digit());
+    text.split_once('.').is_some_and(|(major, minor)| is_number(major) && is_number(minor))
 }
 
 fn leak(text: String) -> &'static str {

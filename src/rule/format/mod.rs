@@ -8,6 +8,8 @@ pub mod file;
 pub mod model;
 pub mod pattern;
 pub mod proof;
+pub mod verify;
 
 pub use file::{RuleError, RuleErrors, parse_rule_file};
 pub use model::*;
+pub use verify::Verify;

@@ -2,6 +2,8 @@
 //!
 //! Rules that users write are leaked on purpose: a rule set lives as long as the process.
 
+use super::verify::Verify;
+
 /// What the holder of a credential can do with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -149,6 +151,61 @@ impl ChecksumKind {
     ];
 }
 
+/// What is read from the inside of a credential, see `docs/rules.md` for what each tells (`rule::structure` reads them).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StructureKind {
+    Jwt,
+    Base64Jwt,
+    PrivateKey,
+    Base64PrivateKey,
+    OpensshKey,
+    PgpKey,
+    PuttyKey,
+    GoogleServiceAccount,
+    GoogleApiKey,
+    AwsKey,
+    PypiMacaroon,
+    GitlabRoutable,
+    Base64Json,
+    AzureSas,
+    AzureEndpoint,
+    Slack,
+    Discord,
+    Telegram,
+    Mailchimp,
+    Login,
+    BasicAuth,
+    PasswordHash,
+}
+
+impl StructureKind {
+    /// All kinds with their names in rule files.
+    pub const NAMES: [(&'static str, Self); 22] = [
+        ("jwt", Self::Jwt),
+        ("base64-jwt", Self::Base64Jwt),
+        ("private-key", Self::PrivateKey),
+        ("base64-private-key", Self::Base64PrivateKey),
+        ("openssh-key", Self::OpensshKey),
+        ("pgp-key", Self::PgpKey),
+        ("putty-key", Self::PuttyKey),
+        ("google-service-account", Self::GoogleServiceAccount),
+        ("google-api-key", Self::GoogleApiKey),
+        ("aws-key", Self::AwsKey),
+        ("pypi-macaroon", Self::PypiMacaroon),
+        ("gitlab-routable", Self::GitlabRoutable),
+        ("base64-json", Self::Base64Json),
+        ("azure-sas", Self::AzureSas),
+        ("azure-endpoint", Self::AzureEndpoint),
+        ("slack", Self::Slack),
+        ("discord", Self::Discord),
+        ("telegram", Self::Telegram),
+        ("mailchimp", Self::Mailchimp),
+        ("login", Self::Login),
+        ("basic-auth", Self::BasicAuth),
+        ("password-hash", Self::PasswordHash),
+    ];
+}
+
 /// A class of the assignment scanner that a generic rule reports (`detect/assignment`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AssignmentClass {
@@ -268,10 +325,13 @@ pub struct Rule {
     /// Bits a byte; 0 asks for nothing.
     pub entropy: f32,
     pub checksum: Option<Checksum>,
+    pub structure: Option<StructureKind>,
     pub path: Option<&'static str>,
     pub near: &'static [Near],
     pub assignment: Option<AssignmentClass>,
     pub remedy: Remedy,
+    /// How its provider is asked whether it is live.
+    pub verify: Option<Verify>,
     pub examples: &'static [Example],
     pub counterexamples: &'static [Counterexample],
     pub bounds: Bounds,
