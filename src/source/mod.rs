@@ -3,8 +3,8 @@
 //! - `text`: encodings; UTF-16 and UTF-32 become UTF-8, positions mapped back
 //! - `read`: files of any size, in chunks of bounded memory
 //! - `tree`: files and folders
-//! - `document`: notebooks, mail, databases, PDF and the like as texts
 //! - `container`: archives and compressed streams, opened
+//! - `document`: notebooks, mail, databases, PDF and the like as texts
 //! - `ignored`: what git would leave untracked
 //! - `git`: repositories, read as objects
 //! - `stdin`: one text, or blobs that another program feeds as JSON lines
