@@ -99,7 +99,7 @@ fn ratio(part: usize, whole: usize) -> f64 {
 fn reported(detector: &Detector, case: &Case, scratch: &mut Scratch) -> bool {
     let text = case.text.as_bytes();
     examine(detector, text, Some(&case.path), scratch).found.iter().any(|j| {
-        let found = String::from_utf8_lossy(j.candidate.secret.of(text)).into_owned();
+        let found = String::from_utf8_lossy(j.value(text)).into_owned();
         j.verdict.level() >= Some(Confidence::Medium) && (found.contains(&case.value) || case.value.contains(&found))
     })
 }

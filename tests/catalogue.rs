@@ -22,7 +22,7 @@ fn every_example_is_found_by_its_rule() {
             let examined = examine(&detector, text.as_bytes(), None, &mut scratch);
             // A part of the example's secret will do: some examples take a certificate or a pair as one.
             let found = examined.found.iter().any(|j| {
-                let found = j.candidate.secret.of(text.as_bytes());
+                let found = j.value(text.as_bytes());
                 j.rule.id == rule.id && found.len() >= 4 && secret.as_bytes().windows(found.len()).any(|w| w == found)
             });
             if !found {

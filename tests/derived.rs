@@ -19,7 +19,13 @@ impl Numbers {
 
 /// Text of examples of rules, ordinary lines and odd bytes.
 fn piece(numbers: &mut Numbers, examples: &[String]) -> Vec<u8> {
-    match numbers.below(8) {
+    match numbers.below(11) {
+        8 => {
+            let example = numbers.below(examples.len());
+            encoded(numbers, &examples[example]).into_bytes()
+        }
+        9 => encoded(numbers, &format!("password = \"{}\"\nuser = \"bob\"\n", ["blue-h0rse", "stapl3"].join("-"))).into_bytes(),
+        10 => b"some ordinary words of no interest, one after the other\n".repeat(numbers.below(40)),
         0..=2 => examples[numbers.below(examples.len())].clone().into_bytes(),
         3 => b"let answer = compute(the_token, key)?; // nothing to see\n".repeat(numbers.below(30)),
         4 => vec![b"ab \n\"'=:{}(,x-_".to_vec()[numbers.below(15)]; numbers.below(600)],
@@ -27,6 +33,20 @@ fn piece(numbers: &mut Numbers, examples: &[String]) -> Vec<u8> {
         6 => b"\n".repeat(numbers.below(4)),
         _ => (0..numbers.below(40)).map(|_| u8::try_from(numbers.below(256)).unwrap_or(0)).collect(),
     }
+}
+
+/// A text behind an encoding, or behind two.
+fn encoded(numbers: &mut Numbers, text: &str) -> String {
+    use base64::Engine as _;
+    let text: String = text.chars().take(600).collect();
+    let once = match numbers.below(5) {
+        0 => format!("data: {}\n", base64::engine::general_purpose::STANDARD.encode(&text)),
+        1 => format!("line = \"{}\"\n", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")),
+        2 => format!("u?q={}\n", text.replace('%', "%25").replace('=', "%3D").replace('"', "%22").replace('\n', "%0A")),
+        3 => text.replace('"', "&quot;"),
+        _ => text.chars().map(|c| if c == 's' { "s\" + \"".to_owned() } else { c.to_string() }).collect(),
+    };
+    if numbers.below(3) == 0 { encoded(numbers, &once) } else { once }
 }
 
 /// The secrets of all examples in their surroundings.
@@ -98,8 +118,7 @@ fn a_version_gives_what_the_whole_text_gives() {
                     as_before += 1;
                     let secrets = |examined: &Examined, text: &[u8]| -> Vec<(String, Vec<u8>, String)> {
                         let all = examined.found.iter().chain(&examined.rejected);
-                        all.map(|j| (j.rule.id.to_owned(), j.candidate.secret.of(text).to_vec(), format!("{:?}", j.verdict)))
-                            .collect()
+                        all.map(|j| (j.rule.id.to_owned(), j.value(text).to_vec(), format!("{:?}", j.verdict))).collect()
                     };
                     assert_eq!(secrets(&last, &text), secrets(&expected, &new), "{place}");
                 }

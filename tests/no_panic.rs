@@ -162,8 +162,8 @@ fn texts() {
         for text in [text, &wide] {
             let examined = examine(&detector, text, Some("a/b.yml"), &mut scratch);
             for j in examined.found.iter().chain(&examined.rejected) {
-                let shown = redact::shown(j.rule, j.candidate.secret.of(text));
-                let _ = snippet::snippet(text, j.candidate.secret, &[(j.candidate.secret, shown)]).cut();
+                let shown = redact::shown(j.rule, j.value(text));
+                let _ = snippet::snippet(text, j.at(), &[(j.at(), shown)]).cut();
             }
         }
     });

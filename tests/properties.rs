@@ -138,7 +138,7 @@ proptest! {
         let again = examine(&DETECTOR, &text, Some("a/b.txt"), &mut Scratch::default());
         prop_assert_eq!(format!("{:?}", examined.found), format!("{:?}", again.found));
         for pair in examined.found.windows(2) {
-            prop_assert!(pair[0].candidate.secret.end <= pair[1].candidate.secret.start);
+            prop_assert!(pair[0].at().end <= pair[1].at().start);
         }
         for j in examined.found.iter().chain(&examined.rejected) {
             prop_assert!((0.0..=1.0).contains(&j.verdict.score) && !j.verdict.reasons.is_empty());
@@ -153,10 +153,10 @@ proptest! {
         let hidden: Vec<(ByteSpan, String)> = examined
             .found
             .iter()
-            .map(|j| (j.candidate.secret, redact::shown(j.rule, j.candidate.secret.of(&text))))
+            .map(|j| (j.at(), redact::shown(j.rule, j.value(&text))))
             .collect();
         for j in &examined.found {
-            let secret = j.candidate.secret;
+            let secret = j.at();
             let made = snippet::snippet(&text, secret, &hidden);
             for shown in [made.clone(), made.cut()] {
                 let marked: String = shown.text.chars().skip(shown.mark_start).take(shown.mark_end - shown.mark_start).collect();
@@ -175,7 +175,7 @@ proptest! {
     #[test]
     fn what_is_shown_of_a_secret_is_little(text in text()) {
         for j in examine(&DETECTOR, &text, None, &mut Scratch::default()).found {
-            let secret = String::from_utf8_lossy(j.candidate.secret.of(&text)).into_owned();
+            let secret = String::from_utf8_lossy(j.value(&text)).into_owned();
             let shown = redact::shown(j.rule, secret.as_bytes());
             let length = secret.chars().count();
             let size = format!("{length} characters");

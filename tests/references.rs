@@ -129,7 +129,7 @@ const REFERENCES: &[(&str, &str)] = &[
     ("<password-encrypted>{AES}FWXWmcmbQfZ4mcRPpbgkfJqwDuDw7g0yRc4Zt8VhfDk=</password-encrypted>", "WebLogic (ciphertext)"),
     ("antiforgery_token = \"CfDJ8NpR5sTvWxYz0aBcDeFgHiJkLmNoPqRsTuVwXyZ123456789\"", "ASP.NET data protection (ciphertext)"),
     ("<password>{COQLCE6DU6GtcS5P=}</password>", "Maven (ciphertext)"),
-    ("password = \"U2FsdGVkX19kR2h3bXpQcTZ0WXhLdkxuNWJWc0Zjd0E=\"", "OpenSSL (ciphertext)"),
+    ("password = \"U2FsdGVkX1+5mK8s3Yb0Jx7tPq2vN9cLrWf4uHdEzXo=\"", "OpenSSL (ciphertext)"),
     ("DB_PASSWORD=\"encrypted:BNn3uhJqpl0r5XqPq8w0v2mHtYcXz7Ks4LfGd9RjTbVe\"", "dotenvx (ciphertext)"),
     ("password: ${acme.prod.DB_PASSWORD}", "a variable"),
     ("password: doppler://acme/prod/DB_PASSWORD", "Doppler"),

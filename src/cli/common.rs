@@ -10,6 +10,7 @@ use crate::finding::{Day, Finding, IdentityKey, Status};
 use crate::report::Format;
 use crate::rule::catalogue::Version;
 use crate::rule::{Confidence, Rule, RuleSet, Severity};
+use crate::source::container::{Containers, Limits};
 use crate::triage::gate::{FailOn, Incomplete};
 use clap::{Args, ValueEnum};
 use globset::{Glob, GlobSet, GlobSetBuilder};
@@ -110,6 +111,18 @@ pub(super) struct LimitFlags {
     /// Files larger than this are not looked at, which makes the scan incomplete [default: 8GB]
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "What to look at")]
     pub max_file_size: Option<u64>,
+    /// Do not open archives and compressed files: look at their raw bytes alone
+    #[arg(long, help_heading = "What to look at")]
+    pub no_archives: bool,
+    /// How many archives may stand in each other [default: 8]
+    #[arg(long, value_name = "N", help_heading = "What to look at")]
+    pub max_depth: Option<usize>,
+    /// How many bytes may come out of one file, and no more than 200 for each of its own beyond 100 MB [default: 64GB]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "What to look at")]
+    pub max_unpacked: Option<u64>,
+    /// How many members the archives in one file may have [default: 1000000]
+    #[arg(long, value_name = "N", help_heading = "What to look at")]
+    pub max_members: Option<u64>,
     /// Look at untracked files that .gitignore names as well
     #[arg(long, help_heading = "What to look at")]
     pub no_gitignore: bool,
@@ -150,6 +163,9 @@ pub(super) struct Settings {
     pub detector: Detector,
     pub exclude: GlobSet,
     pub max_file_size: Option<u64>,
+    /// Whether archives are opened, and how far.
+    opens: bool,
+    limits: Limits,
     gaps: Vec<(AcceptedGap, GlobSet)>,
     pub key: IdentityKey,
     pub today: Day,
@@ -207,10 +223,19 @@ impl Settings {
             gaps.push((gap, paths));
         }
         let key = IdentityKey::from_environment();
+        let default = Limits::default();
+        let limits = Limits {
+            depth: config.max_depth.unwrap_or(default.depth),
+            unpacked: config.max_unpacked.unwrap_or(default.unpacked),
+            members: config.max_members.unwrap_or(default.members),
+            member: config.max_file_size.unwrap_or(default.member),
+        };
         Ok(Self {
             detector: Detector::new(rules),
             exclude: glob_set(&globs)?,
             max_file_size: config.max_file_size,
+            opens: config.archives.unwrap_or(true),
+            limits,
             gaps,
             key,
             today,
@@ -225,6 +250,21 @@ impl Settings {
     pub(super) fn is_notice(&self, finding: &Finding) -> bool {
         let also = finding.also.iter().filter_map(|id| self.detector.rules().find(id));
         self.catalogue.is_some_and(|pinned| finding.rule.since() > pinned && also.map(Rule::since).all(|since| since > pinned))
+    }
+
+    /// Lets flags decide about archives where they say something.
+    pub(super) fn bound_by(&mut self, flags: &LimitFlags) {
+        let limits = &mut self.limits;
+        self.opens &= !flags.no_archives;
+        limits.depth = flags.max_depth.unwrap_or(limits.depth);
+        limits.unpacked = flags.max_unpacked.unwrap_or(limits.unpacked);
+        limits.members = flags.max_members.unwrap_or(limits.members);
+        limits.member = flags.max_file_size.unwrap_or(limits.member);
+    }
+
+    /// Which containers are opened.
+    pub(super) fn containers(&self) -> Containers {
+        Containers::new(self.opens, self.limits, self.exclude.clone())
     }
 
     /// Whether config accepts that `path` is not looked at for `reason`.

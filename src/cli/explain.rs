@@ -9,6 +9,7 @@ use crate::finding::location::{Base, place};
 use crate::finding::snippet::visible;
 use crate::finding::{Redactor, redact};
 use crate::pipeline::secrets_of;
+use crate::source::container::Containers;
 use crate::source::tree::Root;
 use crate::source::{Blob, Encoding, ExcludeReason, Sink, SkipReason, Stop};
 use clap::Args;
@@ -57,7 +58,8 @@ fn try_run(arguments: &ExplainArguments) -> Result<ExitCode, ExitCode> {
     let teller = Teller::new(&settings, &examined, &text, Base::default(), &path, arguments.show_secrets);
     let mut out = String::new();
     for (judged, verdict) in all(&examined) {
-        let at = place(&text, judged.candidate.span, Base::default());
+        let span = judged.decoding.as_ref().map_or(judged.candidate.span, |d| d.at);
+        let at = place(&text, span, Base::default());
         if (at.start_line..=at.end_line).contains(&line) {
             teller.tell(&mut out, judged, verdict);
         }
@@ -95,12 +97,12 @@ impl<'a> Teller<'a> {
     }
 
     fn tell(&self, out: &mut String, judged: &Judged, verdict: &str) {
-        let secret = judged.candidate.secret.of(self.text);
+        let secret = judged.value(self.text);
         let shown = match &self.redactor {
             Some(_) => redact::shown(judged.rule, secret),
             None => String::from_utf8_lossy(secret).into_owned(),
         };
-        let at = place(self.text, judged.candidate.secret, self.base);
+        let at = place(self.text, judged.at(), self.base);
         let level = judged.verdict.level().map_or("rejected", crate::rule::Confidence::as_str);
         let _ = writeln!(
             out,
@@ -118,6 +120,9 @@ impl<'a> Teller<'a> {
             "  entropy      {:.2} bits a byte (the rule asks for {:.1})",
             judged.candidate.entropy, judged.rule.entropy
         );
+        if let Some(decoding) = &judged.decoding {
+            let _ = writeln!(out, "  behind       {}", decoding.chain.join(", "));
+        }
         if let Some(right) = judged.candidate.checksum {
             let _ = writeln!(out, "  checksum     {}", if right { "right" } else { "wrong" });
         }
@@ -125,7 +130,7 @@ impl<'a> Teller<'a> {
             let _ = writeln!(out, "  {:<12} {}", name.replace('_', " "), self.clean(value));
         }
         if let Some(assignment) = judged.candidate.assignment {
-            let name = self.clean(&String::from_utf8_lossy(assignment.name.of(self.text)));
+            let name = self.clean(&String::from_utf8_lossy(assignment.name.of(judged.text(self.text))));
             let _ = writeln!(out, "  assigned to  {name} ({:?}, {:?} quotes)", assignment.operator, assignment.quote);
         }
         for reason in &judged.verdict.reasons {
@@ -146,17 +151,19 @@ struct Seeker<'a> {
     show: bool,
     found: Mutex<Vec<String>>,
     stop: Stop,
+    containers: Containers,
 }
 
 impl Sink for Seeker<'_> {
     fn blob(&self, blob: &Blob<'_>) {
-        let path = &blob.origin.path;
-        let examined = examine(&self.settings.detector, blob.bytes, Some(path), &mut Scratch::default());
-        let teller = Teller::new(self.settings, &examined, blob.bytes, blob.base, path, self.show);
+        let path = blob.origin.joined();
+        let inner = blob.origin.inner_path();
+        let examined = examine(&self.settings.detector, blob.bytes, Some(inner), &mut Scratch::default());
+        let teller = Teller::new(self.settings, &examined, blob.bytes, blob.base, &path, self.show);
         for (judged, verdict) in all(&examined) {
-            let secret = judged.candidate.secret;
-            let in_core = blob.core.start <= secret.start && secret.start < blob.core.end;
-            let fingerprint = self.settings.key.fingerprint(judged.rule.family(), secret.of(blob.bytes), path);
+            let at = judged.at();
+            let in_core = blob.core.start <= at.start && at.start < blob.core.end;
+            let fingerprint = self.settings.key.fingerprint(judged.rule.family(), judged.value(blob.bytes), &path);
             if in_core && fingerprint.0 == self.wanted {
                 let mut out = String::new();
                 teller.tell(&mut out, judged, verdict);
@@ -168,6 +175,10 @@ impl Sink for Seeker<'_> {
     }
 
     fn file(&self, _: u64) {}
+    fn member(&self, _: u64) {}
+    fn containers(&self) -> &Containers {
+        &self.containers
+    }
     fn skip(&self, _: SkipReason, _: &str, _: u64) {}
     fn exclude(&self, _: ExcludeReason, _: &str) {}
     fn stop(&self) -> &Stop {
@@ -183,8 +194,14 @@ fn by_fingerprint(arguments: &ExplainArguments, settings: &Settings) -> Result<E
         max_file_size: super::common::MAX_FILE_SIZE,
         obey_gitignore: false,
     };
-    let seeker =
-        Seeker { settings, wanted: &arguments.what, show: arguments.show_secrets, found: Mutex::default(), stop: Stop::new() };
+    let seeker = Seeker {
+        settings,
+        wanted: &arguments.what,
+        show: arguments.show_secrets,
+        found: Mutex::default(),
+        stop: Stop::new(),
+        containers: settings.containers(),
+    };
     let root = Root::of(Path::new(".")).map_err(|e| usage_error(&e.to_string()))?;
     tree.scan(&root, &seeker).map_err(|e| usage_error(&e.to_string()))?;
     let mut found = seeker.found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -150,7 +150,7 @@ pub(super) fn holds(settings: &Settings, root: &Path, entry: &Entry) -> bool {
         return false;
     };
     let stop = Stop::new();
-    let collector = Collector::new(&settings.detector, &stop, false, &|_, _| false);
+    let collector = Collector::new(&settings.detector, &stop, false, &|_, _| false).with_containers(settings.containers());
     let tree = Tree {
         named: path.clone(),
         target: 0,

@@ -47,7 +47,7 @@ pub(super) fn test(detector: &Detector, rules: &[&'static Rule]) -> Vec<Failed> 
             };
             for found in examine(detector, text.as_bytes(), Some(""), &mut scratch).found {
                 if !counterexample.but.contains(&found.rule.id) {
-                    let secret = String::from_utf8_lossy(found.candidate.secret.of(text.as_bytes())).into_owned();
+                    let secret = String::from_utf8_lossy(found.value(text.as_bytes())).into_owned();
                     fail(format!(
                         "counterexample {}: `{}` finds `{secret}` ({})",
                         n + 1,
@@ -88,7 +88,7 @@ fn request_of(rule: &'static Rule, rules: &RuleSet) -> Result<(), String> {
 
 /// Why the secret of an example was not found by its rule.
 fn missing(rule: &Rule, secret: &str, text: &str, examined: &Examined) -> Option<String> {
-    let of = |j: &crate::examine::Judged| String::from_utf8_lossy(j.candidate.secret.of(text.as_bytes())).into_owned();
+    let of = |j: &crate::examine::Judged| String::from_utf8_lossy(j.value(text.as_bytes())).into_owned();
     if examined.found.iter().any(|j| j.rule.id == rule.id && (of(j) == secret || secret.contains(&of(j)) && of(j).len() >= 4)) {
         return None;
     }

@@ -112,7 +112,7 @@ fn try_run(
     let Flags { rules, limits, report, verify, .. } = flags;
     check_verification(report, verify)?;
     let destinations = report.destinations()?;
-    let (settings, loaded, base) = match whence {
+    let (mut settings, loaded, base) = match whence {
         Whence::Files(places) => {
             let home = Home::of(places);
             let settings = Settings::of(rules, &limits.exclude, report.now, &home)?;
@@ -126,6 +126,7 @@ fn try_run(
             (settings, head, Some(base))
         }
     };
+    settings.bound_by(limits);
     let threads = start_threads(limits.threads)?;
     let (mut outcome, mut targets) = look_with(&settings, report.show_rejected, report.progress, look)?;
     if base.is_some() {
@@ -225,7 +226,7 @@ pub(super) fn look_with(
 ) -> Result<(Outcome, Targets), ExitCode> {
     listen_for_interrupts();
     let accepts = |reason: SkipReason, path: &str| settings.accepts(reason.as_str(), path);
-    let collector = Collector::new(&settings.detector, &STOP, keep_rejected, &accepts);
+    let collector = Collector::new(&settings.detector, &STOP, keep_rejected, &accepts).with_containers(settings.containers());
     let mut targets = Targets::default();
     progress::during(progress, &collector, || look(settings, &collector, &mut targets))?;
     let outcome = collector.finish(&settings.key);
@@ -300,6 +301,8 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
             complete,
             blobs: outcome.files,
             bytes: outcome.bytes,
+            members: outcome.members,
+            unpacked: outcome.unpacked,
             policy: orders.settings.config.iter().chain(&orders.loaded.files).map(|f| clean(f)).collect(),
             excluded: outcome.excluded.iter().map(|(reason, tally)| Gap::of(reason.as_str(), tally, true, redactor)).collect(),
             skipped: outcome

@@ -25,6 +25,11 @@ struct Raw {
     /// The catalogue version that the repository was set up with.
     catalogue: Option<Spanned<String>>,
     max_file_size: Option<Spanned<String>>,
+    /// Whether archives are opened.
+    archives: Option<bool>,
+    max_depth: Option<usize>,
+    max_unpacked: Option<Spanned<String>>,
+    max_members: Option<u64>,
     /// The baseline, relative to the config file.
     baseline: Option<String>,
     /// Refused with words of its own: no file of a repository makes keysift talk to anyone.
@@ -57,6 +62,11 @@ pub struct Config {
     /// Findings of rules younger than this version fail nothing.
     pub catalogue: Option<Version>,
     pub max_file_size: Option<u64>,
+    /// Whether archives are opened, how deep, how many bytes may come out of one file, and how many members.
+    pub archives: Option<bool>,
+    pub max_depth: Option<usize>,
+    pub max_unpacked: Option<u64>,
+    pub max_members: Option<u64>,
     /// Where the baseline is, relative to the config file.
     pub baseline: Option<String>,
     pub accept_gap: Vec<AcceptedGap>,
@@ -88,12 +98,15 @@ impl Config {
             let message = || format!("`{}` is no catalogue version up to this keysift's {CATALOGUE_VERSION}", version.get_ref());
             config.catalogue = Some(known.ok_or_else(|| problem(version.span().start, message()))?);
         }
-        if let Some(size) = raw.max_file_size {
-            let bytes = parse_size(size.get_ref()).ok_or_else(|| {
+        let bytes = |size: Option<Spanned<String>>| {
+            let Some(size) = size else { return Ok(None) };
+            parse_size(size.get_ref()).map(Some).ok_or_else(|| {
                 problem(size.span().start, format!("`{}` is no size: write for example \"500MB\" or \"4GB\"", size.get_ref()))
-            })?;
-            config.max_file_size = Some(bytes);
-        }
+            })
+        };
+        config.max_file_size = bytes(raw.max_file_size)?;
+        config.max_unpacked = bytes(raw.max_unpacked)?;
+        (config.archives, config.max_depth, config.max_members) = (raw.archives, raw.max_depth, raw.max_members);
         for gap in raw.accept_gap {
             let start = gap.span().start;
             let gap = gap.into_inner();

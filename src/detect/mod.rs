@@ -8,10 +8,12 @@
 //! - `search`: regexes in windows, under a step budget
 //! - `trace`: detection of a text that was made from another one: what copied stretches hold is inherited
 //! - `assignment`: names, operators and values, for the generic rules
+//! - `decode`: text behind an encoding, written anew
 //! - `entropy`: Shannon's measure
 
 pub mod assignment;
 pub mod candidate;
+pub mod decode;
 pub mod entropy;
 pub mod prefilter;
 mod search;

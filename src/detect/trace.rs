@@ -44,6 +44,14 @@ pub struct Trace {
     pub inherited: Vec<Option<u32>>,
 }
 
+impl Trace {
+    /// The bytes of the text.
+    #[must_use]
+    pub const fn text_len(&self) -> usize {
+        self.len
+    }
+}
+
 /// A merged window of a rule, searched.
 #[derive(Debug)]
 struct Window {

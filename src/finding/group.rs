@@ -32,6 +32,8 @@ pub struct Occurrence {
     pub inline: Option<InlineAllow>,
     /// Which of the scanned targets it stands in.
     pub target: usize,
+    /// Names the member of a container that it stands in, whatever the container is called; 0 outside of containers.
+    pub member: u64,
 }
 
 /// One secret under one rule family in one path.
@@ -132,7 +134,7 @@ pub fn group(mut occurrences: Vec<Occurrence>, key: &IdentityKey) -> Vec<Finding
     let mut places: BTreeMap<(Fingerprint, usize), usize> = BTreeMap::new();
     let mut findings: Vec<Finding> = Vec::new();
     for o in occurrences {
-        let fingerprint = key.fingerprint(o.rule.family(), o.secret.expose(), &o.location.path);
+        let fingerprint = key.fingerprint(o.rule.family(), o.secret.expose(), &o.location.joined());
         if let Some(&at) = places.get(&(fingerprint.clone(), o.target)) {
             let finding = &mut findings[at];
             finding.occurrences_total += 1;
@@ -163,7 +165,7 @@ pub fn group(mut occurrences: Vec<Occurrence>, key: &IdentityKey) -> Vec<Finding
             fingerprint,
             score: o.score,
             reasons: o.reasons,
-            path_class: PathClass::of(&o.location.path),
+            path_class: PathClass::of(o.location.inner_path()),
             snippet: o.snippet,
             occurrences: vec![o.location.clone()],
             location: o.location,
@@ -191,11 +193,11 @@ pub fn merge(mut first: Vec<Finding>, second: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// By path, position, rule, commit.
-fn in_order(f: &Finding) -> (&str, u64, u64, &str, &Option<String>, &str, usize) {
+fn in_order(f: &Finding) -> (&str, &[String], u64, u64, &str, &Option<String>, &str, usize) {
     let l = &f.location;
-    (&l.path, l.byte_start, l.byte_end, f.rule.id, &l.commit, &f.fingerprint.0, f.target)
+    (&l.path, &l.container, l.byte_start, l.byte_end, f.rule.id, &l.commit, &f.fingerprint.0, f.target)
 }
 
-fn order(o: &Occurrence) -> (&str, u64, u64, &str, usize) {
-    (&o.location.path, o.location.byte_start, o.location.byte_end, o.rule.id, o.target)
+fn order(o: &Occurrence) -> (&str, &[String], u64, u64, &str, usize) {
+    (&o.location.path, &o.location.container, o.location.byte_start, o.location.byte_end, o.rule.id, o.target)
 }

@@ -90,6 +90,9 @@ pub struct Location {
     /// The path's bytes in base64, where it is not UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_bytes: Option<String>,
+    /// The way from there into containers: the names of members, outermost first. Lines and bytes count in the innermost.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub container: Vec<String>,
     pub start_line: u64,
     pub start_column: u64,
     pub end_line: u64,
@@ -97,6 +100,9 @@ pub struct Location {
     /// In the file as it is stored.
     pub byte_start: u64,
     pub byte_end: u64,
+    /// What was undone to read it, outermost first: `base64`, `gzip`. The place is that of the encoded text.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decoded: Vec<String>,
     /// The id of the git blob.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blob: Option<String>,
@@ -117,6 +123,31 @@ pub struct Location {
     /// What the program that fed the text said of its origin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<serde_json::Value>,
+}
+
+impl Location {
+    /// The way as reports show it: `outer.zip!inner.tar!path`. It is what fingerprints are made of.
+    #[must_use]
+    pub fn joined(&self) -> String {
+        self.joined_from(&self.path)
+    }
+
+    /// The same from another path on.
+    #[must_use]
+    pub fn joined_from(&self, path: &str) -> String {
+        joined(path, self.container.iter().map(String::as_str))
+    }
+
+    /// The path to judge by: that of the innermost member.
+    #[must_use]
+    pub fn inner_path(&self) -> &str {
+        self.container.last().unwrap_or(&self.path)
+    }
+}
+
+/// A path and the way from there into containers as one text.
+pub fn joined<'a>(path: &str, members: impl Iterator<Item = &'a str>) -> String {
+    members.fold(path.to_owned(), |all, name| format!("{all}!{name}"))
 }
 
 #[cfg(test)]

@@ -315,7 +315,7 @@ impl Scan<'_> {
                 return Vec::new();
             }
             let known: HashSet<Key> = was.iter().flat_map(|id| self.keys_of(lookup, *id, &shown)).collect();
-            let keyed = found.into_iter().map(|o| (key_of(o.rule.family(), o.secret.expose()), o));
+            let keyed = found.into_iter().map(|o| (key_of(o.rule.family(), o.secret.expose(), o.member), o));
             let new = keyed.filter(|(key, _)| !known.contains(key));
             new.flat_map(|(key, occurrence)| {
                 commits.iter().map(move |commit| Added {
@@ -397,7 +397,7 @@ impl Scan<'_> {
                 let blob = blob_at(lookup, tip.tree, &path)?;
                 let bytes = lookup.read_kind(&blob, Kind::Blob).ok()?;
                 let all = self.sink.tell(&bytes, &shown).found;
-                let here = all.into_iter().find(|o| key_of(o.rule.family(), o.secret.expose()) == key)?;
+                let here = all.into_iter().find(|o| key_of(o.rule.family(), o.secret.expose(), o.member) == key)?;
                 Some((here, blob, tip))
             });
             let first = commits[stands[0].commit].id;

@@ -1,11 +1,13 @@
 //! Findings of a git repository: blobs first, then history says where and when they stood.
 
-use super::{Collector, Looked, SCRATCH};
+use super::inside::Inside;
+use super::{Collector, Looked, SCRATCH, in_core, member_key};
 use crate::detect::{ByteSpan, Kept};
 use crate::examine::{self, Derived, Examined, examine, examine_derived};
 use crate::finding::location::Base;
 use crate::finding::{Exposure, Finding, GitStory, IdentityKey, Location, Occurrence, date, group};
 use crate::judge::PathClass;
+use crate::source::container;
 use crate::source::git::attribution::{Key, Keys, Stand, Story};
 use crate::source::git::graph::author;
 use crate::source::git::link::Linker;
@@ -73,11 +75,14 @@ pub(super) struct Remembered {
 }
 
 /// Names a secret under a rule family within this run.
-pub(super) fn key_of(family: &str, secret: &[u8]) -> Key {
+pub(super) fn key_of(family: &str, secret: &[u8], member: u64) -> Key {
     let mut hasher = blake3::Hasher::new_derive_key("keysift run key v1");
     hasher.update(family.as_bytes());
     hasher.update(&[0]);
     hasher.update(secret);
+    if member != 0 {
+        hasher.update(&member.to_le_bytes());
+    }
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
     u64::from_le_bytes(bytes)
@@ -111,7 +116,34 @@ impl<'a> GitCollector<'a> {
     }
 
     pub(super) fn look(&self, stored: &[u8], path: Option<&str>) -> Looked {
-        with_blob(stored, path, |blob| self.collector.look(blob, path))
+        let collector = self.collector;
+        let mut all = Looked::default();
+        self.each(stored, path, Some(""), &mut |examined, blob| {
+            let rejected = examined.rejected.iter().filter(|j| in_core(blob, j)).count() as u64;
+            collector.count(rejected, &examined.out_of_budget, &blob.origin.joined());
+            collector.hide(examined, blob.bytes);
+            all.extend(collector.tell(examined, blob));
+        });
+        all
+    }
+
+    /// Calls `then` with what a blob holds: with each member if it is a container, whose gaps are told where `gaps_of` names it.
+    /// Tells how many bytes came out of the container.
+    fn each(
+        &self,
+        stored: &[u8],
+        path: Option<&str>,
+        gaps_of: Option<&str>,
+        then: &mut (dyn FnMut(&Examined, &Blob<'_>) + Send),
+    ) -> u64 {
+        let origin = Origin { path: path.unwrap_or_default().to_owned(), ..Origin::default() };
+        let inside = Inside { collector: self.collector, path, gaps_of, then: Mutex::new(then) };
+        if let Some(unpacked) = container::look_into(stored, &origin, &inside) {
+            return unpacked;
+        }
+        let then = inside.then.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.with_examined(stored, path, then);
+        0
     }
 
     /// Calls `then` with what a blob holds, without counting it.
@@ -124,30 +156,52 @@ impl<'a> GitCollector<'a> {
 
     /// Tells again what a blob holds, now that its path is known.
     pub(super) fn tell(&self, stored: &[u8], path: &str) -> Looked {
-        self.with_examined(stored, Some(path), |examined, blob| self.collector.tell(examined, blob))
+        self.tell_counted(stored, path).0
+    }
+
+    /// The same, with how many bytes came out of a container.
+    fn tell_counted(&self, stored: &[u8], path: &str) -> (Looked, u64) {
+        let mut all = Looked::default();
+        let unpacked = self.each(stored, Some(path), None, &mut |examined, blob| all.extend(self.collector.tell(examined, blob)));
+        (all, unpacked)
     }
 
     /// The keys of what stands in a blob at `path`.
     pub(super) fn keys_at(&self, stored: &[u8], path: &str) -> Keys {
-        self.with_examined(stored, Some(path), |examined, blob| self.keys(examined, blob.bytes))
+        let mut keys = Vec::new();
+        self.each(stored, Some(path), None, &mut |examined, blob| self.keys(examined, blob, &mut keys));
+        sorted(keys)
     }
 
     /// Counts what a blob holds and lets the redactor know; gives its keys.
-    fn note(&self, nr: Nr, examined: &Examined, bytes: &[u8]) -> Keys {
+    fn note(&self, nr: Nr, examined: &Examined, blob: &Blob<'_>) -> Keys {
         let name = if examined.out_of_budget.is_empty() { String::new() } else { self.repo.objects().id(nr).to_string() };
         self.collector.count(examined.rejected.len() as u64, &examined.out_of_budget, &name);
-        self.collector.hide(examined, bytes);
-        self.keys(examined, bytes)
+        self.collector.hide(examined, blob.bytes);
+        let mut keys = Vec::new();
+        self.keys(examined, blob, &mut keys);
+        sorted(keys)
     }
 
-    /// The keys of what a blob holds.
-    fn keys(&self, examined: &Examined, bytes: &[u8]) -> Keys {
+    /// Adds the keys of what a blob holds.
+    fn keys(&self, examined: &Examined, blob: &Blob<'_>, keys: &mut Vec<Key>) {
+        let member = member_key(blob.origin);
         let rejected = examined.rejected.iter().filter(|_| self.collector.keep_rejected);
-        let mut keys: Vec<Key> =
-            examined.found.iter().chain(rejected).map(|j| key_of(j.rule.family(), j.candidate.secret.of(bytes))).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        keys.into()
+        let all = examined.found.iter().chain(rejected);
+        keys.extend(all.map(|j| key_of(j.rule.family(), j.value(blob.bytes), member)));
+    }
+
+    /// Looks into a blob that is a container; gives the keys of what it holds.
+    fn inside(&self, nr: Nr, bytes: &[u8]) -> Keys {
+        let name = self.repo.objects().id(nr).to_string();
+        let mut keys = Vec::new();
+        self.each(bytes, None, Some(&name), &mut |examined, blob| {
+            let rejected = examined.rejected.iter().filter(|j| in_core(blob, j)).count() as u64;
+            self.collector.count(rejected, &examined.out_of_budget, &name);
+            self.collector.hide(examined, blob.bytes);
+            self.keys(examined, blob, &mut keys);
+        });
+        sorted(keys)
     }
 
     /// Text that has no history.
@@ -194,14 +248,25 @@ impl<'a> GitCollector<'a> {
     }
 }
 
+/// Keys in order, each once.
+fn sorted(mut keys: Vec<Key>) -> Keys {
+    keys.sort_unstable();
+    keys.dedup();
+    keys.into()
+}
+
 impl GitSink for GitCollector<'_> {
     type Memory = Memory;
 
     fn blob(&self, nr: Nr, bytes: &[u8], made_from: Option<(&Memory, &[Kept])>) -> (Keys, Memory) {
         self.collector.file(bytes.len() as u64);
         let detector = self.collector.detector;
+        // A container is looked into whole, whatever it was stored as a delta of.
+        if container::is_one(bytes) {
+            return (self.inside(nr, bytes), None);
+        }
         if Encoding::of(&bytes[..bytes.len().min(text::PROBE)]) != Encoding::Bytes {
-            return self.with_examined(bytes, None, |examined, blob| (self.note(nr, examined, blob.bytes), None));
+            return self.with_examined(bytes, None, |examined, blob| (self.note(nr, examined, blob), None));
         }
         let old = made_from.and_then(|(old, kept)| Some((old.as_ref()?, kept)));
         let base = old.map(|(old, kept)| (&old.memory, kept));
@@ -212,7 +277,9 @@ impl GitSink for GitCollector<'_> {
                 (Arc::clone(&old.keys), old.rejected)
             }
             (Derived::AsBefore, None) => (Keys::default(), 0),
-            (Derived::Changed(examined), _) => (self.note(nr, &examined, bytes), examined.rejected.len() as u64),
+            (Derived::Changed(examined), _) => {
+                (with_blob(bytes, None, |blob| self.note(nr, &examined, blob)), examined.rejected.len() as u64)
+            }
         };
         (Arc::clone(&keys), Some(Remembered { memory, keys, rejected }))
     }
@@ -310,6 +377,11 @@ impl<'a> Placer<'a> {
                     continue;
                 }
                 if let Some(finding) = self.finding(story, |stand| seen.get(&(n, stand.blob))) {
+                    let place = &finding.location;
+                    if !place.container.is_empty() && !self.exclude.is_empty() && self.exclude.is_match(place.joined()) {
+                        excluded.insert(place.joined().into());
+                        continue;
+                    }
                     if finding.confidence().is_some() { findings.push(finding) } else { rejected.push(finding) }
                 }
             }
@@ -362,9 +434,10 @@ impl<'a> Placer<'a> {
             for group in groups {
                 let Some(bytes) = reader.read(group[0].0) else { continue };
                 bytes_told.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-                let looked = sink.tell(&bytes, &String::from_utf8_lossy(group[0].1));
+                let (looked, unpacked) = sink.tell_counted(&bytes, &String::from_utf8_lossy(group[0].1));
+                bytes_told.fetch_add(unpacked, Ordering::Relaxed);
                 for o in looked.found.into_iter().chain(looked.rejected) {
-                    let key = key_of(o.rule.family(), o.secret.expose());
+                    let key = key_of(o.rule.family(), o.secret.expose(), o.member);
                     let of_key = group.iter().filter(|(_, _, n)| stories[*n].key == key);
                     told.extend(of_key.map(|(nr, _, n)| ((*n, *nr), o.clone())));
                 }
@@ -453,11 +526,11 @@ pub(super) fn finding_at(here: Occurrence, path: &str, key: &IdentityKey, placed
     Finding {
         rule: here.rule,
         secret_id: key.secret_id(here.secret.expose()),
-        fingerprint: key.fingerprint(here.rule.family(), here.secret.expose(), path),
+        fingerprint: key.fingerprint(here.rule.family(), here.secret.expose(), &here.location.joined_from(path)),
         shown: here.shown,
         score: here.score,
         reasons: here.reasons,
-        path_class: PathClass::of(path),
+        path_class: PathClass::of(here.location.container.last().map_or(path, String::as_str)),
         snippet: here.snippet,
         location: placed.location,
         occurrences_total: placed.total,
@@ -506,7 +579,11 @@ pub(super) fn located(place: &Location, path: &[u8], blob: ObjectId, at: Option<
     let place = Location {
         path_bytes: std::str::from_utf8(path).is_err().then(|| base64::engine::general_purpose::STANDARD.encode(path)),
         blob: Some(blob.to_string()),
-        link: at.and_then(|at| Some(at.linker?.line(&at.id.to_string(), &shown, place.start_line))),
+        // A line of a member is no line of the file.
+        link: at.and_then(|at| {
+            let line = if place.container.is_empty() { place.start_line } else { 1 };
+            Some(at.linker?.line(&at.id.to_string(), &shown, line))
+        }),
         path: shown,
         ..place.clone()
     };

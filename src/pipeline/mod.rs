@@ -2,10 +2,12 @@
 //!
 //! - here: files and texts, whose places are known at once
 //! - `changes`: what commits of a range, or the index, add
+//! - `inside`: members of a container that is an object of git
 //! - `git`: objects, whose places are known when history has been walked
 
 mod changes;
 mod git;
+mod inside;
 
 pub use changes::{Asked, scan_range, scan_staged};
 pub use git::scan_repository;
@@ -17,7 +19,8 @@ use crate::finding::location::Places;
 use crate::finding::{Beside, Finding, IdentityKey, InlineAllow, Location, Occurrence, Redactor, Secret, group, redact, snippet};
 use crate::rule::RuleIndex;
 use crate::rule::format::verify::PartsOf;
-use crate::source::{Blob, ExcludeReason, Sink, SkipReason, Stop};
+use crate::source::container::Containers;
+use crate::source::{Blob, ExcludeReason, Origin, Sink, SkipReason, Stop};
 use base64::Engine as _;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,9 +59,13 @@ pub struct Collector<'a> {
     stop: &'a Stop,
     keep_rejected: bool,
     accepts: Accepts<'a>,
+    containers: Containers,
     /// Blobs, bytes and rejected candidates so far; progress reads them.
     pub files: AtomicU64,
     pub bytes: AtomicU64,
+    /// Members of containers, and the bytes that came out.
+    members: AtomicU64,
+    unpacked: AtomicU64,
     rejected: AtomicU64,
     inner: Mutex<Inner>,
 }
@@ -83,6 +90,9 @@ pub struct Outcome {
     pub rejected_total: u64,
     pub files: u64,
     pub bytes: u64,
+    /// Members of containers, and the bytes that came out.
+    pub members: u64,
+    pub unpacked: u64,
     /// By reason, and whether config accepts it.
     pub skipped: BTreeMap<(SkipReason, bool), Tally>,
     pub excluded: BTreeMap<ExcludeReason, Tally>,
@@ -110,11 +120,20 @@ impl<'a> Collector<'a> {
             stop,
             keep_rejected,
             accepts,
+            containers: Containers::default(),
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            members: AtomicU64::new(0),
+            unpacked: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             inner: Mutex::default(),
         }
+    }
+
+    /// The same collector with other bounds for containers.
+    #[must_use]
+    pub fn with_containers(self, containers: Containers) -> Self {
+        Self { containers, ..self }
     }
 
     /// What was found, grouped and in order.
@@ -127,6 +146,8 @@ impl<'a> Collector<'a> {
             rejected_total: self.rejected.into_inner(),
             files: self.files.into_inner(),
             bytes: self.bytes.into_inner(),
+            members: self.members.into_inner(),
+            unpacked: self.unpacked.into_inner(),
             skipped: inner.skipped,
             excluded: inner.excluded,
             redactor: Redactor::new(inner.secrets),
@@ -141,7 +162,7 @@ impl<'a> Collector<'a> {
     fn look(&self, blob: &Blob<'_>, path: Option<&str>) -> Looked {
         let examined = SCRATCH.with_borrow_mut(|scratch| examine(self.detector, blob.bytes, path, scratch));
         let rejected = examined.rejected.iter().filter(|j| in_core(blob, j)).count() as u64;
-        self.count(rejected, &examined.out_of_budget, &blob.origin.path);
+        self.count(rejected, &examined.out_of_budget, &blob.origin.joined());
         self.hide(&examined, blob.bytes);
         self.tell(&examined, blob)
     }
@@ -182,8 +203,7 @@ impl<'a> Collector<'a> {
             return Looked::default();
         }
         let hidden = examined.found.iter().chain(examined.rejected.iter().filter(|j| is_hidden(j)));
-        let shown = |j: &Judged| (j.candidate.secret, redact::shown(j.rule, j.candidate.secret.of(blob.bytes)));
-        let hidden = Hidden::new(hidden.map(shown).collect());
+        let hidden = Hidden::new(hidden.map(|j| (j.at(), redact::shown(j.rule, j.value(blob.bytes)))).collect());
         let told = |judged: &[Judged]| {
             let mut teller = Teller { blob, hidden: &hidden, places: Places::new(blob.bytes, blob.base), stored: (0, 0) };
             judged.iter().filter(|j| in_core(blob, j)).map(|j| teller.occurrence(j)).collect()
@@ -193,8 +213,8 @@ impl<'a> Collector<'a> {
 }
 
 /// Whether a candidate is this stretch's to tell, not that of its neighbour.
-const fn in_core(blob: &Blob<'_>, judged: &Judged) -> bool {
-    blob.core.start <= judged.candidate.secret.start && judged.candidate.secret.start < blob.core.end
+fn in_core(blob: &Blob<'_>, judged: &Judged) -> bool {
+    blob.core.start <= judged.at().start && judged.at().start < blob.core.end
 }
 
 /// What a blob gave, with places within it.
@@ -204,14 +224,30 @@ struct Looked {
     rejected: Vec<Occurrence>,
 }
 
+impl Looked {
+    fn extend(&mut self, more: Self) {
+        self.found.extend(more.found);
+        self.rejected.extend(more.rejected);
+    }
+}
+
 impl Sink for Collector<'_> {
     fn blob(&self, blob: &Blob<'_>) {
-        self.add(self.look(blob, Some(&blob.origin.path)));
+        self.add(self.look(blob, Some(blob.origin.inner_path())));
     }
 
     fn file(&self, bytes: u64) {
         self.files.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn member(&self, bytes: u64) {
+        self.members.fetch_add(1, Ordering::Relaxed);
+        self.unpacked.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn containers(&self) -> &Containers {
+        &self.containers
     }
 
     fn skip(&self, reason: SkipReason, path: &str, bytes: u64) {
@@ -231,7 +267,7 @@ impl Sink for Collector<'_> {
 /// What the redactor must know of a blob.
 pub(crate) fn secrets_of(examined: &Examined, bytes: &[u8]) -> Vec<Secret> {
     let all = examined.found.iter().chain(examined.rejected.iter().filter(|j| is_hidden(j)));
-    all.map(|j| (j, j.candidate.secret.of(bytes)))
+    all.map(|j| (j, j.value(bytes)))
         .filter(|(j, value)| is_hidden_everywhere(j, value))
         .map(|(_, value)| Secret::new(value))
         .collect()
@@ -265,8 +301,8 @@ struct Teller<'a> {
 
 impl Teller<'_> {
     fn occurrence(&mut self, judged: &Judged) -> Occurrence {
-        let (blob, secret) = (self.blob, judged.candidate.secret);
-        let text = secret.of(blob.bytes);
+        let (blob, secret) = (self.blob, judged.at());
+        let text = judged.value(blob.bytes);
         let place = self.places.of(secret);
         let around = self.hidden.around(snippet::reach(blob.bytes, secret));
         // A rejected candidate that stays readable is not hidden: its own place must be there all the same.
@@ -288,12 +324,18 @@ impl Teller<'_> {
             location: Location {
                 path: blob.origin.path.clone(),
                 path_bytes: blob.origin.path_bytes.as_ref().map(|b| base64::engine::general_purpose::STANDARD.encode(b)),
+                container: blob.origin.container.iter().map(|step| step.name.clone()).collect(),
                 start_line: place.start_line,
                 start_column: place.start_column,
                 end_line: place.end_line,
                 end_column: place.end_column,
                 byte_start,
-                byte_end: byte_start + blob.encoding.stored_len(text),
+                byte_end: byte_start + blob.encoding.stored_len(secret.of(blob.bytes)),
+                decoded: judged
+                    .decoding
+                    .as_ref()
+                    .map(|d| d.chain.iter().map(|&step| step.to_owned()).collect())
+                    .unwrap_or_default(),
                 origin: blob.origin.note.clone(),
                 ..Location::default()
             },
@@ -303,12 +345,13 @@ impl Teller<'_> {
             companions: judged
                 .companions
                 .iter()
-                .map(|(name, span)| (*name, redact::shown(judged.rule, span.of(blob.bytes))))
+                .map(|(name, span)| (*name, redact::shown(judged.rule, span.of(judged.text(blob.bytes)))))
                 .collect(),
             structure: judged.verdict.structure.clone(),
-            beside: beside(judged, blob.bytes),
+            beside: beside(judged, judged.text(blob.bytes)),
             inline: InlineAllow::of(blob.bytes, secret),
             target: blob.origin.target,
+            member: member_key(blob.origin),
         }
     }
 }
@@ -330,6 +373,22 @@ pub(crate) fn beside(judged: &Judged, text: &[u8]) -> Beside {
         beside.push((MATCH, Secret::new(&text[span.start..end])));
     }
     beside
+}
+
+/// Names the member of a container, whatever the container is called: history knows the names of files last.
+fn member_key(origin: &Origin) -> u64 {
+    if origin.container.is_empty() {
+        return 0;
+    }
+    let mut hasher = blake3::Hasher::new_derive_key("keysift member v1");
+    // The name of what a compressed file holds is made of its own.
+    for step in origin.container.iter().enumerate().filter(|(n, step)| *n > 0 || !step.unpacked).map(|(_, step)| step) {
+        hasher.update(&(step.name.len() as u64).to_le_bytes());
+        hasher.update(step.name.as_bytes());
+    }
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    u64::from_le_bytes(bytes)
 }
 
 /// The places of a blob to hide, with what to show instead.

@@ -14,15 +14,18 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             _ => "error",
         };
         let l = &finding.location;
-        let mut place = format!("file={},line={}", property(&l.path), l.start_line);
-        if l.end_line == l.start_line {
+        let mut place = format!("file={},line={}", property(&l.path), if l.container.is_empty() { l.start_line } else { 1 });
+        if !l.container.is_empty() {
+            // Lines of a member are no lines of the file.
+        } else if l.end_line == l.start_line {
             place = format!("{place},col={},endColumn={}", l.start_column, l.end_column);
         } else {
             place = format!("{place},endLine={}", l.end_line);
         }
+        let within = if l.container.is_empty() { String::new() } else { format!(" in {}:{}", l.joined(), l.start_line) };
         let live = if finding.verification.status == Status::Live { "LIVE " } else { "" };
         let message =
-            format!("{live}{}: {}\n{}\n{}", finding.rule_name, finding.secret, finding.remedy.steps, finding.fingerprint);
+            format!("{live}{}: {}{within}\n{}\n{}", finding.rule_name, finding.secret, finding.remedy.steps, finding.fingerprint);
         writeln!(out, "::{command} {place},title={}::{}", property(&format!("keysift: {}", finding.rule_id)), data(&message))?;
     }
     if !report.scan.complete {

@@ -262,7 +262,7 @@ fn place(report: &Report, style: &Style, finding: &ReportedFinding) -> String {
             whole.strip_prefix(here).ok().map(|p| p.display().to_string())
         })
         .unwrap_or_else(|| l.path.clone());
-    format!("{}:{}:{}", visible(&path), l.start_line, l.start_column)
+    format!("{}:{}:{}", visible(&l.joined_from(&path)), l.start_line, l.start_column)
 }
 
 fn write_summary(pen: &mut Pen<'_>, report: &Report) -> io::Result<()> {
@@ -302,8 +302,12 @@ fn write_summary(pen: &mut Pen<'_>, report: &Report) -> io::Result<()> {
         } else {
             #[expect(clippy::cast_precision_loss, reason = "shown with two decimals")]
             let seconds = scan.run.milliseconds as f64 / 1000.0;
+            let members = match scan.members {
+                0 => String::new(),
+                n => format!(", in archives {}, {}", counted(n, "member"), size(scan.unpacked)),
+            };
             pen.line(&format!(
-                "looked at {}, {} in {seconds:.2} s with {} rules",
+                "looked at {}, {}{members} in {seconds:.2} s with {} rules",
                 counted(scan.blobs, "file"),
                 size(scan.bytes),
                 report.tool.rules

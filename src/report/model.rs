@@ -49,6 +49,9 @@ pub struct Scan {
     /// Files, texts and link targets looked at.
     pub blobs: u64,
     pub bytes: u64,
+    /// Members of archives and what compressed files hold, and the bytes that came out.
+    pub members: u64,
+    pub unpacked: u64,
     /// The files whose word counted: config, ignore file, baseline.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policy: Vec<String>,
@@ -229,6 +232,7 @@ impl ReportedFinding {
         let clean = |text: &str| redactor.map_or_else(|| text.to_owned(), |r| r.redact(text));
         let location = |l: &Location| Location {
             path: clean(&l.path),
+            container: l.container.iter().map(|name| clean(name)).collect(),
             path_bytes: l.path_bytes.clone().filter(|_| clean(&l.path) == l.path),
             origin: l.origin.as_ref().map(|o| redact_json(o, &clean)),
             author: l.author.as_deref().map(&clean),

@@ -3,6 +3,7 @@
 use super::Report;
 use super::model::ReportedFinding;
 use super::triage::Suppressed;
+use crate::finding::snippet::visible;
 use crate::finding::{Status, percent};
 use crate::rule::RuleSet;
 use crate::triage::Source;
@@ -152,6 +153,8 @@ fn descriptor(id: &str, findings: &[&ReportedFinding]) -> sarif::ReportingDescri
 fn result(finding: &ReportedFinding, rule_index: usize) -> sarif::Result {
     let l = &finding.location;
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    // Lines of a member are no lines of the file: there its beginning stands for it.
+    let is_member = !l.container.is_empty();
     let region = sarif::Region::builder()
         .start_line(number(l.start_line))
         .start_column(number(l.start_column))
@@ -161,11 +164,19 @@ fn result(finding: &ReportedFinding, rule_index: usize) -> sarif::Result {
         .build();
     let place = sarif::PhysicalLocation::builder()
         .artifact_location(sarif::ArtifactLocation::builder().uri(uri(&l.path)).uri_base_id("%SRCROOT%").build())
-        .region(region)
+        .region(if is_member { sarif::Region::builder().start_line(1).build() } else { region })
         .build();
     let live = if finding.verification.status == Status::Live { "LIVE: " } else { "" };
-    let message =
-        format!("{live}{} {} ({} confidence). {}", finding.rule_name, finding.secret, finding.confidence, finding.remedy.steps);
+    let within = if is_member { format!(" in {}:{}", visible(&l.joined()), l.start_line) } else { String::new() };
+    let message = format!(
+        "{live}{} {}{within} ({} confidence). {}",
+        finding.rule_name, finding.secret, finding.confidence, finding.remedy.steps
+    );
+    let logical = is_member.then(|| {
+        vec![sarif::LogicalLocation::builder().name(l.inner_path()).fully_qualified_name(l.joined()).kind("member").build()]
+    });
+    let mut location = sarif::Location::builder().physical_location(place).build();
+    location.logical_locations = logical;
     let level: sarif::ResultLevel =
         serde_json::from_value(serde_json::json!(if finding.notice { "note" } else { level(&finding.severity) }))
             .expect("a level of the standard");
@@ -191,7 +202,7 @@ fn result(finding: &ReportedFinding, rule_index: usize) -> sarif::Result {
         .rule_index(i64::try_from(rule_index).unwrap_or(0))
         .level(level)
         .message(sarif::Message::builder().text(message).build())
-        .locations(vec![sarif::Location::builder().physical_location(place).build()])
+        .locations(vec![location])
         .partial_fingerprints(BTreeMap::from([
             ("primaryLocationLineHash".to_owned(), hash),
             ("keysift/v1".to_owned(), finding.fingerprint.clone()),

@@ -135,6 +135,8 @@ mod tests {
             schema_version: 1,
             tool: Tool { name: "keysift".into(), version: "0".into(), catalogue: "0".into(), rules: 1 },
             scan: Scan {
+                members: 0,
+                unpacked: 0,
                 complete: true,
                 blobs: 1,
                 bytes: 1,

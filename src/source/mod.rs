@@ -4,10 +4,12 @@
 //! - `read`: files of any size, in chunks of bounded memory
 //! - `tree`: files and folders
 //! - `document`: notebooks, mail, databases, PDF and the like as texts
+//! - `container`: archives and compressed streams, opened
 //! - `ignored`: what git would leave untracked
 //! - `git`: repositories, read as objects
 //! - `stdin`: one text, or blobs that another program feeds as JSON lines
 
+pub mod container;
 pub mod document;
 pub mod git;
 mod ignored;
@@ -17,7 +19,7 @@ pub mod text;
 pub mod tree;
 
 use crate::detect::ByteSpan;
-use crate::finding::location::Base;
+use crate::finding::location::{Base, joined};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use text::Encoding;
@@ -48,6 +50,31 @@ pub struct Origin {
     pub target: usize,
     /// What the feeding program says of it.
     pub note: Option<serde_json::Value>,
+    /// The way from there into containers.
+    pub container: Vec<Step>,
+}
+
+/// One step into a container.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Step {
+    /// The name of the member, as the container has it: a label, never a path to open.
+    pub name: String,
+    /// It is what a compressed stream holds, and its name made of that of the stream.
+    pub unpacked: bool,
+}
+
+impl Origin {
+    /// The path to judge by: that of the innermost member.
+    #[must_use]
+    pub fn inner_path(&self) -> &str {
+        self.container.last().map_or(&self.path, |step| &step.name)
+    }
+
+    /// The way as reports show it: `outer.zip!inner.tar!path`.
+    #[must_use]
+    pub fn joined(&self) -> String {
+        joined(&self.path, self.container.iter().map(|step| &*step.name))
+    }
 }
 
 /// Why something that was there was not looked at. It makes the run incomplete.
@@ -66,12 +93,27 @@ pub enum SkipReason {
     OutsideAlternate,
     /// History was too large to tell who brought what.
     AttributionBudget,
+    /// A member of an archive is encrypted.
+    EncryptedMember,
+    /// A container stands in too many others.
+    TooDeep,
+    /// More comes out of a container than may.
+    ExpansionBudget,
+    TooManyMembers,
+    /// A container is broken or cut off.
+    DamagedContainer,
+    /// A container is compressed in a way that nothing here knows.
+    UnsupportedMethod,
+    /// A container cannot be read in the memory that there is for it.
+    MemoryBudget,
+    /// A container shows other programs something else than this one.
+    IrregularContainer,
     Interrupted,
 }
 
 impl SkipReason {
     /// All reasons.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 18] = [
         Self::Unreadable,
         Self::NotRegular,
         Self::TooLarge,
@@ -81,6 +123,14 @@ impl SkipReason {
         Self::MissingObject,
         Self::OutsideAlternate,
         Self::AttributionBudget,
+        Self::EncryptedMember,
+        Self::TooDeep,
+        Self::ExpansionBudget,
+        Self::TooManyMembers,
+        Self::DamagedContainer,
+        Self::UnsupportedMethod,
+        Self::MemoryBudget,
+        Self::IrregularContainer,
         Self::Interrupted,
     ];
 
@@ -97,6 +147,14 @@ impl SkipReason {
             Self::MissingObject => "missing_object",
             Self::OutsideAlternate => "outside_alternate",
             Self::AttributionBudget => "attribution_budget",
+            Self::EncryptedMember => "encrypted_member",
+            Self::TooDeep => "too_deep",
+            Self::ExpansionBudget => "expansion_budget",
+            Self::TooManyMembers => "too_many_members",
+            Self::DamagedContainer => "damaged_container",
+            Self::UnsupportedMethod => "unsupported_method",
+            Self::MemoryBudget => "memory_budget",
+            Self::IrregularContainer => "irregular_container",
             Self::Interrupted => "interrupted",
         }
     }
@@ -118,6 +176,16 @@ impl SkipReason {
                 "objects kept in another repository (objects/info/alternates); --outside-alternates looks there"
             }
             Self::AttributionBudget => "trees too large to tell which commits brought what",
+            Self::EncryptedMember => "is encrypted",
+            Self::TooDeep => "stands in more archives than --max-depth",
+            Self::ExpansionBudget => "unpacks to far more than its size; --max-unpacked bounds the rest",
+            Self::TooManyMembers => "has more members than --max-members",
+            Self::DamagedContainer => "is damaged or cut off; what stands before the damage was looked at",
+            Self::UnsupportedMethod => "is packed in a way that keysift does not know",
+            Self::MemoryBudget => "takes more than 64 MiB of memory to unpack",
+            Self::IrregularContainer => {
+                "has members that overlap or that its directory does not name: all were looked at, other programs may show others"
+            }
             Self::Interrupted => "was not reached before the scan was interrupted",
         }
     }
@@ -131,6 +199,8 @@ pub enum ExcludeReason {
     GitFolder,
     NestedRepository,
     Special,
+    /// `--no-archives`.
+    NotOpened,
 }
 
 impl ExcludeReason {
@@ -143,6 +213,7 @@ impl ExcludeReason {
             Self::GitFolder => "git_folder",
             Self::NestedRepository => "nested_repository",
             Self::Special => "special_file",
+            Self::NotOpened => "not_opened",
         }
     }
 
@@ -155,6 +226,7 @@ impl ExcludeReason {
             Self::GitFolder => "git's own folder; `keysift git` looks into it",
             Self::NestedRepository => "another repository's folder",
             Self::Special => "pipes, sockets and devices, which hold no text",
+            Self::NotOpened => "archives that --no-archives leaves closed: only their raw bytes were looked at",
         }
     }
 }
@@ -165,6 +237,10 @@ pub trait Sink: Sync {
     fn blob(&self, blob: &Blob<'_>);
     /// Notes a file that was read to its end, or until the scan was interrupted: `bytes` as it is stored.
     fn file(&self, bytes: u64);
+    /// Notes a member of a container that was read to its end: `bytes` as they came out.
+    fn member(&self, bytes: u64);
+    /// Which containers are opened.
+    fn containers(&self) -> &container::Containers;
     /// Notes what was not looked at.
     fn skip(&self, reason: SkipReason, path: &str, bytes: u64);
     /// Notes what was left out on request.

@@ -14,24 +14,59 @@ const CHUNK: usize = 8 << 20;
 /// The text on each side of a core.
 const OVERLAP: usize = MAX_UNTIL as usize + 4 * CONTEXT + 4096;
 
+/// What is read of a file before it is known what it is.
+const HEAD: usize = 64 << 10;
+/// What is read of a program before it is known whether an archive stands behind it.
+const PROGRAM: usize = 1 << 20;
+
 /// Buffers that a thread uses again for each file.
 #[derive(Default)]
 pub(super) struct Buffers {
-    stored: Vec<u8>,
+    pub stored: Vec<u8>,
     text: Vec<u8>,
 }
 
-/// Reads all of `reader` and gives it to `sink`, as one blob or in chunks.
-///
-/// # Errors
-/// Where reading fails; what came before was looked at.
-pub(super) fn read_all(mut reader: impl Read, origin: &Origin, sink: &dyn Sink, buffers: &mut Buffers) -> io::Result<u64> {
-    let Buffers { stored, text } = buffers;
+/// Whether the end was reached, and why nothing more can be read; then it was.
+pub(super) type State = (bool, Option<io::Error>);
+
+/// Reads the beginning of a file into `stored`.
+pub(super) fn head(reader: &mut (impl Read + ?Sized), stored: &mut Vec<u8>) -> State {
     stored.clear();
-    let whole = fill(&mut reader, stored, CHUNK + OVERLAP)?;
+    fill(reader, stored, HEAD)
+}
+
+/// Reads on as far as small programs go.
+pub(super) fn more(reader: &mut (impl Read + ?Sized), stored: &mut Vec<u8>) -> State {
+    fill(reader, stored, PROGRAM)
+}
+
+/// Reads all of `reader` and gives it to `sink`, as one blob or in chunks. Gives the bytes that were read, and why no more
+/// could be; what came before was looked at.
+pub(super) fn read_all(
+    reader: &mut (impl Read + ?Sized),
+    origin: &Origin,
+    sink: &dyn Sink,
+    buffers: &mut Buffers,
+) -> (u64, Option<io::Error>) {
+    let state = head(reader, &mut buffers.stored);
+    rest(reader, state, 0, origin, sink, buffers)
+}
+
+/// The same for a file whose beginning is in `buffers` and that itself begins at byte `offset` of its container.
+pub(super) fn rest(
+    reader: &mut (impl Read + ?Sized),
+    (mut whole, mut error): State,
+    offset: u64,
+    origin: &Origin,
+    sink: &dyn Sink,
+    buffers: &mut Buffers,
+) -> (u64, Option<io::Error>) {
+    let Buffers { stored, text } = buffers;
+    if !whole {
+        (whole, error) = fill(reader, stored, CHUNK + OVERLAP);
+    }
     let encoding = Encoding::of(&stored[..stored.len().min(PROBE)]);
-    if whole {
-        let total = stored.len() as u64;
+    let total = if whole {
         let bytes: &[u8] = if encoding.is_wide() {
             text.clear();
             encoding.transcode(&stored[encoding.mark_len()..], text);
@@ -43,36 +78,39 @@ pub(super) fn read_all(mut reader: impl Read, origin: &Origin, sink: &dyn Sink, 
             bytes,
             core: ByteSpan::new(0, bytes.len()),
             base: Base::default(),
-            stored_before: encoding.mark_len() as u64,
+            stored_before: offset + encoding.mark_len() as u64,
             encoding,
             origin,
         });
-        shrink(stored);
-        shrink(text);
-        return Ok(total);
-    }
-    let read = in_chunks(reader, encoding, origin, sink, stored, text);
+        stored.len() as u64
+    } else {
+        let total;
+        (total, error) = in_chunks(reader, encoding, offset, origin, sink, stored, text);
+        total
+    };
     shrink(stored);
     shrink(text);
-    read
+    (total, error)
 }
 
 /// A file larger than one chunk. `stored` holds its beginning.
 fn in_chunks(
-    mut reader: impl Read,
+    reader: &mut (impl Read + ?Sized),
     encoding: Encoding,
+    offset: u64,
     origin: &Origin,
     sink: &dyn Sink,
     stored: &mut Vec<u8>,
     text: &mut Vec<u8>,
-) -> io::Result<u64> {
+) -> (u64, Option<io::Error>) {
     let mut total = stored.len() as u64;
-    let mut stored_before = encoding.mark_len() as u64;
+    let mut stored_before = offset + encoding.mark_len() as u64;
     let mut base = Base::default();
     let mut carry = encoding.mark_len();
     // The part of `text` that the chunk before has looked at.
     let mut seen = 0;
     let mut ended = false;
+    let mut error = None;
     text.clear();
     loop {
         let usable = (stored.len() - carry) / encoding.unit() * encoding.unit();
@@ -82,11 +120,11 @@ fn in_chunks(
         let core_end = if ended { text.len() } else { text.len().saturating_sub(OVERLAP).max(seen) };
         sink.blob(&Blob { bytes: text, core: ByteSpan::new(seen, core_end), base, stored_before, encoding, origin });
         if ended {
-            return Ok(total);
+            return (total, error);
         }
         if sink.stop().is_asked() {
-            sink.skip(SkipReason::Interrupted, &origin.path, 0);
-            return Ok(total);
+            sink.skip(SkipReason::Interrupted, &origin.joined(), 0);
+            return (total, None);
         }
         let keep_from = boundary(text, core_end.saturating_sub(OVERLAP));
         base = base.after(&text[..keep_from]);
@@ -94,7 +132,7 @@ fn in_chunks(
         text.drain(..keep_from);
         seen = core_end - keep_from;
         let before = stored.len();
-        ended = fill(&mut reader, stored, before + CHUNK)?;
+        (ended, error) = fill(reader, stored, before + CHUNK);
         total += (stored.len() - before) as u64;
     }
 }
@@ -104,15 +142,19 @@ fn boundary(text: &[u8], at: usize) -> usize {
     (at.saturating_sub(3)..=at).rev().find(|&i| i >= text.len() || text[i] & 0xc0 != 0x80).unwrap_or(at)
 }
 
-/// Reads until `buffer` holds `most` bytes or the end comes; tells whether it came.
-fn fill(reader: &mut impl Read, buffer: &mut Vec<u8>, most: usize) -> io::Result<bool> {
+/// Reads until `buffer` holds `most` bytes or no more come; tells whether that is so, and why if it is not the end.
+fn fill(reader: &mut (impl Read + ?Sized), buffer: &mut Vec<u8>, most: usize) -> State {
     if buffer.capacity() < 64 * 1024 {
         buffer.reserve(64 * 1024 - buffer.len());
     }
-    // Unlike a loop of reads into zeroed room, this touches no more memory than the file fills.
-    let room = most.saturating_sub(buffer.len());
-    let read = reader.take(room as u64).read_to_end(buffer)?;
-    Ok(read < room)
+    // Unlike a loop of reads into zeroed room, this touches no more memory than the file fills. What came before an error is
+    // there.
+    let before = buffer.len();
+    let room = most.saturating_sub(before);
+    match reader.take(room as u64).read_to_end(buffer) {
+        Ok(read) => (read < room, None),
+        Err(e) => (true, Some(e)),
+    }
 }
 
 /// Gives back the memory of an unusually large file.

@@ -1,6 +1,6 @@
 //! Standard input: one text, or blobs that another program feeds as JSON lines.
 
-use super::read::{Buffers, read_all};
+use super::container::{Input, look};
 use super::{Origin, Sink, SkipReason};
 use base64::Engine as _;
 use serde::Deserialize;
@@ -28,9 +28,9 @@ const MAX_LINE: u64 = 256 << 20;
 ///
 /// # Errors
 /// Where reading fails.
-pub fn scan_text(reader: impl Read, path: &str, target: usize, sink: &dyn Sink) -> io::Result<()> {
+pub fn scan_text(mut reader: impl Read, path: &str, target: usize, sink: &dyn Sink) -> io::Result<()> {
     let origin = Origin { path: path.to_owned(), target, ..Origin::default() };
-    let bytes = read_all(reader, &origin, sink, &mut Buffers::default())?;
+    let bytes = look(Input::Stream(&mut reader), &origin, sink)?;
     sink.file(bytes);
     Ok(())
 }
@@ -40,7 +40,6 @@ pub fn scan_text(reader: impl Read, path: &str, target: usize, sink: &dyn Sink) 
 /// # Errors
 /// Where reading fails.
 pub fn scan_jsonl(mut reader: impl BufRead, target: usize, sink: &dyn Sink) -> io::Result<()> {
-    let mut buffers = Buffers::default();
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
@@ -74,8 +73,8 @@ pub fn scan_jsonl(mut reader: impl BufRead, target: usize, sink: &dyn Sink) -> i
             continue;
         };
         let path = if fed.path.is_empty() { name } else { fed.path };
-        let origin = Origin { path: path.replace('\\', "/"), path_bytes: None, target, note: fed.origin };
-        let total = read_all(bytes.as_slice(), &origin, sink, &mut buffers)?;
+        let origin = Origin { path: path.replace('\\', "/"), target, note: fed.origin, ..Origin::default() };
+        let total = look(Input::Bytes(&bytes), &origin, sink)?;
         sink.file(total);
     }
     Ok(())

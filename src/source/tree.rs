@@ -1,11 +1,10 @@
 //! Files and folders on disk. Nothing is followed that leads out of the tree, and nothing of it is obeyed but `.gitignore`
 //! files of a work tree, for untracked files.
 
+use super::container::{Input, look};
 use super::ignored::{Rules, WorkTree};
-use super::read::{Buffers, read_all};
 use super::{ExcludeReason, Origin, Sink, SkipReason};
 use globset::GlobSet;
-use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -123,7 +122,7 @@ pub fn scan_git_folder(repo: &super::git::Repository, target: usize, sink: &dyn 
         }
         let shown = format!("{prefix}{}", name.to_string_lossy().replace('\\', "/"));
         let origin = Origin { path: shown, target, ..Origin::default() };
-        match open(&path).and_then(|file| BUFFERS.with_borrow_mut(|buffers| read_all(&file, &origin, sink, buffers))) {
+        match open(&path).and_then(|mut file| look(Input::Stream(&mut file), &origin, sink)) {
             Ok(bytes) => sink.file(bytes),
             Err(_) => sink.skip(SkipReason::Unreadable, &origin.path, 0),
         }
@@ -134,10 +133,6 @@ struct Walk<'a> {
     tree: &'a Tree,
     root: &'a Root,
     sink: &'a dyn Sink,
-}
-
-thread_local! {
-    static BUFFERS: RefCell<Buffers> = RefCell::default();
 }
 
 impl<'a> Walk<'a> {
@@ -243,7 +238,7 @@ impl<'a> Walk<'a> {
         match fs::read_link(path) {
             Ok(target) => {
                 let text = target.as_os_str().as_encoded_bytes();
-                let read = BUFFERS.with_borrow_mut(|buffers| read_all(text, origin, self.sink, buffers));
+                let read = look(Input::Bytes(text), origin, self.sink);
                 self.sink.file(read.unwrap_or(0));
             }
             Err(_) => self.sink.skip(SkipReason::Unreadable, &origin.path, 0),
@@ -262,7 +257,7 @@ impl<'a> Walk<'a> {
         if meta.len() > self.tree.max_file_size {
             return self.sink.skip(SkipReason::TooLarge, &origin.path, meta.len());
         }
-        match BUFFERS.with_borrow_mut(|buffers| read_all(&file, origin, self.sink, buffers)) {
+        match look(Input::File(&file, meta.len()), origin, self.sink) {
             Ok(bytes) => self.sink.file(bytes),
             Err(_) => self.sink.skip(SkipReason::Unreadable, &origin.path, meta.len()),
         }
@@ -275,7 +270,8 @@ impl<'a> Walk<'a> {
         let lossy = relative.to_str().is_none();
         let path_bytes = lossy.then(|| relative.as_os_str().as_encoded_bytes().to_vec());
         let path = if std::path::MAIN_SEPARATOR == '/' { text.into_owned() } else { text.replace('\\', "/") };
-        Origin { path: if path.is_empty() { ".".to_owned() } else { path }, path_bytes, target: self.tree.target, note: None }
+        let path = if path.is_empty() { ".".to_owned() } else { path };
+        Origin { path, path_bytes, target: self.tree.target, ..Origin::default() }
     }
 }
 

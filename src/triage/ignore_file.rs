@@ -52,7 +52,10 @@ impl Line {
     pub fn is_about(&self, finding: &Finding) -> bool {
         match &self.names {
             Names::Fingerprint(fingerprint) => finding.fingerprint.0 == *fingerprint,
-            Names::RuleAndPath { rule, matcher, .. } => finding.rule.is_named(rule) && matcher.is_match(&finding.location.path),
+            Names::RuleAndPath { rule, matcher, .. } => {
+                let place = &finding.location;
+                finding.rule.is_named(rule) && (matcher.is_match(&place.path) || matcher.is_match(place.joined()))
+            }
         }
     }
 }

@@ -118,7 +118,7 @@ fn at_once(text: &str, stored: impl Fn(&str) -> u64) -> Vec<(String, [u64; 6])> 
         (1 + before.matches('\n').count() as u64, 1 + before[line_start..].chars().count() as u64)
     };
     let found = examined.found.iter().map(|j| {
-        let span = j.candidate.secret;
+        let span = j.at();
         let ((sl, sc), (el, ec)) = (place(span.start), place(span.end));
         (j.rule.id.to_owned(), [sl, sc, el, ec, stored(&text[..span.start]), stored(&text[..span.end])])
     });

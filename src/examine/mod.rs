@@ -1,4 +1,9 @@
 //! One blob, looked at whole: candidates, companions, judgement, and which of overlapping candidates stands.
+//!
+//! - here: the blob as it is
+//! - `decoded`: what stands behind encodings in it
+
+mod decoded;
 
 use crate::detect::entropy::shannon;
 use crate::detect::{ByteSpan, Candidate, Detector, Kept, Scratch, Trace};
@@ -6,6 +11,7 @@ use crate::judge::{self, Reason, Subject, Verdict};
 use crate::rule::format::model::MAX_MATCH;
 use crate::rule::structure::Fact;
 use crate::rule::{Confidence, Kind, Rule, RuleIndex};
+use decoded::Behind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -21,6 +27,18 @@ pub struct Judged {
     pub companions: Vec<(&'static str, ByteSpan)>,
     /// More of the same a little further away, the nearer first: verification tries them too.
     pub others: Vec<(&'static str, ByteSpan)>,
+    /// Where its text comes from, where that is not the blob itself: all places of it are places in that text.
+    pub decoding: Option<Decoding>,
+}
+
+/// The text of a candidate that stands behind an encoding.
+#[derive(Debug, Clone)]
+pub struct Decoding {
+    pub text: Arc<[u8]>,
+    /// What was undone, outermost first: `base64`, `gzip`.
+    pub chain: Arc<[&'static str]>,
+    /// Where in the blob the secret stands, encoded.
+    pub at: ByteSpan,
 }
 
 /// All that a blob gave.
@@ -32,6 +50,8 @@ pub struct Examined {
     pub rejected: Vec<Judged>,
     /// Rules whose step budget was used up.
     pub out_of_budget: Vec<RuleIndex>,
+    /// Something is encoded more often than is undone, or comes to more than is looked at.
+    pub undecoded: bool,
 }
 
 /// What the examination of a blob leaves for those made from it.
@@ -40,6 +60,7 @@ pub struct Memory {
     trace: Trace,
     /// By candidate of the trace.
     verdicts: Vec<Arc<Verdict>>,
+    behind: Behind,
 }
 
 /// What a blob gave that was made from another one.
@@ -64,7 +85,9 @@ pub fn examine(detector: &Detector, blob: &[u8], path: Option<&str>, scratch: &m
         judged.push(Judged::of(candidate, rule, Arc::new(verdict)));
     }
     judge_by_path(detector, blob, path.unwrap_or_default(), &mut judged);
-    settle(judged, trace.out_of_budget, blob)
+    let mut examined = settle(judged, trace.out_of_budget, blob);
+    Behind::all(detector, blob, path, scratch).join(&mut examined, blob);
+    examined
 }
 
 /// Examines a `blob` whose path is not known yet, like [`examine`], but looks only at what differs from `made_from`: the
@@ -91,13 +114,19 @@ pub fn examine_derived(
             )
         })
         .collect();
-    let memory = Memory { trace, verdicts };
+    let behind = match made_from {
+        Some((old, kept)) => Behind::derived(detector, blob, &old.behind, old.trace.text_len(), kept, scratch),
+        None => Behind::all(detector, blob, None, scratch),
+    };
+    let memory = Memory { trace, verdicts, behind };
     if made_from.is_some_and(|(old, _)| memory.is_as(old, detector)) {
         return (Derived::AsBefore, memory);
     }
     let all = memory.trace.candidates.iter().zip(&memory.verdicts);
     let judged = all.map(|(c, verdict)| Judged::of(c.clone(), detector.rules().get(c.rule), Arc::clone(verdict))).collect();
-    (Derived::Changed(settle(judged, memory.trace.out_of_budget.clone(), blob)), memory)
+    let mut examined = settle(judged, memory.trace.out_of_budget.clone(), blob);
+    memory.behind.join(&mut examined, blob);
+    (Derived::Changed(examined), memory)
 }
 
 impl Memory {
@@ -123,13 +152,31 @@ impl Memory {
                 fits
             })
         };
-        same_count && in_order() && alone() && moved()
+        same_count && self.behind.is_as_before && in_order() && alone() && moved()
     }
 }
 
 impl Judged {
     const fn of(candidate: Candidate, rule: &'static Rule, verdict: Arc<Verdict>) -> Self {
-        Self { candidate, rule, verdict, also: Vec::new(), companions: Vec::new(), others: Vec::new() }
+        Self { candidate, rule, verdict, also: Vec::new(), companions: Vec::new(), others: Vec::new(), decoding: None }
+    }
+
+    /// The text that its places are places of: `blob`, or what was decoded from it.
+    #[must_use]
+    pub fn text<'a>(&'a self, blob: &'a [u8]) -> &'a [u8] {
+        self.decoding.as_ref().map_or(blob, |d| &d.text)
+    }
+
+    /// The secret.
+    #[must_use]
+    pub fn value<'a>(&'a self, blob: &'a [u8]) -> &'a [u8] {
+        self.candidate.secret.of(self.text(blob))
+    }
+
+    /// Where it stands in the blob, encoded or not.
+    #[must_use]
+    pub fn at(&self) -> ByteSpan {
+        self.decoding.as_ref().map_or(self.candidate.secret, |d| d.at)
     }
 }
 

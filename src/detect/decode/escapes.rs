@@ -1,0 +1,143 @@
+//! Characters written as numbers or names: escapes of programming languages and JSON, percent signs of URLs, entities of HTML.
+//!
+//! Only those are looked for that stand for printable ASCII: no credential has others in it. Where one is, all escapes around
+//! it are undone.
+
+use super::{ByteSpan, Decoded, Kind, Region, Writer, clusters};
+
+/// What stands at a place: how many bytes it takes, and what it means.
+pub(super) type Read = fn(&[u8]) -> Option<(usize, Meaning)>;
+
+/// What an escape stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    Byte(u8),
+    /// Nothing: the line goes on.
+    Nothing,
+}
+
+/// Finds regions with escapes.
+pub(super) fn find(text: &[u8], zone: ByteSpan, found: &mut Vec<Region>) {
+    for (sign, kind, is_mark) in [
+        (b'\\', Kind::Backslash, is_telling as fn(&[u8]) -> Option<usize>),
+        (b'%', Kind::Percent, is_percent),
+        (b'&', Kind::Entity, is_entity),
+    ] {
+        let next = |from: usize, to: usize| {
+            let signs = memchr::memchr_iter(sign, text.get(from..to)?).map(|at| at + from);
+            signs.filter_map(|at| Some(ByteSpan::new(at, at + is_mark(&text[at..])?))).next()
+        };
+        clusters(text, zone, kind, next, found);
+    }
+}
+
+/// An escape that is worth the effort. `\n` and `\"` alone stand everywhere; `\":` is JSON within a string.
+fn is_telling(text: &[u8]) -> Option<usize> {
+    match text.get(1)? {
+        b'"' => text.get(2..)?.starts_with(b":").then_some(3),
+        b'u' | b'x' | b'0' | b'1' => match backslash(text)? {
+            (length, Meaning::Byte(b' '..=b'~')) => Some(length),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn is_percent(text: &[u8]) -> Option<usize> {
+    match percent(text)? {
+        (length, Meaning::Byte(b'!'..=b'~')) => Some(length),
+        _ => None,
+    }
+}
+
+fn is_entity(text: &[u8]) -> Option<usize> {
+    match entity(text)? {
+        // These are in every page.
+        (_, Meaning::Byte(b'<' | b'>' | b'&' | b' ')) => None,
+        (length, _) => Some(length),
+    }
+}
+
+/// Writes `span` of `text` with what `read` understands undone.
+pub(super) fn decode(text: &[u8], span: ByteSpan, name: &'static str, read: Read) -> Option<Decoded> {
+    let sign = match name {
+        "escapes" => b'\\',
+        "percent" => b'%',
+        _ => b'&',
+    };
+    let mut writer = Writer::new(text, span);
+    let mut from = span.start;
+    while let Some(at) = memchr::memchr(sign, &text[from..span.end]).map(|at| at + from) {
+        let Some((length, meaning)) = read(&text[at..span.end]) else {
+            from = at + 1;
+            continue;
+        };
+        match meaning {
+            Meaning::Byte(byte) => writer.replace(ByteSpan::new(at, at + length), &[byte], None),
+            Meaning::Nothing => writer.replace(ByteSpan::new(at, at + length), b"", None),
+        }
+        from = at + length;
+    }
+    writer.finish(span.end, name)
+}
+
+/// `\u0041`, `\u{41}`, `\x41`, `\101`, `\"`, `\n`, `\` at the end of a line.
+pub(super) fn backslash(text: &[u8]) -> Option<(usize, Meaning)> {
+    let byte = |length, value: u32| {
+        let value = u8::try_from(value).ok().filter(u8::is_ascii)?;
+        Some((length, Meaning::Byte(value)))
+    };
+    match text.get(1)? {
+        b'u' if text.get(2) == Some(&b'{') => {
+            let end = text.iter().take(11).position(|b| *b == b'}')?;
+            byte(end + 1, number(text.get(3..end)?, 16)?)
+        }
+        b'u' => byte(6, number(text.get(2..6)?, 16)?),
+        b'x' => byte(4, number(text.get(2..4)?, 16)?),
+        b'0' | b'1' => byte(4, number(text.get(1..4)?, 8)?),
+        b'n' => byte(2, 10),
+        b'r' => byte(2, 13),
+        b't' => byte(2, 9),
+        c @ (b'"' | b'\'' | b'/' | b'\\' | b'$' | b'`') => byte(2, u32::from(*c)),
+        b'\n' => Some((2, Meaning::Nothing)),
+        b'\r' if text.get(2) == Some(&b'\n') => Some((3, Meaning::Nothing)),
+        _ => None,
+    }
+}
+
+/// `%41`
+pub(super) fn percent(text: &[u8]) -> Option<(usize, Meaning)> {
+    let value = u8::try_from(number(text.get(1..3)?, 16)?).ok()?;
+    (value.is_ascii_graphic() || matches!(value, b' ' | b'\n' | b'\r' | b'\t')).then_some((3, Meaning::Byte(value)))
+}
+
+/// `&#65;`, `&#x41;`, and the names that stand for ASCII.
+pub(super) fn entity(text: &[u8]) -> Option<(usize, Meaning)> {
+    const NAMES: [(&[u8], u8); 9] = [
+        (b"quot", b'"'),
+        (b"apos", b'\''),
+        (b"amp", b'&'),
+        (b"lt", b'<'),
+        (b"gt", b'>'),
+        (b"colon", b':'),
+        (b"equals", b'='),
+        (b"sol", b'/'),
+        (b"commat", b'@'),
+    ];
+    let end = text.iter().take(10).position(|b| *b == b';')?;
+    let inside = &text[1..end];
+    let value = match inside {
+        [b'#', b'x' | b'X', digits @ ..] => number(digits, 16)?,
+        [b'#', digits @ ..] => number(digits, 10)?,
+        name => u32::from(NAMES.iter().find(|(known, _)| *known == name)?.1),
+    };
+    let value = u8::try_from(value).ok().filter(|v| v.is_ascii_graphic() || matches!(v, b' ' | b'\n' | b'\r' | b'\t'))?;
+    Some((end + 1, Meaning::Byte(value)))
+}
+
+fn number(digits: &[u8], base: u32) -> Option<u32> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0u32, |n, d| n.checked_mul(base)?.checked_add(char::from(*d).to_digit(base)?))
+}

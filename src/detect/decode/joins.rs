@@ -1,0 +1,102 @@
+//! Strings in pieces: `"abc" + "def"`, `"abc" \` with the rest on the next line, and values that stand on the line below their
+//! name, as in YAML's block scalars.
+
+use super::{ByteSpan, Decoded, Kind, Region, Writer, clusters};
+
+/// The most blanks between the pieces.
+const BLANKS: usize = 120;
+
+/// Finds regions with strings in pieces.
+pub(super) fn find(text: &[u8], zone: ByteSpan, found: &mut Vec<Region>) {
+    for (kind, seam, signs) in [
+        (Kind::Join, between_strings as fn(&[u8], usize) -> Option<ByteSpan>, [b'"', b'\'']),
+        (Kind::Block, block_scalar, [b'|', b'>']),
+    ] {
+        let next = |from: usize, to: usize| seams(text, from, to, seam, signs).next();
+        clusters(text, zone, kind, next, found);
+    }
+}
+
+/// The seams that begin between the two places.
+fn seams(
+    text: &[u8],
+    from: usize,
+    to: usize,
+    seam: fn(&[u8], usize) -> Option<ByteSpan>,
+    signs: [u8; 2],
+) -> impl Iterator<Item = ByteSpan> + '_ {
+    let mut end = from;
+    let places = memchr::memchr2_iter(signs[0], signs[1], text.get(from..to).unwrap_or_default());
+    places.map(move |at| at + from).filter_map(move |at| {
+        let seam = (at >= end).then(|| seam(text, at)).flatten()?;
+        end = seam.end;
+        Some(seam)
+    })
+}
+
+/// Writes `span` of `text` with the seams taken out.
+pub(super) fn decode(text: &[u8], span: ByteSpan, kind: Kind) -> Option<Decoded> {
+    let seams = match kind {
+        Kind::Block => seams(text, span.start, span.end, block_scalar, [b'|', b'>']),
+        _ => seams(text, span.start, span.end, between_strings, [b'"', b'\'']),
+    };
+    let mut writer = Writer::new(text, span);
+    for seam in seams.filter(|seam| seam.end <= span.end) {
+        writer.replace(seam, b"", None);
+    }
+    writer.finish(span.end, if kind == Kind::Block { "block" } else { "concatenation" })
+}
+
+/// From a closing quote to the opening one of the next piece.
+fn between_strings(text: &[u8], at: usize) -> Option<ByteSpan> {
+    let quote = text[at];
+    // Most quotes are none that close a piece: before it stands a part of a token.
+    let is_token = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'+' | b'/' | b'=' | b'.' | b':' | b'@');
+    if at == 0 || !is_token(text[at - 1]) {
+        return None;
+    }
+    let mut cursor = at + 1;
+    let (count, new_line) = blanks(text, cursor);
+    cursor += count;
+    match text.get(cursor)? {
+        b'+' | b'&' | b'~' => cursor += 1,
+        b'.' => cursor += 1 + usize::from(text.get(cursor + 1) == Some(&b'.')),
+        b'|' if text.get(cursor + 1) == Some(&b'|') => cursor += 2,
+        b'\\' if text.get(cursor + 1).is_some_and(|b| matches!(b, b'\n' | b'\r')) => cursor += 1,
+        b if *b == quote && new_line => {}
+        _ => return None,
+    }
+    cursor += blanks(text, cursor).0;
+    let opens = text.get(cursor) == Some(&quote) && text.get(cursor + 1).is_some_and(|b| is_token(*b));
+    (opens && cursor > at).then(|| ByteSpan::new(at, cursor + 1))
+}
+
+/// `key: |` and one line below it that is all of the value.
+fn block_scalar(text: &[u8], at: usize) -> Option<ByteSpan> {
+    if !text[..at].ends_with(b": ") {
+        return None;
+    }
+    let mut cursor = at + 1;
+    if matches!(text.get(cursor), Some(b'-' | b'+')) {
+        cursor += 1;
+    }
+    let (count, new_line) = blanks(text, cursor);
+    let value = cursor + count;
+    if !new_line || count < 2 {
+        return None;
+    }
+    let line = memchr::memchr(b'\n', &text[value..text.len().min(value + 512)])?;
+    // The next line is indented less: the value has but one.
+    let indent = text[..value].iter().rev().take_while(|b| **b == b' ').count();
+    let next = &text[value + line + 1..];
+    let next_indent = next.iter().take_while(|b| **b == b' ').count();
+    let is_alone = next_indent < indent || matches!(next.get(next_indent), None | Some(b'\n' | b'\r'));
+    (indent > 0 && is_alone).then(|| ByteSpan::new(at, value))
+}
+
+/// How many blanks stand at `at`, and whether a line ends among them.
+fn blanks(text: &[u8], at: usize) -> (usize, bool) {
+    let rest = &text[at..text.len().min(at + BLANKS)];
+    let count = rest.iter().take_while(|b| b.is_ascii_whitespace()).count();
+    (count, rest[..count].contains(&b'\n'))
+}

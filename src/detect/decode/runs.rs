@@ -1,0 +1,216 @@
+//! Long runs of base64 or hex digits that stand for text, and what is compressed behind them.
+
+use super::{ByteSpan, Decoded, Kind, Region, Writer, with_line};
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use std::io::Read as _;
+
+/// The shortest run that is looked at. Shorter ones are judged as the values that they are.
+const LEAST: usize = 32;
+/// The shortest line of a run that goes on over several.
+const LEAST_LINE: usize = 16;
+
+/// Digits of base64 in both alphabets; those of hex are among them.
+static IS_DIGIT: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut b = 0;
+    while b < 256 {
+        #[allow(clippy::cast_possible_truncation, reason = "below 256")]
+        let c = b as u8;
+        table[b] = c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'-' | b'_');
+        b += 1;
+    }
+    table
+};
+
+fn is_digit(b: u8) -> bool {
+    IS_DIGIT[usize::from(b)]
+}
+
+/// Finds runs. One of 32 digits covers two places in a row of which each is a multiple of 16, so that few bytes are looked at.
+pub(super) fn find(text: &[u8], zone: ByteSpan, found: &mut Vec<Region>) {
+    const STEP: usize = LEAST / 2;
+    let mut at = first_line(text, zone.start) / STEP * STEP;
+    while at + STEP < text.len() && at < zone.end {
+        if !is_digit(text[at + STEP]) {
+            at += 2 * STEP;
+            continue;
+        }
+        let between = [at, at + STEP / 2, at + STEP / 4, at + 3 * STEP / 4];
+        if !between.iter().all(|&place| is_digit(text[place])) {
+            at += STEP;
+            continue;
+        }
+        let start = text[..at].iter().rposition(|b| !is_digit(*b)).map_or(0, |before| before + 1);
+        let end = at + text[at..].iter().position(|b| !is_digit(*b)).unwrap_or(text.len() - at);
+        if end - start >= LEAST && begins_text(&text[start..end]) && !is_part_of_token(text, start, end) {
+            let run = ByteSpan::new(start, end_of_lines(text, start, end));
+            found.push(Region { span: with_line(text, run), kind: Kind::Run(run) });
+            at = run.end.next_multiple_of(STEP);
+        } else {
+            at = (end + 1).next_multiple_of(STEP).max(at + STEP);
+        }
+    }
+}
+
+/// The begin of the first line from which a run may go on to the one that holds `at`.
+fn first_line(text: &[u8], at: usize) -> usize {
+    let mut line = memchr::memrchr(b'\n', &text[..at]).map_or(0, |before| before + 1);
+    while line > 0 {
+        let above = text[..line].trim_ascii_end();
+        let digits = above.iter().rev().take(LEAST).take_while(|b| is_digit(**b)).count();
+        if digits < LEAST {
+            break;
+        }
+        line = memchr::memrchr(b'\n', above).map_or(0, |before| before + 1);
+    }
+    line
+}
+
+/// Parts of `a.b.c` are read as what they are: JSON web tokens, class names.
+fn is_part_of_token(text: &[u8], start: usize, end: usize) -> bool {
+    start > 0 && text[start - 1] == b'.' || text.get(end) == Some(&b'.')
+}
+
+const LENIENT: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+
+/// Whether the first digits of a run stand for text, or for something compressed.
+fn begins_text(run: &[u8]) -> bool {
+    let head = &run[..LEAST];
+    if head.iter().all(u8::is_ascii_hexdigit) {
+        return hex(head).is_some_and(|bytes| is_text(&bytes) || is_compressed(&bytes));
+    }
+    let mut bytes = [0; 3 * LEAST / 4];
+    let engine = if head.iter().any(|b| matches!(b, b'-' | b'_')) { &URL_SAFE } else { &STANDARD };
+    engine.decode_slice(head, &mut bytes).is_ok() && (is_text(&bytes) || is_compressed(&bytes) || is_wide(&bytes))
+}
+
+/// Text in ASCII or UTF-8, but for a character that is cut at the end.
+fn is_text(bytes: &[u8]) -> bool {
+    let printable = |b: &u8| matches!(b, b' '..=b'~' | b'\n' | b'\r' | b'\t' | 0x80..);
+    bytes.iter().all(printable)
+        && match std::str::from_utf8(bytes) {
+            Ok(_) => true,
+            Err(e) => e.error_len().is_none() && e.valid_up_to() > 0,
+        }
+}
+
+fn is_compressed(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0x1f, 0x8b, 8]) || matches!(bytes, [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..])
+}
+
+/// UTF-16, little end first, as PowerShell takes it: every other byte is 0.
+fn is_wide(bytes: &[u8]) -> bool {
+    bytes.chunks_exact(2).all(|pair| pair[1] == 0 && matches!(pair[0], b' '..=b'~' | b'\n' | b'\r' | b'\t'))
+}
+
+/// The end of a run that goes on over several lines of equal length, as encoders wrap it.
+fn end_of_lines(text: &[u8], start: usize, end: usize) -> usize {
+    let width = end - start;
+    let mut end = end;
+    loop {
+        let blanks = text[end..].iter().take(64).take_while(|b| b.is_ascii_whitespace()).count();
+        let next = end + blanks;
+        if blanks == 0 || !text[end..next].contains(&b'\n') {
+            break;
+        }
+        let length = text[next..].iter().take(width + 1).take_while(|b| is_digit(**b)).count();
+        let is_last = length < width;
+        if length > width || length == 0 || is_last && length < LEAST_LINE && text.get(next + length) != Some(&b'=') {
+            break;
+        }
+        end = next + length;
+        if is_last {
+            break;
+        }
+    }
+    end + text[end..].iter().take(2).take_while(|b| **b == b'=').count()
+}
+
+/// Writes a region with its run decoded.
+pub(super) fn decode(text: &[u8], region: ByteSpan, run: ByteSpan, room: usize) -> Option<Decoded> {
+    let written = run.of(text);
+    let lines: Vec<ByteSpan> = lines(written).map(|line| ByteSpan::new(run.start + line.start, run.start + line.end)).collect();
+    let digits: Vec<u8> = lines.iter().flat_map(|line| line.of(text)).copied().filter(|b| *b != b'=').collect();
+    let is_hex = digits.iter().all(u8::is_ascii_hexdigit) && digits.len() % 2 == 0;
+    let (bytes, name, scale) = match is_hex.then(|| hex(&digits)).flatten().filter(|bytes| is_text(&bytes[..bytes.len().min(16)]))
+    {
+        Some(bytes) => (bytes, "hex", (2, 1)),
+        None => (base64(&digits)?, "base64", (4, 3)),
+    };
+    let mut writer = Writer::new(text, region);
+    let mut chain = vec![name];
+    if is_compressed(&bytes) {
+        let (inner, name) = inflate(&bytes, room)?;
+        chain.push(name);
+        writer.replace(run, &inner, None);
+    } else if is_wide(&bytes[..bytes.len().min(24)]) {
+        let units = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+        let inner: String = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+        chain.push("utf-16");
+        writer.replace(run, inner.as_bytes(), None);
+    } else if bytes.len() <= room && mostly_text(&bytes) {
+        // Line by line, so that places can be told.
+        let (mut from, mut seen) = (0, 0);
+        for (n, line) in lines.iter().enumerate() {
+            // What stands between the lines is no part of what they stand for.
+            writer.at = if n == 0 { writer.at } else { line.start };
+            seen += line.of(text).iter().filter(|b| **b != b'=').count();
+            let to = (seen * scale.1 / scale.0).min(bytes.len());
+            writer.replace(*line, &bytes[from..to], Some(scale));
+            from = to;
+        }
+    } else {
+        return None;
+    }
+    let mut decoded = writer.finish(region.end, name)?;
+    decoded.chain = chain;
+    Some(decoded)
+}
+
+/// The lines of a run, without the blanks around them.
+fn lines(run: &[u8]) -> impl Iterator<Item = ByteSpan> + '_ {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + run[at..].iter().position(|b| !b.is_ascii_whitespace())?;
+        let end = start + run[start..].iter().position(u8::is_ascii_whitespace).unwrap_or(run.len() - start);
+        at = end;
+        Some(ByteSpan::new(start, end))
+    })
+}
+
+/// The bytes behind base64 of either alphabet; a run may be cut short, so that digits at its end are left over.
+fn base64(digits: &[u8]) -> Option<Vec<u8>> {
+    let whole = if digits.len() % 4 == 1 { &digits[..digits.len() - 1] } else { digits };
+    let url_safe = whole.iter().any(|b| matches!(b, b'-' | b'_'));
+    if url_safe { URL_SAFE.decode(whole).ok() } else { STANDARD.decode(whole).ok() }
+}
+
+fn hex(digits: &[u8]) -> Option<Vec<u8>> {
+    let value = |b: u8| char::from(b).to_digit(16).and_then(|v| u8::try_from(v).ok());
+    digits.chunks_exact(2).map(|pair| Some(value(pair[0])? << 4 | value(pair[1])?)).collect()
+}
+
+/// Binary data that begins like text is none.
+fn mostly_text(bytes: &[u8]) -> bool {
+    let odd = bytes.iter().take(4096).filter(|b| **b < 9 || matches!(b, 14..=31 | 127)).count();
+    odd * 20 <= bytes.len().min(4096)
+}
+
+/// What is compressed, at most `room` bytes of it.
+fn inflate(bytes: &[u8], room: usize) -> Option<(Vec<u8>, &'static str)> {
+    let mut out = Vec::new();
+    let limit = room.min(16 << 20) as u64;
+    let name = if bytes[0] == 0x1f {
+        let _ = flate2::read::GzDecoder::new(bytes).take(limit).read_to_end(&mut out);
+        "gzip"
+    } else {
+        let _ = flate2::read::ZlibDecoder::new(bytes).take(limit).read_to_end(&mut out);
+        "zlib"
+    };
+    (!out.is_empty() && mostly_text(&out)).then_some((out, name))
+}

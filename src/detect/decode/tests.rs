@@ -1,0 +1,153 @@
+use super::*;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD};
+use std::io::Write as _;
+
+/// All that the regions of `text` are written to.
+fn written(text: &str) -> Vec<String> {
+    let all = ByteSpan::new(0, text.len());
+    let decoded = regions(text.as_bytes(), all).into_iter().filter_map(|r| decode(text.as_bytes(), &r, MAX_DECODED));
+    decoded.map(|d| String::from_utf8_lossy(&d.bytes).into_owned()).collect()
+}
+
+/// Where `part` of the only text that is written comes from.
+fn source(text: &str, part: &str) -> String {
+    let all = ByteSpan::new(0, text.len());
+    let decoded: Vec<Decoded> =
+        regions(text.as_bytes(), all).iter().filter_map(|r| decode(text.as_bytes(), r, MAX_DECODED)).collect();
+    assert_eq!(decoded.len(), 1, "{decoded:?}");
+    let at = memchr::memmem::find(&decoded[0].bytes, part.as_bytes()).expect(part);
+    let span = ByteSpan::new(at, at + part.len());
+    assert!(decoded[0].is_changed(span));
+    String::from_utf8_lossy(decoded[0].source(span).of(text.as_bytes())).into_owned()
+}
+
+#[test]
+fn runs_of_base64_and_hex_are_written_with_their_line() {
+    let plain = "user=bob; the horse is blue, and so on";
+    assert_eq!(written(&format!("a\ncfg: {} # x\nb", BASE64.encode(plain))), [format!("cfg: {plain} # x")]);
+    assert_eq!(written(&format!("cfg: {}", URL_SAFE_NO_PAD.encode(plain))), [format!("cfg: {plain}")]);
+    let hex: String = plain.bytes().map(|b| format!("{b:02x}")).collect();
+    assert_eq!(written(&format!("cfg: {hex};")), [format!("cfg: {plain};")]);
+    for text in [
+        "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "a/rather/long/path/to/some/file/that/is/nowhere",
+        "SomeVeryLongNameOfAClassThatNobodyWouldEverWant",
+        "com.example.averylongpackagename.thatgoeson.andonandonforever",
+        "================================================================",
+    ] {
+        assert_eq!(written(text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn runs_go_on_over_lines() {
+    let plain = "first line of some text\nsecond line, password=blue-horse\nthird line, and so it ends.";
+    let encoded = BASE64.encode(plain);
+    let wrapped: Vec<&str> = encoded.as_bytes().chunks(40).map(|c| std::str::from_utf8(c).unwrap()).collect();
+    let text = format!("data: |\n  {}\nnext: 1\n", wrapped.join("\n  "));
+    let all = written(&text);
+    assert!(all.iter().any(|t| t.trim_start() == plain), "{all:?}");
+}
+
+#[test]
+fn what_is_compressed_is_inflated_within_bounds() {
+    let plain = "name: release\npassword: blue-horse-staple\n".repeat(20);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(plain.as_bytes()).unwrap();
+    let text = format!("release: {}", BASE64.encode(gzip.finish().unwrap()));
+    assert_eq!(written(&text), [format!("release: {plain}")]);
+    let region = &regions(text.as_bytes(), ByteSpan::new(0, text.len()))[0];
+    assert_eq!(decode(text.as_bytes(), region, 100).unwrap().bytes.len(), 109);
+    assert_eq!(decode(text.as_bytes(), region, MAX_DECODED).unwrap().chain, ["base64", "gzip"]);
+}
+
+#[test]
+fn utf_16_as_powershell_takes_it() {
+    let wide: Vec<u8> = "net use z: /user:bob blue-horse".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(written(&format!("powershell -enc {}", BASE64.encode(wide))), ["powershell -enc net use z: /user:bob blue-horse"]);
+}
+
+#[test]
+fn escapes_are_undone() {
+    for (text, plain) in [
+        (r#"p = "\u0068orse\u002d1""#, r#"p = "horse-1""#),
+        (r#"p = "\x68orse""#, r#"p = "horse""#),
+        (r#"p = "\150orse""#, r#"p = "horse""#),
+        (r#"j = "{\"user\": \"bob\", \"path\": \"a\/b\"}""#, r#"j = "{"user": "bob", "path": "a/b"}""#),
+        ("u?p=a%3Db%20c&q=%zz", "u?p=a=b c&q=%zz"),
+        ("<x v='{&quot;p&quot;:&quot;a&amp;b&quot;}'>", "<x v='{\"p\":\"a&b\"}'>"),
+        ("p=&#104;&#x6f;rse", "p=horse"),
+    ] {
+        assert_eq!(written(text), [plain], "{text}");
+    }
+    for text in [r#"printf("a\n\tb")"#, "a%20b 100%", "a &amp; b &lt;c&gt;", r"C:\Users\new\x", r"\u00e9\u4e2d", "%c3%a9"] {
+        assert_eq!(written(text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn strings_in_pieces_are_joined() {
+    for (text, plain) in [
+        (r#"k = "abc" + "def";"#, r#"k = "abcdef";"#),
+        ("k = 'abc' .\n    'def';", "k = 'abcdef';"),
+        ("k = (\"abc\"\n     \"def\")", "k = (\"abcdef\")"),
+        ("k = \"abc\" \\\n  \"def\"", "k = \"abcdef\""),
+        ("k = \"a1\" + \"b2\" +\n\"c3\"", "k = \"a1b2c3\""),
+        ("key: |\n  value1\nnext: 2", "key: value1"),
+        ("a:\n  key: >-\n    value1\n  next: 2", "  key: value1"),
+    ] {
+        assert_eq!(written(text), [plain], "{text}");
+    }
+    for text in [r#""said that " + "he would""#, r#"["abc", "def"]"#, "key: |\n  one\n  two\n", r#"x = "a" + b + "c""#] {
+        assert_eq!(written(text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn places_lead_back_to_the_encoded_text() {
+    assert_eq!(source(r#"k = "a\u0062c""#, "abc"), r"a\u0062c");
+    assert_eq!(source("k = \"ab\" + \"cd\"", "bc"), "b\" + \"c");
+    let encoded = BASE64.encode("abcdefghijklmnopqrstuvwxyz");
+    assert_eq!(source(&format!("k={encoded}"), "abc"), encoded[..4]);
+    assert_eq!(source(&format!("k={encoded}"), "def"), encoded[4..8]);
+    assert_eq!(source(&format!("k={encoded}"), "xyz"), encoded[30..]);
+}
+
+/// Wherever one begins to look, the regions are those of the whole text.
+#[test]
+fn regions_are_local() {
+    let run = BASE64.encode("some text that is long enough to be looked at");
+    let pieces = [
+        "x = 1;\n",
+        "\"ab\" + \"cd\"\n",
+        r"\u0061",
+        &run,
+        "&quot;",
+        "%3D",
+        "\n",
+        " ",
+        "key: |\n  value\nk: 1\n",
+        "plain words and more\n",
+    ];
+    let mut state = 7u32;
+    let mut text = String::new();
+    for _ in 0..1200 {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let count = if state >> 28 == 0 { 60 } else { 1 };
+        for _ in 0..count {
+            text.push_str(pieces[(state >> 16) as usize % pieces.len()]);
+        }
+    }
+    let text = text.as_bytes();
+    let all = regions(text, ByteSpan::new(0, text.len()));
+    assert!(all.len() > 100, "{}", all.len());
+    for region in &all {
+        let zone = ByteSpan::new(region.span.start.saturating_sub(MARGIN), text.len().min(region.span.end + MARGIN));
+        assert!(regions(text, zone).contains(region), "{region:?}");
+        let middle = ByteSpan::new(region.span.start + region.span.len() / 3, zone.end);
+        for near in regions(text, middle).iter().filter(|r| r.kind == region.kind && r.span.overlaps(region.span)) {
+            assert!(all.contains(near), "{near:?} is none of the whole text");
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! What stands behind encodings in a blob: each encoded region is written anew and examined like a blob of its own, to a depth.
+//! What is found counts where it needs the decoding: all else was found in the blob itself.
+
+use super::{Decoding, Examined, Judged, judge, path_matches, see_again, settle};
+use crate::detect::decode::{self, MARGIN, MAX_DECODED, MAX_DEPTH, Region};
+use crate::detect::{ByteSpan, Detector, Kept, Scratch};
+use std::sync::Arc;
+
+/// What the encoded regions of a blob hold.
+#[derive(Debug, Default)]
+pub(super) struct Behind {
+    /// Those that hold anything, by place.
+    regions: Vec<Held>,
+    undecoded: bool,
+    /// Nothing is new, and nothing went.
+    pub(super) is_as_before: bool,
+}
+
+/// What an encoded region holds.
+#[derive(Debug, Clone)]
+struct Held {
+    region: Region,
+    judged: Arc<[Judged]>,
+}
+
+/// The state of one run through a blob.
+struct Run<'a> {
+    detector: &'a Detector,
+    path: Option<&'a str>,
+    scratch: &'a mut Scratch,
+    /// The bytes that may still be written.
+    room: usize,
+    undecoded: bool,
+}
+
+impl Behind {
+    /// Looks behind all regions of `blob`.
+    pub(super) fn all(detector: &Detector, blob: &[u8], path: Option<&str>, scratch: &mut Scratch) -> Self {
+        let mut run = Run { detector, path, scratch, room: MAX_DECODED, undecoded: false };
+        let found = decode::regions(blob, ByteSpan::new(0, blob.len()));
+        let regions = found.iter().filter_map(|region| run.held(blob, region, 1)).collect();
+        Self { regions, undecoded: run.undecoded, is_as_before: false }
+    }
+
+    /// The same for a `blob` that was made from one of `old_len` bytes, of which `old` tells: what both share is inherited.
+    pub(super) fn derived(
+        detector: &Detector,
+        blob: &[u8],
+        old: &Self,
+        old_len: usize,
+        kept: &[Kept],
+        scratch: &mut Scratch,
+    ) -> Self {
+        let shared = Shared::of(kept, old_len, blob.len());
+        let mut run = Run { detector, path: None, scratch, room: MAX_DECODED, undecoded: old.undecoded };
+        let mut regions: Vec<Held> = old.regions.iter().flat_map(|held| shared.inherit(held)).collect();
+        // Each of them once, in the order in which they were.
+        let is_whole =
+            old.regions.iter().all(|held| shared.inherit(held).count() == 1) && regions.is_sorted_by_key(|held| held.region.span);
+        let inherited = regions.len();
+        for zone in shared.zones() {
+            for region in decode::regions(blob, zone) {
+                if !shared.is_kept(region.span) && !regions.iter().any(|held| held.region == region) {
+                    regions.extend(run.held(blob, &region, 1));
+                }
+            }
+        }
+        let is_as_before = is_whole && regions.len() == inherited;
+        regions.sort_by_key(|held| held.region);
+        Self { regions, undecoded: run.undecoded, is_as_before }
+    }
+
+    /// Adds what is held to what stands in the blob as it is.
+    pub(super) fn join(&self, examined: &mut Examined, blob: &[u8]) {
+        examined.undecoded |= self.undecoded;
+        if self.regions.is_empty() {
+            return;
+        }
+        let (found, rejected): (Vec<_>, Vec<_>) =
+            self.regions.iter().flat_map(|held| held.judged.iter().cloned()).partition(|j| j.verdict.level().is_some());
+        for item in found {
+            add(&mut examined.found, item, blob);
+        }
+        examined.rejected.extend(rejected);
+        let found = &examined.found;
+        let stands = |item: &Judged| found.iter().any(|f| f.at().overlaps(item.at()));
+        examined.rejected.retain(|item| !stands(item));
+        examined.found.sort_by_key(|j| (j.at(), j.rule.id));
+        examined.rejected.sort_by_key(|j| (j.at(), j.rule.id));
+        // Two ways to undo an encoding may come to the same.
+        examined.rejected.dedup_by(|a, b| a.at() == b.at() && a.rule.id == b.rule.id && a.value(blob) == b.value(blob));
+    }
+}
+
+/// Adds a finding that needed decoding to those that stand: one secret is one finding, and of an encoded text and the secret in
+/// it the more specific one stands.
+fn add(found: &mut Vec<Judged>, mut item: Judged, blob: &[u8]) {
+    let at = item.at();
+    let mut place = 0;
+    while place < found.len() {
+        let other = &mut found[place];
+        if !other.at().overlaps(at) {
+            place += 1;
+            continue;
+        }
+        if other.value(blob) == item.value(blob) {
+            return see_again(other, &item);
+        }
+        // Two secrets behind one stretch, each with its own place there.
+        let both_decoded = other.decoding.is_some() && item.decoding.is_some() && !item.value(blob).is_empty();
+        if both_decoded && !contains(other.value(blob), item.value(blob)) && !contains(item.value(blob), other.value(blob)) {
+            place += 1;
+            continue;
+        }
+        let weight = |j: &Judged| (j.verdict.proven, j.rule.kind, j.verdict.level());
+        // A part of a string that goes on is less than the whole.
+        let is_part = contains(item.value(blob), other.value(blob));
+        if weight(other) > weight(&item) || weight(other) == weight(&item) && !is_part {
+            if other.rule.id != item.rule.id && !other.also.iter().any(|r| r.id == item.rule.id) {
+                other.also.push(item.rule);
+            }
+            return;
+        }
+        let gone = found.remove(place);
+        if gone.rule.id != item.rule.id && !item.also.iter().any(|r| r.id == gone.rule.id) {
+            item.also.push(gone.rule);
+        }
+    }
+    found.push(item);
+}
+
+fn contains(whole: &[u8], part: &[u8]) -> bool {
+    memchr::memmem::find(whole, part).is_some()
+}
+
+impl Run<'_> {
+    /// What `region` of `text` holds, if anything.
+    fn held(&mut self, text: &[u8], region: &Region, depth: usize) -> Option<Held> {
+        let judged = self.look(text, region, depth);
+        (!judged.is_empty()).then(|| Held { region: *region, judged: judged.into() })
+    }
+
+    fn look(&mut self, text: &[u8], region: &Region, depth: usize) -> Vec<Judged> {
+        let Some(decoded) = decode::decode(text, region, self.room) else {
+            self.undecoded |= self.room == 0;
+            return Vec::new();
+        };
+        self.room = self.room.saturating_sub(decoded.bytes.len());
+        let inner = self.examine(&decoded.bytes, depth);
+        let bytes: Arc<[u8]> = decoded.bytes.as_slice().into();
+        let chain: Arc<[&'static str]> = decoded.chain.as_slice().into();
+        let all = inner.found.into_iter().chain(inner.rejected);
+        all.filter_map(|mut judged| {
+            let touched = if judged.decoding.is_some() { judged.at() } else { judged.candidate.span };
+            if !decoded.is_changed(touched) {
+                return None;
+            }
+            let at = decoded.source(judged.at());
+            judged.decoding = Some(match judged.decoding.take() {
+                None => Decoding { text: Arc::clone(&bytes), chain: Arc::clone(&chain), at },
+                Some(inner) => {
+                    let chain = decoded.chain.iter().chain(inner.chain.iter()).copied().collect();
+                    Decoding { text: inner.text, chain, at }
+                }
+            });
+            Some(judged)
+        })
+        .collect()
+    }
+
+    /// Examines a text that was decoded, and what is encoded in it again.
+    fn examine(&mut self, text: &[u8], depth: usize) -> Examined {
+        let trace = self.detector.trace(text, self.scratch);
+        let mut judged = Vec::with_capacity(trace.candidates.len());
+        for candidate in trace.candidates {
+            let rule = self.detector.rules().get(candidate.rule);
+            if rule.path.zip(self.path).is_none_or(|(pattern, path)| path_matches(pattern, path)) {
+                let subject = judge::Subject { rule, candidate: &candidate, blob: text, path: self.path.unwrap_or_default() };
+                let verdict = judge::judge(subject);
+                judged.push(Judged::of(candidate, rule, Arc::new(verdict)));
+            }
+        }
+        let mut examined = settle(judged, trace.out_of_budget, text);
+        let regions = decode::regions(text, ByteSpan::new(0, text.len()));
+        if depth >= MAX_DEPTH {
+            self.undecoded |= regions.iter().any(|region| decode::decode(text, region, 1 << 20).is_some());
+            return examined;
+        }
+        let held = regions.iter().filter_map(|region| self.held(text, region, depth + 1)).collect();
+        Behind { regions: held, ..Behind::default() }.join(&mut examined, text);
+        examined
+    }
+}
+
+/// What a text shares with the one that it was made from.
+struct Shared {
+    /// By place in the new text, apart from each other; none goes on where another one ends.
+    kept: Vec<Kept>,
+    old_len: usize,
+    new_len: usize,
+}
+
+impl Shared {
+    fn of(kept: &[Kept], old_len: usize, new_len: usize) -> Self {
+        let mut merged: Vec<Kept> = Vec::with_capacity(kept.len());
+        for next in kept.iter().filter(|k| k.len > 0) {
+            match merged.last_mut() {
+                Some(last) if last.from + last.len == next.from && last.to + last.len == next.to => last.len += next.len,
+                _ => merged.push(*next),
+            }
+        }
+        Self { kept: merged, old_len, new_len }
+    }
+
+    /// Whether a region of the new text stands in a kept stretch with all that it depends on.
+    fn is_kept(&self, span: ByteSpan) -> bool {
+        self.kept.iter().any(|k| self.holds(k, span.start.wrapping_sub(k.to), span.len()))
+    }
+
+    /// A region of the old text wherever it stands in the new one.
+    fn inherit<'a>(&'a self, held: &'a Held) -> impl Iterator<Item = Held> + 'a {
+        let holding =
+            self.kept.iter().filter(|k| self.holds(k, held.region.span.start.wrapping_sub(k.from), held.region.span.len()));
+        holding.map(|kept| {
+            let moved = |judged: &Judged| {
+                let mut judged = judged.clone();
+                if let Some(decoding) = &mut judged.decoding {
+                    decoding.at = decoding.at.moved(kept.from, kept.to);
+                }
+                judged
+            };
+            let judged = if kept.from == kept.to { Arc::clone(&held.judged) } else { held.judged.iter().map(moved).collect() };
+            Held { region: held.region.moved(kept.from, kept.to), judged }
+        })
+    }
+
+    /// Whether the kept stretch holds what begins `offset` behind its begin, with a margin; at the ends of both texts there is
+    /// nothing that could matter.
+    fn holds(&self, kept: &Kept, offset: usize, len: usize) -> bool {
+        let begins = kept.from == 0 && kept.to == 0;
+        let ends = kept.from + kept.len == self.old_len && kept.to + kept.len == self.new_len;
+        offset < kept.len
+            && offset + len <= kept.len
+            && (begins || offset >= MARGIN)
+            && (ends || kept.len - (offset + len) >= MARGIN)
+    }
+
+    /// What lies between the kept stretches, with all around it for which that may matter.
+    fn zones(&self) -> Vec<ByteSpan> {
+        let mut zones: Vec<ByteSpan> = Vec::new();
+        let mut add = |from: usize, to: usize| {
+            let (from, to) = (from.saturating_sub(2 * MARGIN), self.new_len.min(to + 2 * MARGIN));
+            match zones.last_mut() {
+                Some(last) if from <= last.end => last.end = last.end.max(to),
+                _ => zones.push(ByteSpan::new(from, to)),
+            }
+        };
+        let (mut to, mut from) = (0, 0);
+        for kept in &self.kept {
+            if kept.to != to || kept.from != from {
+                add(to, kept.to);
+            }
+            (to, from) = (kept.to + kept.len, kept.from + kept.len);
+        }
+        if to != self.new_len || from != self.old_len {
+            add(to, self.new_len);
+        }
+        zones
+    }
+}
