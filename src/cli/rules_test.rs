@@ -33,6 +33,10 @@ pub(super) fn test(detector: &Detector, rules: &[&'static Rule]) -> Vec<Failed> 
                 }
             }
         }
+        #[cfg(feature = "verify")]
+        if let Err(message) = request_of(rule, detector.rules()) {
+            fail(format!("verify: {message}"));
+        }
         for (n, counterexample) in rule.counterexamples.iter().enumerate() {
             let text = match template::counterexample(counterexample.text, &format!("{}/-{n}", rule.id)) {
                 Ok(text) => text,
@@ -55,6 +59,31 @@ pub(super) fn test(detector: &Detector, rules: &[&'static Rule]) -> Vec<Failed> 
         }
     }
     failed
+}
+
+/// Whether the request of a rule can be made from its first example, with what its companions' first examples give.
+#[cfg(feature = "verify")]
+fn request_of(rule: &'static Rule, rules: &RuleSet) -> Result<(), String> {
+    use crate::finding::{Secret, group::MATCH};
+    use crate::verify::plan::{placeholders, with_parts};
+    use crate::verify::request::{Values, fill};
+    let Some(verify) = rule.verify.filter(|v| v.protocol.is_none()) else { return Ok(()) };
+    let filled = |rule: &'static Rule| {
+        let example = rule.examples.first().ok_or_else(|| format!("`{}` has no example", rule.id))?;
+        template::example(example, &format!("{}/0", rule.id), rule.checksum.map(|c| c.kind)).map_err(|e| e.to_string())
+    };
+    let (secret, text) = filled(rule)?;
+    let secret = Secret::new(secret.as_bytes());
+    let mut named = with_parts(&verify, &secret, &vec![(MATCH, Secret::new(text.as_bytes()))]);
+    for near in rule.near.iter().filter(|n| placeholders(&verify).contains(&n.name)) {
+        let companion = rules.find(near.rule).ok_or_else(|| format!("there is no rule `{}`", near.rule))?;
+        named.push((near.name, Secret::new(filled(companion)?.0.as_bytes())));
+    }
+    for url in verify.urls() {
+        fill(&verify, url, None, Values { secret: &secret, named: &named })
+            .map_err(|e| format!("the request cannot be made from the first example: {} {}", e.doubt.as_str(), e.detail))?;
+    }
+    Ok(())
 }
 
 /// Why the secret of an example was not found by its rule.

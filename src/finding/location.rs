@@ -91,7 +91,7 @@ pub struct Location {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_bytes: Option<String>,
     /// The way from there into containers: the names of members, outermost first. Lines and bytes count in the innermost.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub container: Vec<String>,
     pub start_line: u64,
     pub start_column: u64,
@@ -101,7 +101,7 @@ pub struct Location {
     pub byte_start: u64,
     pub byte_end: u64,
     /// What was undone to read it, outermost first: `base64`, `gzip`. The place is that of the encoded text.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decoded: Vec<String>,
     /// The id of the git blob.
     #[serde(default, skip_serializing_if = "Option::is_none")]

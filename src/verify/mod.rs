@@ -78,7 +78,6 @@ async fn run(
         instances: options.instances,
         ask_canaries: options.ask_canaries,
         mismatches: protocol::aws_sts::Mismatches::default(),
-        signing: tokio::sync::Mutex::default(),
     });
     let mut answers: Vec<Verification> = Vec::with_capacity(cases.len());
     let mut questions = Vec::with_capacity(cases.len());
@@ -152,9 +151,7 @@ pub(crate) struct Asker {
     manners: Manners,
     instances: Vec<(String, Allowed)>,
     pub ask_canaries: bool,
-    mismatches: protocol::aws_sts::Mismatches,
-    /// Held by whoever waits for AWS to forget a wrong signature.
-    pub signing: tokio::sync::Mutex<()>,
+    pub mismatches: protocol::aws_sts::Mismatches,
 }
 
 impl Asker {
@@ -291,16 +288,5 @@ impl Asker {
             return there_is_time && attempt < self.manners.pace().attempts;
         }
         answer.status >= 500 && attempt < self.manners.pace().attempts && self.manners.pause(attempt).await
-    }
-
-    /// When AWS last refused a signature for `key_id`.
-    pub(crate) fn mismatch(&self, key_id: &str) -> Option<Instant> {
-        self.mismatches.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(key_id.as_bytes()).copied()
-    }
-
-    /// Notes that it did just now; tells when it did before.
-    pub(crate) fn note_mismatch(&self, key_id: &str) -> Option<Instant> {
-        let mut mismatches = self.mismatches.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        mismatches.insert(key_id.as_bytes().to_vec(), Instant::now())
     }
 }

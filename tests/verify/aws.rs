@@ -2,7 +2,7 @@
 //! installed where `KEYSIFT_SLOW_TESTS` is set; where it cannot be had the test says so, and fails under `CI=true`.
 
 use crate::ask::{ask, options};
-use crate::fake::{authority, certificate};
+use crate::fake::{Fake, Reply, authority, certificate};
 use base64::Engine as _;
 use keysift::detect::Detector;
 use keysift::finding::{Finding, IdentityKey, Status, Verification};
@@ -11,9 +11,11 @@ use keysift::rule::RuleSet;
 use keysift::rule::format::verify::Doubt;
 use keysift::source::{Stop, stdin};
 use keysift::verify::plan;
+use keysift::verify::protocol::sigv4::{Signed, Signer};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 const HOSTS: [&str; 3] = ["sts.amazonaws.com", "sts.cn-north-1.amazonaws.com.cn", "sts.us-gov-west-1.amazonaws.com"];
@@ -205,4 +207,38 @@ fn a_canary_and_a_session_without_its_token_are_not_asked_about() {
     let session = crate::support::fill("ASIA{base32:16}", "session");
     let known = asked(&ini(&session, &wrong("session")), nowhere)[0].1.clone();
     assert!(known.is_because(Doubt::CompanionMissing), "{known:?}");
+}
+
+/// AWS refuses right signatures for some seconds after a wrong one for the same id: what was refused in that time is asked
+/// again. This stand-in does the same, by the secret that it knows.
+#[test]
+fn a_right_secret_after_a_wrong_one_is_asked_about_again() {
+    let id = crate::support::fill("AKIA{base32:16}", "five seconds");
+    let (right, other) = (wrong("right one"), wrong("wrong one"));
+    let last: Mutex<Option<Instant>> = Mutex::default();
+    let (known_id, known_secret) = (id.clone(), right.clone());
+    let fake = Fake::start(move |asked| {
+        let of = |name: &str| asked.header(name).unwrap_or_default().to_owned();
+        let (kind, host, time) = (of("content-type"), of("host"), of("x-amz-date"));
+        let headers = [("content-type", kind.as_str()), ("host", host.as_str()), ("x-amz-date", time.as_str())];
+        let signer =
+            Signer { key_id: &known_id, secret: known_secret.as_bytes(), region: "us-east-1", service: "sts", time: &time };
+        let signed = Signed { method: "POST", path: "/", query: "", headers: &headers, body: &asked.body };
+        let is_right = *signer.authorization(&signed) == of("authorization");
+        let mut last = last.lock().expect("no test panicked here");
+        let is_quiet = last.is_none_or(|at| at.elapsed() > Duration::from_secs(5));
+        if is_right && is_quiet {
+            let body = "<Arn>arn:aws:iam::123456789012:user/a</Arn><UserId>A</UserId><Account>123456789012</Account>";
+            return Reply::new(200, body);
+        }
+        if !is_right {
+            *last = Some(Instant::now());
+        }
+        Reply::new(403, "<Error><Code>SignatureDoesNotMatch</Code><Message>no</Message></Error>")
+    });
+    let text = format!("{}\naws_secret_access_key = {right}\n", ini(&id, &other));
+    let all = asked(&text, fake.address);
+    let of = |secret: &str| all.iter().find(|(f, _)| f.secret.expose() == secret.as_bytes()).expect("it is found").1.clone();
+    assert_eq!(of(&right).status, Status::Live, "{:?}", of(&right));
+    assert_eq!(of(&other).status, Status::Dead, "{:?}", of(&other));
 }

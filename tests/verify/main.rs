@@ -7,6 +7,7 @@
 //! - `aws`: against moto's server, which checks signatures
 //! - `databases`: against servers that are installed here
 //! - `docs`: what the manual says of all of this
+//! - `openapi`: against the description that GitHub publishes
 
 #![cfg(feature = "verify")]
 #![allow(unreachable_pub, reason = "modules of a test")]
@@ -19,6 +20,7 @@ mod databases;
 mod docs;
 mod fake;
 mod manners;
+mod openapi;
 mod reports;
 #[path = "../support/mod.rs"]
 mod support;

@@ -288,3 +288,25 @@ fn one_secret_on_stdin() {
     assert_eq!(asked("").code, 2);
     assert_eq!(run.tree.run(&["verify", "--rule", "pem-rsa-private-key"]).code, 2);
 }
+
+/// A secret in an archive, encoded: read again through both.
+#[test]
+fn secrets_in_archives_are_read_again() {
+    let run = Run::new();
+    let token = github_token("archive");
+    run.tree.write("inner/a.env", format!("GITHUB_TOKEN={token}\n"));
+    let packed = std::process::Command::new("tar")
+        .args(["czf", "backup.tgz", "inner"])
+        .current_dir(run.tree.path())
+        .status()
+        .expect("tar runs");
+    assert!(packed.success());
+    std::fs::remove_dir_all(run.tree.join("inner")).expect("it is there");
+    let report = run.tree.join("../").join(format!("archive-{}.json", run.fake.address.port()));
+    let name = report.display().to_string();
+    assert_eq!(run.keysift(&["scan", ".", "--verify", "-f", "json", "-o", &name]).code, 1);
+    run.revoke(&token);
+    let (code, again) = run.json(&["verify", &name]);
+    assert_eq!((code, statuses(&again)), (0, vec!["dead"]));
+    std::fs::remove_file(report).expect("it is there");
+}

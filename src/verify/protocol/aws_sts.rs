@@ -12,6 +12,7 @@ use crate::verify::egress::hosts::Grant;
 use crate::verify::plan::Way;
 use crate::verify::request::Request;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -39,7 +40,16 @@ const CANARY_ACCOUNTS: [&str; 25] = [
 ];
 
 /// When each key id was last refused for its signature.
-pub(crate) type Mismatches = std::sync::Mutex<BTreeMap<Vec<u8>, Instant>>;
+#[derive(Default)]
+pub(crate) struct Mismatches(std::sync::Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<Option<Instant>>>>>);
+
+impl Mismatches {
+    /// That of one key id; held while it is asked about.
+    fn of(&self, key_id: &str) -> Arc<tokio::sync::Mutex<Option<Instant>>> {
+        let mut all = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(all.entry(key_id.to_owned()).or_default())
+    }
+}
 
 /// The account that a key id belongs to: 40 of the bits behind its prefix.
 #[must_use]
@@ -115,28 +125,24 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// A wrong signature makes AWS refuse right ones for some seconds: what was refused in that time is asked again.
+    /// A wrong signature makes AWS refuse right ones for some seconds: what was refused in that time is asked again. Questions
+    /// with one key id follow each other, so that each knows how the one before ended.
     async fn patiently(&self, asker: &Asker) -> Verification {
-        let before = asker.mismatch(self.key_id);
-        let asked_at = Instant::now();
-        let answer = self.once(asker).await;
-        if answer.detail.as_deref() != Some(WRONG_SECRET) {
-            return answer;
-        }
-        let earlier = asker.note_mismatch(self.key_id).or(before);
-        match earlier.filter(|at| asked_at.saturating_duration_since(*at) < AFTER_A_MISMATCH) {
-            None => answer,
-            Some(at) => {
-                let _alone = asker.signing.lock().await;
-                let at = asker.mismatch(self.key_id).map_or(at, |last| last.max(at));
+        let last = asker.mismatches.of(self.key_id);
+        let mut last = last.lock().await;
+        let is_soon = last.is_some_and(|at| at.elapsed() < AFTER_A_MISMATCH);
+        let mut answer = self.once(asker).await;
+        let is_wrong = |answer: &Verification| answer.detail.as_deref() == Some(WRONG_SECRET);
+        if is_soon && is_wrong(&answer) {
+            if let Some(at) = *last {
                 tokio::time::sleep_until(at + AFTER_A_MISMATCH).await;
-                let again = self.once(asker).await;
-                if again.detail.as_deref() == Some(WRONG_SECRET) {
-                    asker.note_mismatch(self.key_id);
-                }
-                again
             }
+            answer = self.once(asker).await;
         }
+        if is_wrong(&answer) {
+            *last = Some(Instant::now());
+        }
+        answer
     }
 
     async fn once(&self, asker: &Asker) -> Verification {
