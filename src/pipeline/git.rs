@@ -120,7 +120,7 @@ impl<'a> GitCollector<'a> {
         let mut all = Looked::default();
         self.each(stored, path, Some(""), &mut |examined, blob| {
             let rejected = examined.rejected.iter().filter(|j| in_core(blob, j)).count() as u64;
-            collector.count(rejected, &examined.out_of_budget, &blob.origin.joined());
+            collector.count(rejected, examined, &blob.origin.joined());
             collector.hide(examined, blob.bytes);
             all.extend(collector.tell(examined, blob));
         });
@@ -175,8 +175,12 @@ impl<'a> GitCollector<'a> {
 
     /// Counts what a blob holds and lets the redactor know; gives its keys.
     fn note(&self, nr: Nr, examined: &Examined, blob: &Blob<'_>) -> Keys {
-        let name = if examined.out_of_budget.is_empty() { String::new() } else { self.repo.objects().id(nr).to_string() };
-        self.collector.count(examined.rejected.len() as u64, &examined.out_of_budget, &name);
+        let name = if examined.out_of_budget.is_empty() && !examined.undecoded {
+            String::new()
+        } else {
+            self.repo.objects().id(nr).to_string()
+        };
+        self.collector.count(examined.rejected.len() as u64, examined, &name);
         self.collector.hide(examined, blob.bytes);
         let mut keys = Vec::new();
         self.keys(examined, blob, &mut keys);
@@ -197,7 +201,7 @@ impl<'a> GitCollector<'a> {
         let mut keys = Vec::new();
         self.each(bytes, None, Some(&name), &mut |examined, blob| {
             let rejected = examined.rejected.iter().filter(|j| in_core(blob, j)).count() as u64;
-            self.collector.count(rejected, &examined.out_of_budget, &name);
+            self.collector.count(rejected, examined, &name);
             self.collector.hide(examined, blob.bytes);
             self.keys(examined, blob, &mut keys);
         });
@@ -273,7 +277,7 @@ impl GitSink for GitCollector<'_> {
         let (derived, memory) = SCRATCH.with_borrow_mut(|scratch| examine_derived(detector, bytes, base, scratch));
         let (keys, rejected) = match (derived, old) {
             (Derived::AsBefore, Some((old, _))) => {
-                self.collector.count(old.rejected, &[], "");
+                self.collector.count(old.rejected, &Examined::default(), "");
                 (Arc::clone(&old.keys), old.rejected)
             }
             (Derived::AsBefore, None) => (Keys::default(), 0),

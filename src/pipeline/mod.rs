@@ -17,7 +17,6 @@ use crate::examine::{Examined, Judged, examine};
 use crate::finding::group::MATCH;
 use crate::finding::location::Places;
 use crate::finding::{Beside, Finding, IdentityKey, InlineAllow, Location, Occurrence, Redactor, Secret, group, redact, snippet};
-use crate::rule::RuleIndex;
 use crate::rule::format::verify::PartsOf;
 use crate::source::container::Containers;
 use crate::source::{Blob, ExcludeReason, Origin, Sink, SkipReason, Stop};
@@ -162,7 +161,7 @@ impl<'a> Collector<'a> {
     fn look(&self, blob: &Blob<'_>, path: Option<&str>) -> Looked {
         let examined = SCRATCH.with_borrow_mut(|scratch| examine(self.detector, blob.bytes, path, scratch));
         let rejected = examined.rejected.iter().filter(|j| in_core(blob, j)).count() as u64;
-        self.count(rejected, &examined.out_of_budget, &blob.origin.joined());
+        self.count(rejected, &examined, &blob.origin.joined());
         self.hide(&examined, blob.bytes);
         self.tell(&examined, blob)
     }
@@ -177,10 +176,13 @@ impl<'a> Collector<'a> {
     }
 
     /// Counts what a blob gave beside its findings.
-    fn count(&self, rejected: u64, out_of_budget: &[RuleIndex], path: &str) {
+    fn count(&self, rejected: u64, examined: &Examined, path: &str) {
         self.rejected.fetch_add(rejected, Ordering::Relaxed);
-        for rule in out_of_budget {
+        for rule in &examined.out_of_budget {
             self.skip(SkipReason::StepBudget, &format!("{path} ({})", self.detector.rules().get(*rule).id), 0);
+        }
+        if examined.undecoded {
+            self.skip(SkipReason::TooDeep, path, 0);
         }
     }
 

@@ -177,7 +177,7 @@ impl SkipReason {
             }
             Self::AttributionBudget => "trees too large to tell which commits brought what",
             Self::EncryptedMember => "is encrypted",
-            Self::TooDeep => "stands in more archives than --max-depth",
+            Self::TooDeep => "stands in more archives than --max-depth, or is encoded more often than is undone (5 times, 64 MB)",
             Self::ExpansionBudget => "unpacks to far more than its size; --max-unpacked bounds the rest",
             Self::TooManyMembers => "has more members than --max-members",
             Self::DamagedContainer => "is damaged or cut off; what stands before the damage was looked at",

@@ -41,6 +41,7 @@ mod bounds;
 mod churn;
 mod config;
 mod coverage;
+mod decoding;
 mod explain;
 mod fingerprints;
 mod gate;

@@ -3,11 +3,13 @@
 //! - `matrix`: each format in each position, with right places
 //! - `damage`: cut off and flipped bits
 //! - `bombs`: what is made to use up memory and time
+//! - `documents`: notebooks, mail, databases, PDF
 //! - `told`: how places and gaps are told, budgets and flags
 //! - `git`: containers in commits, ranges and the index
 
 mod bombs;
 mod damage;
+mod documents;
 mod git;
 mod matrix;
 mod told;

@@ -24,8 +24,8 @@ pub(super) fn find(text: &[u8], zone: ByteSpan, found: &mut Vec<Region>) {
         (b'&', Kind::Entity, is_entity),
     ] {
         let next = |from: usize, to: usize| {
-            let signs = memchr::memchr_iter(sign, text.get(from..to)?).map(|at| at + from);
-            signs.filter_map(|at| Some(ByteSpan::new(at, at + is_mark(&text[at..])?))).next()
+            let mut signs = memchr::memchr_iter(sign, text.get(from..to)?).map(|at| at + from);
+            signs.find_map(|at| Some(ByteSpan::new(at, at + is_mark(&text[at..])?)))
         };
         clusters(text, zone, kind, next, found);
     }
@@ -39,6 +39,8 @@ fn is_telling(text: &[u8]) -> Option<usize> {
             (length, Meaning::Byte(b' '..=b'~')) => Some(length),
             _ => None,
         },
+        // A string that goes on at the very begin of the next line; elsewhere lines that go on are indented.
+        b'\n' => text.get(2).is_some_and(u8::is_ascii_alphanumeric).then_some(2),
         _ => None,
     }
 }

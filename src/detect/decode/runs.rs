@@ -136,7 +136,7 @@ pub(super) fn decode(text: &[u8], region: ByteSpan, run: ByteSpan, room: usize) 
     let written = run.of(text);
     let lines: Vec<ByteSpan> = lines(written).map(|line| ByteSpan::new(run.start + line.start, run.start + line.end)).collect();
     let digits: Vec<u8> = lines.iter().flat_map(|line| line.of(text)).copied().filter(|b| *b != b'=').collect();
-    let is_hex = digits.iter().all(u8::is_ascii_hexdigit) && digits.len() % 2 == 0;
+    let is_hex = digits.iter().all(u8::is_ascii_hexdigit) && digits.len().is_multiple_of(2);
     let (bytes, name, scale) = match is_hex.then(|| hex(&digits)).flatten().filter(|bytes| is_text(&bytes[..bytes.len().min(16)]))
     {
         Some(bytes) => (bytes, "hex", (2, 1)),

@@ -27,7 +27,7 @@ fn runs_of_base64_and_hex_are_written_with_their_line() {
     let plain = "user=bob; the horse is blue, and so on";
     assert_eq!(written(&format!("a\ncfg: {} # x\nb", BASE64.encode(plain))), [format!("cfg: {plain} # x")]);
     assert_eq!(written(&format!("cfg: {}", URL_SAFE_NO_PAD.encode(plain))), [format!("cfg: {plain}")]);
-    let hex: String = plain.bytes().map(|b| format!("{b:02x}")).collect();
+    let hex: String = plain.bytes().flat_map(|b| [b >> 4, b & 15]).filter_map(|d| char::from_digit(d.into(), 16)).collect();
     assert_eq!(written(&format!("cfg: {hex};")), [format!("cfg: {plain};")]);
     for text in [
         "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",

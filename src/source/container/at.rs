@@ -7,6 +7,10 @@ use std::io::{self, Read};
 pub(super) trait ReadAt: Sync {
     /// How many bytes there are.
     fn len(&self) -> u64;
+    /// All of them, where they are in memory.
+    fn in_memory(&self) -> Option<&[u8]> {
+        None
+    }
     /// Reads some bytes at `offset`; none behind the end.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 }
@@ -17,6 +21,10 @@ pub(super) struct InMemory<'a>(pub &'a [u8]);
 impl ReadAt for InMemory<'_> {
     fn len(&self) -> u64 {
         self.0.len() as u64
+    }
+
+    fn in_memory(&self) -> Option<&[u8]> {
+        Some(self.0)
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {

@@ -2,6 +2,7 @@
 
 use super::at::{u32_at, u64_at};
 use super::{cpio, tar, unpack};
+use crate::source::document::{self, Document};
 
 /// What a container is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,10 @@ pub enum Kind {
     Packed(Packed),
     /// A pack of git objects.
     Pack,
+    /// Something with texts in it: a notebook, a mail, a database.
+    Document(Document),
+    /// The XML of an Office document.
+    Office,
     /// An archive that nothing here opens: RAR, cabinet.
     Foreign,
 }
@@ -37,8 +42,11 @@ pub enum Packed {
     Lz4,
 }
 
+/// So much of a document tells what it is.
+const DOCUMENT: usize = 64 << 10;
+
 impl Kind {
-    /// The container that begins with `head`, of which 512 bytes are enough. Compares the first byte for most files.
+    /// The container that begins with `head`, of which 512 bytes are enough but for documents. Compares the first byte for most files.
     #[must_use]
     pub fn of(head: &[u8]) -> Option<Self> {
         let starts = |magic: &[u8]| head.starts_with(magic);
@@ -66,12 +74,15 @@ impl Kind {
             b'M' if starts(b"MSCF\0\0\0\0") => Some(Self::Foreign),
             _ => None,
         };
-        found.or_else(|| tar::is_header(head).then_some(Self::Tar))
+        let found = found.or_else(|| tar::is_header(head).then_some(Self::Tar));
+        // Whole files and beginnings of them must come to the same.
+        let head = &head[..head.len().min(DOCUMENT)];
+        found.or_else(|| document::kind(head).map(Self::Document)).or_else(|| document::is_office(head).then_some(Self::Office))
     }
 
     /// Whether it is read from its beginning to its end.
     pub(super) const fn is_stream(self) -> bool {
-        !matches!(self, Self::Zip | Self::SevenZ | Self::Asar)
+        !matches!(self, Self::Zip | Self::SevenZ | Self::Asar | Self::Document(_) | Self::Office)
     }
 }
 

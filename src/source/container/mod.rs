@@ -7,6 +7,7 @@
 //! - `member`: the bytes of one member, counted
 //! - `unpack`: compressed streams; `codec` has the formats
 //! - `zip`, `tar`, `sevenz`, `ar`, `cpio`, `rpm`, `asar`: archives
+//! - `document`: notebooks, mail, databases, PDF: their texts
 //! - `at`: bytes that can be read at any place
 //!
 //! Images need no reader of their own: an image is an archive or a folder whose layers are archives, compressed or not, and
@@ -18,6 +19,7 @@ mod at;
 mod budget;
 mod codec;
 mod cpio;
+mod document;
 mod kind;
 mod lz4;
 mod member;
@@ -356,6 +358,8 @@ impl<'a> Dive<'a> {
             Kind::Zip => zip::walk(self, bytes, place),
             Kind::SevenZ => sevenz::walk(self, bytes, place),
             Kind::Asar => asar::walk(self, bytes, place),
+            Kind::Document(document) => document::walk(self, document, bytes, place),
+            Kind::Office => document::office(self, bytes, place),
             Kind::Foreign | Kind::Pack => self.raw(&mut Stretch::of(bytes, 0, u64::MAX), 0, place),
             kind => self.open_stream(kind, &mut Stretch::of(bytes, 0, u64::MAX), place),
         }
@@ -369,7 +373,9 @@ impl<'a> Dive<'a> {
             Kind::Cpio => cpio::walk(self, &mut source, place),
             Kind::Rpm => rpm::walk(self, &mut source, place),
             Kind::Packed(format) => unpack::walk(self, format, &mut source, place),
-            Kind::Zip | Kind::SevenZ | Kind::Asar | Kind::Foreign | Kind::Pack => self.raw(&mut source, 0, place),
+            Kind::Zip | Kind::SevenZ | Kind::Asar | Kind::Document(_) | Kind::Office | Kind::Foreign | Kind::Pack => {
+                self.raw(&mut source, 0, place);
+            }
         }
     }
 

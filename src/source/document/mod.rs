@@ -21,7 +21,7 @@ mod sqlite;
 #[cfg(test)]
 mod testing;
 
-pub use office::office_text;
+pub use office::{is_office, office_text};
 use out::Out;
 
 /// Takes the texts that a reader finds in a document.

@@ -11,7 +11,9 @@ use std::fmt;
 pub(super) fn is(bytes: &[u8]) -> bool {
     let start = bytes.iter().position(|b| !b.is_ascii_whitespace());
     let cells = |bytes| has_key(bytes, b"\"cells\"") || has_key(bytes, b"\"worksheets\"");
-    start.is_some_and(|at| bytes[at] == b'{') && has_key(bytes, b"\"nbformat\"") && cells(bytes)
+    start.is_some_and(|at| bytes[at] == b'{')
+        && (has_key(bytes, b"\"nbformat\"") || has_key(bytes, b"\"cell_type\""))
+        && cells(bytes)
 }
 
 fn has_key(bytes: &[u8], key: &[u8]) -> bool {

@@ -21,12 +21,19 @@ const LINES: [&[u8]; 14] = [
     b"annotation",
 ];
 
+/// Whether a file is the XML of an Office document, by the names in its beginning.
+#[must_use]
+pub fn is_office(xml: &[u8]) -> bool {
+    const FAMILIES: [&[u8]; 3] = [b"schemas.openxmlformats.org/", b"purl.oclc.org/ooxml/", b"urn:oasis:names:tc:opendocument:"];
+    let head = &xml[..xml.len().min(HEAD)];
+    let is_xml = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).starts_with(b"<");
+    is_xml && FAMILIES.iter().any(|name| memmem::find(head, name).is_some())
+}
+
 /// Gives the text of an XML file of an Office document as one part with the label `text`; nothing where `xml` is none, by
 /// its content. Attributes are left out (links to other places, connections): the XML is to be looked at as it is, too.
 pub fn office_text(xml: &[u8], parts: &mut dyn Parts) {
-    let head = &xml[..xml.len().min(HEAD)];
-    let families: [&[u8]; 3] = [b"schemas.openxmlformats.org/", b"purl.oclc.org/ooxml/", b"urn:oasis:names:tc:opendocument:"];
-    if families.iter().any(|name| memmem::find(head, name).is_some()) {
+    if is_office(xml) {
         Out::new(parts).part("text", &text(xml));
     }
 }
