@@ -69,7 +69,7 @@ fn keys_are_taken_out_of_source_code() {
     write("plus.js", format!("const key = {};\n", lines.iter().map(|l| format!("'{l}\\n'")).collect::<Vec<_>>().join(" +\n  ")));
     write("one.json", serde_json::json!({ "key": key }).to_string());
     write("block.yaml", format!("key: |\n{}\n", lines.iter().map(|l| format!("    {l}")).collect::<Vec<_>>().join("\n")));
-    write("comment.go", lines.iter().fold(String::new(), |text, line| text + "// " + line + "\n"));
+    write("comment.go", lines.iter().flat_map(|line| ["// ", line, "\n"]).collect());
     write("twice.yaml", format!("key: {}\n", base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &key)));
     write("bare.txt", format!("key={}\n", lines[1..lines.len() - 1].concat()));
     let found = scan(at);

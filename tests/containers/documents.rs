@@ -98,7 +98,7 @@ fn tokens_that_word_processors_split_are_whole() {
     let tree = Tree::new();
     let token = github_token("word");
     let runs: String =
-        [&token[..7], &token[7..20], &token[20..]].iter().map(|run| format!("<w:r><w:t>{run}</w:t></w:r>")).collect();
+        [&token[..7], &token[7..20], &token[20..]].iter().flat_map(|run| ["<w:r><w:t>", run, "</w:t></w:r>"]).collect();
     let xml = format!(
         "<?xml version=\"1.0\"?><w:document xmlns:w=\"http://schemas.openxmlformats.org/wordprocessingml/2006/main\"><w:body>\
          <w:p><w:r><w:t>Our key</w:t></w:r></w:p><w:p>{runs}</w:p></w:body></w:document>"

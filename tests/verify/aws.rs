@@ -223,8 +223,8 @@ fn a_right_secret_after_a_wrong_one_is_asked_about_again() {
         let headers = [("content-type", kind.as_str()), ("host", host.as_str()), ("x-amz-date", time.as_str())];
         let signer =
             Signer { key_id: &known_id, secret: known_secret.as_bytes(), region: "us-east-1", service: "sts", time: &time };
-        let signed = Signed { method: "POST", path: "/", query: "", headers: &headers, body: &asked.body };
-        let is_right = *signer.authorization(&signed) == of("authorization");
+        let request = Signed { method: "POST", path: "/", query: "", headers: &headers, body: &asked.body };
+        let is_right = *signer.authorization(&request) == of("authorization");
         let mut last = last.lock().expect("no test panicked here");
         let is_quiet = last.is_none_or(|at| at.elapsed() > Duration::from_secs(5));
         if is_right && is_quiet {
