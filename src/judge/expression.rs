@@ -2,6 +2,7 @@
 
 use super::{Subject, language, shape};
 use crate::detect::assignment::{Operator, Quote};
+use crate::rule::AssignmentClass;
 
 /// Whether an unquoted value stands in source code of a language that quotes its strings: not in a comment, not in a string.
 #[must_use]
@@ -23,6 +24,10 @@ pub(super) fn code(subject: Subject<'_>) -> Option<&'static str> {
     let assignment = subject.candidate.assignment?;
     if assignment.quote != Quote::None {
         return in_quotes(value);
+    }
+    let is_time = value.len() == 10 && value[0] == b'1' && value.iter().all(u8::is_ascii_digit);
+    if is_time && assignment.class == AssignmentClass::Token {
+        return Some("a time in seconds");
     }
     if contains(value, b"%d") || contains(value, b"%s") || contains(value, b"%0") {
         return Some("a format string");
@@ -130,6 +135,15 @@ fn in_quotes(value: &[u8]) -> Option<&'static str> {
         && !value.contains(&b' ');
     if whole_call {
         return Some("a call");
+    }
+    if value.starts_with(b"--") && value.ends_with(b"=") {
+        return Some("a flag whose value follows");
+    }
+    if value.starts_with(b".$") || value.starts_with(b". $") {
+        return Some("code between two strings");
+    }
+    if value.starts_with(b"\\U000") {
+        return Some("an escaped character");
     }
     if FORMATS.iter().any(|f| contains(value, f))
         || value.first() == Some(&b'+') && value.last().is_some_and(|b| b"+ ,".contains(b))

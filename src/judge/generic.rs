@@ -132,7 +132,9 @@ fn from_surroundings(subject: Subject<'_>, assignment: &Assignment, signals: &mu
     let behind = closed.trim_ascii_start();
     signals.when(
         !bare
-            && (behind.starts_with(b":") && !behind.starts_with(b"::") && assignment.operator != Operator::Equals
+            && (behind.starts_with(b":")
+                && !behind.starts_with(b"::")
+                && (assignment.operator != Operator::Equals || opens_table(subject, assignment))
                 || behind.starts_with(b"=>")),
         "is-key",
         "it names a value itself",
@@ -163,6 +165,11 @@ fn from_surroundings(subject: Subject<'_>, assignment: &Assignment, signals: &mu
         "near-account",
         "beside a user or a host",
     );
+}
+
+/// `passwords = {'conn_pass': …`: what follows the name is the first key of a table.
+fn opens_table(subject: Subject<'_>, assignment: &Assignment) -> bool {
+    subject.blob[assignment.name.end..subject.candidate.secret.start].contains(&b'{')
 }
 
 /// Whether a call fetches something by the name it is given.

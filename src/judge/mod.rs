@@ -141,6 +141,16 @@ impl Verdict {
         self.reasons.push(Reason { signal, text: text.into(), weight });
     }
 
+    /// Words of all languages stand behind names of all kinds in translations: one level less for what a name alone tells.
+    fn in_translations(&mut self) {
+        let lowered = match self.level() {
+            Some(Confidence::High) => 0.65,
+            Some(Confidence::Medium) => 0.35,
+            _ => return,
+        };
+        self.add("translations", "in a file of translations", lowered - self.score);
+    }
+
     /// Counts what the structure says, where that does not decide by itself.
     fn weigh(&mut self, says: &Says) {
         self.limited = matches!(says, Says::Encrypted | Says::Shown(_) | Says::KnownKey(_));
@@ -181,6 +191,9 @@ pub fn judge(subject: Subject<'_>) -> Verdict {
         Says::Public(what) => Verdict::rejected("public", format!("made to be public: {what}")),
         _ => by_signals(subject),
     };
+    if rule.kind == Kind::Generic && PathClass::of(subject.path) == PathClass::Locale {
+        verdict.in_translations();
+    }
     if verdict.score > 0.0 {
         verdict.weigh(&structure.says);
         verdict.structure = structure.facts;

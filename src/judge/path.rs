@@ -44,7 +44,8 @@ impl PathClass {
             || ends(&[".po", ".pot", ".resx", ".strings", ".xlf", ".arb"])
         {
             Self::Locale
-        } else if has(&["test", "tests", "testing", "spec", "specs", "__tests__", "testdata", "fixtures", "mock", "mocks", "e2e"])
+        } else if path.rsplit_once('/').is_some_and(|(folders, _)| folders.split('/').any(is_test_folder))
+            || has(&["test", "tests", "testing", "spec", "specs", "__tests__", "testdata", "fixtures", "mock", "mocks", "e2e"])
             || name.starts_with("test_")
             || name.starts_with("conftest")
             || ends(&[
@@ -67,6 +68,12 @@ impl PathClass {
             Self::Source
         }
     }
+}
+
+/// `t`, as Perl's and git's own tests; `dockerTest`, `smoke-test`, `integration_tests`.
+fn is_test_folder(folder: &str) -> bool {
+    const ENDINGS: [&str; 8] = ["Test", "Tests", "-test", "-tests", "_test", "_tests", ".test", ".tests"];
+    folder == "t" || folder.contains("smoke-test") || ENDINGS.iter().any(|e| folder.len() > e.len() && folder.ends_with(e))
 }
 
 const LOCK_FILES: [&str; 8] = [

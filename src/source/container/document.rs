@@ -42,6 +42,11 @@ fn with_all(dive: &Dive<'_>, bytes: &dyn ReadAt, place: &Place, then: impl FnOnc
     then(&all);
 }
 
+/// Whether what a document calls so may be a file of any kind; all else is its text, and what is left of it.
+fn is_file(label: &str) -> bool {
+    label.contains("attachment ") || label.starts_with("stream, object ") || label.contains(", column ")
+}
+
 /// Looks at texts as they come.
 struct Texts<'a> {
     dive: &'a Dive<'a>,
@@ -60,7 +65,8 @@ impl Parts for Texts<'_> {
         match self.dive.admit(&place) {
             None => return false,
             Some(false) => {}
-            Some(true) => self.dive.look(Input::Bytes(text), &place),
+            Some(true) if is_file(label) => self.dive.look(Input::Bytes(text), &place),
+            Some(true) => self.dive.leaf(Input::Bytes(text), &place),
         }
         true
     }
