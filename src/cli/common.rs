@@ -48,7 +48,8 @@ pub(super) struct RuleFlags {
 /// What is told, and how.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ReportFlags {
-    /// The form of the report: human, json, jsonl, sarif, github; several, each with its own --output
+    /// The form of the report: human, json, jsonl, sarif, github, junit, gitlab, codequality, gitleaks, defectdojo, csv,
+    /// markdown; several, each with its own --output
     #[arg(short, long, value_name = "FORMAT", help_heading = "Report")]
     pub format: Vec<String>,
     /// Where it goes; `-` is stdout
@@ -378,6 +379,9 @@ fn format_of(path: &Path) -> Format {
         Some("json") => Format::Json,
         Some("jsonl" | "ndjson") => Format::Jsonl,
         Some("sarif") => Format::Sarif,
+        Some("xml") => Format::Junit,
+        Some("csv") => Format::Csv,
+        Some("md") => Format::Markdown,
         _ => Format::Human,
     }
 }

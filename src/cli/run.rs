@@ -6,6 +6,7 @@ use super::policy::{self, Loaded, PolicyFlags};
 use super::verification::VerifyFlags;
 use super::{progress, usage_error};
 use crate::config::discover::Home;
+use crate::finding::date::rfc3339;
 use crate::finding::snippet::visible;
 use crate::finding::{Finding, Status};
 use crate::pipeline::{Collector, Outcome};
@@ -109,6 +110,7 @@ fn try_run(
     look: impl FnOnce(&Settings, &Collector<'_>, &mut Targets) -> Result<(), ExitCode>,
 ) -> Result<ExitCode, ExitCode> {
     let start = Instant::now();
+    let started_at = now();
     let Flags { rules, limits, report, verify, .. } = flags;
     check_verification(report, verify)?;
     let destinations = report.destinations()?;
@@ -143,6 +145,8 @@ fn try_run(
         interrupted: false,
         threads,
         milliseconds: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+        started_at: Some(started_at),
+        ended_at: Some(now()),
         verification: None,
     };
     let orders = Orders { flags: report, settings: &settings, loaded: &loaded, destinations: &destinations };
@@ -151,6 +155,12 @@ fn try_run(
     }
     run.interrupted = STOP.is_asked();
     conclude(&orders, &outcome, &targets, run)
+}
+
+/// The time as reports tell it.
+fn now() -> String {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    rfc3339(since.ok().and_then(|d| i64::try_from(d.as_secs()).ok()).unwrap_or(0), 0)
 }
 
 /// Refuses flags that mean nothing without verification.
@@ -349,6 +359,12 @@ fn write_all_with(
     clean: &dyn Fn(&str) -> String,
 ) -> Result<(), ExitCode> {
     let mut failed = false;
+    if !report.scan.complete && destinations.iter().all(|(format, _)| format.hides_gaps()) {
+        let reasons: Vec<String> =
+            report.scan.skipped.iter().filter(|g| !g.accepted).map(|g| format!("{} {}", g.count, g.reason)).collect();
+        let reasons = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join(", ")) };
+        eprintln!("keysift: the scan is incomplete, which this format cannot tell{reasons}");
+    }
     for (format, path) in destinations {
         if let Err(e) = write_one(flags, report, *format, path) {
             let place = visible(&clean(&path.display().to_string()));
