@@ -339,7 +339,7 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
             .then(|| outcome.rejected.iter().map(|f| ReportedFinding::of(f, redactor)).collect()),
         suppressed_in_full,
     };
-    write_all_with(flags, &report, orders.destinations, &clean)?;
+    write_all_with(&Look::of(flags), &report, orders.destinations, &clean)?;
     Ok(ExitCode::from(ending.exit_code(flags.exit_code, flags.incomplete.unwrap_or(Incomplete::Fail))))
 }
 
@@ -347,13 +347,28 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
 ///
 /// # Errors
 /// The exit code, after the message.
-#[cfg(feature = "verify")]
-pub(super) fn write_all(flags: &ReportFlags, report: &Report, destinations: &[(Format, PathBuf)]) -> Result<(), ExitCode> {
-    write_all_with(flags, report, destinations, &str::to_owned)
+pub(super) fn write_all(look: &Look, report: &Report, destinations: &[(Format, PathBuf)]) -> Result<(), ExitCode> {
+    write_all_with(look, report, destinations, &str::to_owned)
+}
+
+/// How a report for people looks.
+pub(super) struct Look {
+    pub color: When,
+    pub quiet: bool,
+    pub verbose: bool,
+    /// Say nothing where there is nothing to say.
+    pub silent: bool,
+}
+
+impl Look {
+    /// As the flags of a scan say.
+    pub(super) const fn of(flags: &ReportFlags) -> Self {
+        Self { color: flags.color, quiet: flags.quiet, verbose: flags.verbose, silent: flags.silent }
+    }
 }
 
 fn write_all_with(
-    flags: &ReportFlags,
+    look: &Look,
     report: &Report,
     destinations: &[(Format, PathBuf)],
     clean: &dyn Fn(&str) -> String,
@@ -366,7 +381,7 @@ fn write_all_with(
         eprintln!("keysift: the scan is incomplete, which this format cannot tell{reasons}");
     }
     for (format, path) in destinations {
-        if let Err(e) = write_one(flags, report, *format, path) {
+        if let Err(e) = write_one(look, report, *format, path) {
             let place = visible(&clean(&path.display().to_string()));
             eprintln!("keysift: the report cannot be written to {place}: {e}");
             failed = true;
@@ -389,17 +404,17 @@ fn tool(settings: &Settings) -> Tool {
     }
 }
 
-fn write_one(flags: &ReportFlags, report: &Report, format: Format, path: &Path) -> io::Result<()> {
+fn write_one(look: &Look, report: &Report, format: Format, path: &Path) -> io::Result<()> {
     let to_stdout = path.as_os_str() == "-";
-    if flags.silent && to_stdout && format == Format::Human && report.findings.is_empty() && report.scan.complete {
+    if look.silent && to_stdout && format == Format::Human && report.findings.is_empty() && report.scan.complete {
         return Ok(());
     }
     let style = Style {
-        color: to_stdout && colored(flags.color),
+        color: to_stdout && colored(look.color),
         width: std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(100),
         here: std::env::current_dir().and_then(|d| d.canonicalize()).ok(),
-        quiet: flags.quiet,
-        verbose: flags.verbose,
+        quiet: look.quiet,
+        verbose: look.verbose,
     };
     if !to_stdout {
         return write::file(path, |out| format.write(report, &style, out));

@@ -53,7 +53,8 @@ fn severity(finding: &ReportedFinding) -> &'static str {
         _ if finding.verification.status == Status::Live => "blocker",
         "critical" => "blocker",
         "high" => "critical",
-        "medium" => "major",
-        _ => "minor",
+        "low" => "minor",
+        // Of other tools' findings nobody said it.
+        _ => "major",
     }
 }

@@ -94,8 +94,9 @@ fn severity(finding: &ReportedFinding) -> &'static str {
         _ if finding.notice => "Info",
         "critical" => "Critical",
         "high" => "High",
-        "medium" => "Medium",
-        _ => "Low",
+        "low" => "Low",
+        // Of other tools' findings nobody said it.
+        _ => "Medium",
     }
 }
 

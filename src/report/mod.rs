@@ -3,6 +3,7 @@
 //! - `model`: the report as data; its keys are the contract that other tools rely on
 //! - `human`, `json` (and `jsonl`), `sarif`, `github`, `junit`, `gitlab`, `codequality`, `gitleaks`, `defectdojo`, `csv`,
 //!   `html`, `markdown`: the formats
+//! - `read`: reports read back, those of other tools too; `merge`: several made one
 //! - `wording`: what several of them say in the same words
 //! - `triage`: decisions in it
 //! - `write`: where reports go
@@ -13,11 +14,14 @@ mod defectdojo;
 mod github;
 mod gitlab;
 mod gitleaks;
+mod html;
 mod human;
 mod json;
 mod junit;
 mod markdown;
+pub mod merge;
 pub mod model;
+pub mod read;
 mod sarif;
 #[cfg(test)]
 mod schema_test;
@@ -44,12 +48,13 @@ pub enum Format {
     Gitleaks,
     Defectdojo,
     Csv,
+    Html,
     Markdown,
 }
 
 impl Format {
     /// All formats with their names.
-    pub const NAMES: [(&'static str, Self); 12] = [
+    pub const NAMES: [(&'static str, Self); 13] = [
         ("human", Self::Human),
         ("json", Self::Json),
         ("jsonl", Self::Jsonl),
@@ -61,6 +66,7 @@ impl Format {
         ("gitleaks", Self::Gitleaks),
         ("defectdojo", Self::Defectdojo),
         ("csv", Self::Csv),
+        ("html", Self::Html),
         ("markdown", Self::Markdown),
     ];
 
@@ -93,6 +99,7 @@ impl Format {
             Self::Gitleaks => gitleaks::write(report, out),
             Self::Defectdojo => defectdojo::write(report, out),
             Self::Csv => csv::write(report, out),
+            Self::Html => html::write(report, out),
             Self::Markdown => markdown::write(report, out),
         }
     }
