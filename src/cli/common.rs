@@ -12,6 +12,7 @@ use crate::rule::catalogue::Version;
 use crate::rule::{Confidence, Rule, RuleSet, Severity};
 use crate::source::container::{Containers, Limits};
 use crate::triage::gate::{FailOn, Incomplete};
+use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Args, ValueEnum};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,22 @@ pub(super) enum When {
     Auto,
     Always,
     Never,
+}
+
+/// Takes names of formats, several with commas between them; completions of shells learn them from it.
+#[derive(Debug, Clone)]
+pub(super) struct FormatNames;
+
+impl TypedValueParser for FormatNames {
+    type Value = String;
+
+    fn parse_ref(&self, _: &clap::Command, _: Option<&clap::Arg>, value: &std::ffi::OsStr) -> Result<String, clap::Error> {
+        Ok(value.to_string_lossy().into_owned())
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(Format::NAMES.iter().map(|(name, _)| PossibleValue::new(*name))))
+    }
 }
 
 /// Which rules, and what else config says.
@@ -50,7 +67,7 @@ pub(super) struct RuleFlags {
 pub(super) struct ReportFlags {
     /// The form of the report: human, json, jsonl, sarif, github, junit, gitlab, codequality, gitleaks, defectdojo, csv, html,
     /// markdown; several, each with its own --output
-    #[arg(short, long, value_name = "FORMAT", help_heading = "Report")]
+    #[arg(short, long, value_name = "FORMAT", value_parser = FormatNames, hide_possible_values = true, help_heading = "Report")]
     pub format: Vec<String>,
     /// Where it goes; `-` is stdout
     #[arg(short, long, value_name = "FILE", help_heading = "Report")]

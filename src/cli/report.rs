@@ -1,6 +1,6 @@
 //! `keysift report`: reports into other formats, filtered, several made one, those of other tools among them.
 
-use super::common::{When, confidence, destinations, severity};
+use super::common::{FormatNames, When, confidence, destinations, severity};
 use super::run::{Look, write_all};
 use super::usage_error;
 use crate::finding::snippet::visible;
@@ -29,7 +29,7 @@ pub(super) struct ReportArguments {
     pub reports: Vec<PathBuf>,
     /// The form of the report: human, json, jsonl, sarif, github, junit, gitlab, codequality, gitleaks, defectdojo, csv, html,
     /// markdown; several, each with its own --output
-    #[arg(short, long, value_name = "FORMAT", help_heading = "Report")]
+    #[arg(short, long, value_name = "FORMAT", value_parser = FormatNames, hide_possible_values = true, help_heading = "Report")]
     pub format: Vec<String>,
     /// Where it goes; `-` is stdout
     #[arg(short, long, value_name = "FILE", help_heading = "Report")]

@@ -1,4 +1,4 @@
-//! DefectDojo's "Generic Findings Import" in JSON.
+//! `DefectDojo`'s "Generic Findings Import" in JSON.
 //! <https://docs.defectdojo.com/supported_tools/parsers/generic_findings_import/>
 
 use super::Report;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-/// Writes the report. Decisions become DefectDojo's own marks; what was not looked at is a finding of severity Info.
+/// Writes the report. Decisions become `DefectDojo`'s own marks; what was not looked at is a finding of severity Info.
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let open = report.findings.iter().map(finding);
     let decided = report.suppressed_in_full.iter().map(finding);
@@ -32,10 +32,9 @@ fn finding(finding: &ReportedFinding) -> Value {
     let l = &finding.location;
     let mut description = String::new();
     for (name, value) in facts(finding) {
-        let _ = writeln!(description, "{name}: {}", value.replace('`', "'"));
+        // Indented text is code: nothing in it is Markdown.
+        let _ = writeln!(description, "    {name}: {value}");
     }
-    // Indented text is code: nothing in it is Markdown.
-    let description: String = description.lines().map(|line| format!("    {line}\n")).collect();
     let state = State::parse(&finding.state).ok();
     let is_dead = finding.verification.status == Status::Dead || state == Some(State::Revoked);
     let is_false = matches!(state, Some(State::FalsePositive | State::TestValue));
@@ -100,7 +99,7 @@ fn severity(finding: &ReportedFinding) -> &'static str {
     }
 }
 
-/// DefectDojo counts from 1, certain, to 10, tentative.
+/// `DefectDojo` counts from 1, certain, to 10, tentative.
 fn scanner_confidence(confidence: &str) -> u8 {
     match confidence {
         "high" => 1,

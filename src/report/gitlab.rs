@@ -104,9 +104,9 @@ fn vulnerability(finding: &ReportedFinding, id: &str) -> Value {
         },
         "details": details(finding),
     });
-    let link = &finding.remedy.rotate;
-    if link.starts_with("https://") || link.starts_with("http://") {
-        vulnerability["links"] = json!([{ "name": "Revoke it", "url": visible(link) }]);
+    let rotate = &finding.remedy.rotate;
+    if rotate.starts_with("https://") || rotate.starts_with("http://") {
+        vulnerability["links"] = json!([{ "name": "Revoke it", "url": visible(rotate) }]);
     }
     vulnerability
 }

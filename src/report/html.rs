@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 const STYLE: &str = include_str!("page/style.css");
@@ -48,7 +49,7 @@ fn inert(json: &str) -> String {
     for c in json.chars() {
         match c {
             '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                out.push_str(&format!("\\u{:04x}", u32::from(c)));
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
             }
             c => out.push(c),
         }
@@ -113,7 +114,7 @@ fn finding(f: &ReportedFinding, decision: Option<&Suppressed>) -> Value {
     add("date", text(&first.date));
     add("link", text(&l.link));
     add("also", (!f.also.is_empty()).then(|| json!(f.also)));
-    add("notice", f.notice.then(|| json!(true)));
+    add("notice", f.notice.then_some(json!(true)));
     add("decision", decision.map(|d| json!(shown(&d.in_words()))));
     told
 }

@@ -1,4 +1,4 @@
-//! JUnit XML, as Jenkins, GitLab, Azure and CircleCI show test results: a finding is a test that fails.
+//! `JUnit` XML, as Jenkins, GitLab, Azure and `CircleCI` show test results: a finding is a test that fails.
 
 use super::Report;
 use super::model::ReportedFinding;

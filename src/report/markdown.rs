@@ -45,11 +45,11 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         text.push_str("\n| severity | what | secret | where | state | since |\n|---|---|---|---|---|---|\n");
         let mut told = 0;
         for finding in findings {
-            let line = row(finding);
-            if text.len() + line.len() > MOST_BYTES {
+            let told_row = row(finding);
+            if text.len() + told_row.len() > MOST_BYTES {
                 break;
             }
-            text.push_str(&line);
+            text.push_str(&told_row);
             told += 1;
         }
         if told < findings.len() {

@@ -19,7 +19,7 @@ fn large() -> (Tree, Vec<String>) {
     let findings = (0..5000_usize).map(|n| {
         let mut one = models[n % 2].clone();
         let secret = n % 4000;
-        let (year, month) = (2019 + n * 7 % 6, 1 + n * 5 % 12);
+        let (year, month) = (2019 + n * n / 11 % 6, 1 + n * 13 / 7 % 12);
         one["fingerprint"] = format!("ks1:{n:032x}").into();
         one["secret_id"] = format!("{secret:064x}").into();
         one["severity"] = ["critical", "high", "medium", "low"][n % 4].into();

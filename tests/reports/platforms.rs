@@ -223,7 +223,7 @@ fn gaps_are_told_in_every_format() {
 #[test]
 fn decisions_are_told() {
     let tree = shop();
-    let fingerprint = tree.scan(&["app"]).fingerprints()[0].to_owned();
+    let fingerprint = tree.scan(&[]).fingerprints()[0].to_owned();
     let allowed = tree.run(&["allow", &fingerprint, "--as", "false_positive", "--reason", "made up"]);
     assert_eq!(allowed.code, 0, "{}", allowed.stderr);
     let dojo = json(&told(&tree, "defectdojo"));

@@ -1,6 +1,6 @@
 //! What another tool's finding becomes. What has no equal is left empty; its secret is hashed and hidden at once.
 
-use super::hide;
+use super::{NOT_TOLD, hide};
 use crate::finding::redact::shown_as_plain;
 use crate::finding::snippet::{Snippet, visible};
 use crate::finding::{IdentityKey, Location, Secret, Status, Verification};
@@ -25,9 +25,6 @@ pub(super) struct Foreign {
     /// What the tool knows the finding by, for those without a secret.
     pub id: String,
 }
-
-/// A text for what is told of a coverage that nobody tells.
-const NOT_TOLD: &str = "not_told";
 
 /// The report that `found` makes.
 pub(super) fn report(name: &str, tool: &str, found: Vec<Foreign>, key: &IdentityKey) -> Report {

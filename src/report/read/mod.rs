@@ -17,6 +17,9 @@ use serde::Deserialize as _;
 use serde_json::{Deserializer, Value};
 use std::collections::BTreeSet;
 
+/// The gap of a report of another tool: nobody tells what was not looked at.
+pub const NOT_TOLD: &str = "not_told";
+
 /// A report that was read.
 #[derive(Debug)]
 pub struct Read {
