@@ -105,7 +105,7 @@ fn ids_are_unique_where_fingerprints_are_not() {
     assert_ne!(issues[0]["fingerprint"], issues[1]["fingerprint"]);
 }
 
-/// The keys that DefectDojo's parser takes; with any other one it refuses the whole file.
+/// The keys that `DefectDojo`'s parser takes; with any other one it refuses the whole file.
 const DEFECTDOJO: [&str; 23] = [
     "title", "severity", "description", "mitigation", "cwe", "file_path", "line", "static_finding", "dynamic_finding", "active",
     "verified", "false_p", "risk_accepted", "is_mitigated", "mitigated", "scanner_confidence", "nb_occurences",
