@@ -12,6 +12,7 @@ use crate::rule::catalogue::Version;
 use crate::rule::{Confidence, Rule, RuleSet, Severity};
 use crate::source::container::{Containers, Limits};
 use crate::triage::gate::{FailOn, Incomplete};
+use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Args, ValueEnum};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,22 @@ pub(super) enum When {
     Auto,
     Always,
     Never,
+}
+
+/// Takes names of formats, several with commas between them; completions of shells learn them from it.
+#[derive(Debug, Clone)]
+pub(super) struct FormatNames;
+
+impl TypedValueParser for FormatNames {
+    type Value = String;
+
+    fn parse_ref(&self, _: &clap::Command, _: Option<&clap::Arg>, value: &std::ffi::OsStr) -> Result<String, clap::Error> {
+        Ok(value.to_string_lossy().into_owned())
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(Format::NAMES.iter().map(|(name, _)| PossibleValue::new(*name))))
+    }
 }
 
 /// Which rules, and what else config says.
@@ -48,8 +65,9 @@ pub(super) struct RuleFlags {
 /// What is told, and how.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ReportFlags {
-    /// The form of the report: human, json, jsonl, sarif, github; several, each with its own --output
-    #[arg(short, long, value_name = "FORMAT", help_heading = "Report")]
+    /// The form of the report: human, json, jsonl, sarif, github, junit, gitlab, codequality, gitleaks, defectdojo, csv, html,
+    /// markdown; several, each with its own --output
+    #[arg(short, long, value_name = "FORMAT", value_parser = FormatNames, hide_possible_values = true, help_heading = "Report")]
     pub format: Vec<String>,
     /// Where it goes; `-` is stdout
     #[arg(short, long, value_name = "FILE", help_heading = "Report")]
@@ -138,7 +156,7 @@ pub(super) fn confidence(word: &str) -> Result<Confidence, String> {
     Confidence::parse(word).ok_or_else(|| "one of low, medium, high".to_owned())
 }
 
-fn severity(word: &str) -> Result<Severity, String> {
+pub(super) fn severity(word: &str) -> Result<Severity, String> {
     Severity::parse(word).ok_or_else(|| "one of low, medium, high, critical".to_owned())
 }
 
@@ -340,37 +358,45 @@ impl ReportFlags {
     /// # Errors
     /// The exit code, after the message.
     pub(super) fn destinations(&self) -> Result<Vec<(Format, PathBuf)>, ExitCode> {
-        let mut formats = Vec::new();
-        for name in self.format.iter().flat_map(|f| f.split(',')) {
-            let names: Vec<&str> = Format::NAMES.iter().map(|(n, _)| *n).collect();
-            let format = Format::parse(name).ok_or_else(|| {
-                let hint =
-                    crate::rule::format::file::nearest(name, &names).map_or(String::new(), |n| format!(" (did you mean {n}?)"));
-                usage_error(&format!("`{name}` is no report format{hint}: one of {}", names.join(", ")))
-            })?;
-            formats.push(format);
-        }
-        if formats.is_empty() {
-            // The ending of a file says what should be in it.
-            formats = self.output.iter().map(|path| format_of(path)).collect();
-            if formats.is_empty() {
-                formats.push(Format::Human);
-            }
-        }
-        if self.output.len() > formats.len() {
-            return Err(usage_error("there are more --output than --format"));
-        }
-        let stdout = PathBuf::from("-");
-        let pairs: Vec<(Format, PathBuf)> = formats
-            .iter()
-            .enumerate()
-            .map(|(i, format)| (*format, self.output.get(i).cloned().unwrap_or_else(|| stdout.clone())))
-            .collect();
-        if pairs.iter().filter(|(_, path)| *path == stdout).count() > 1 {
-            return Err(usage_error("two reports cannot both go to stdout: give one of them an --output FILE"));
-        }
-        Ok(pairs)
+        destinations(&self.format, &self.output)
     }
+}
+
+/// Each report with where it goes.
+///
+/// # Errors
+/// The exit code, after the message.
+pub(super) fn destinations(names: &[String], outputs: &[PathBuf]) -> Result<Vec<(Format, PathBuf)>, ExitCode> {
+    let mut formats = Vec::new();
+    for name in names.iter().flat_map(|f| f.split(',')) {
+        let names: Vec<&str> = Format::NAMES.iter().map(|(n, _)| *n).collect();
+        let format = Format::parse(name).ok_or_else(|| {
+            let hint =
+                crate::rule::format::file::nearest(name, &names).map_or(String::new(), |n| format!(" (did you mean {n}?)"));
+            usage_error(&format!("`{name}` is no report format{hint}: one of {}", names.join(", ")))
+        })?;
+        formats.push(format);
+    }
+    if formats.is_empty() {
+        // The ending of a file says what should be in it.
+        formats = outputs.iter().map(|path| format_of(path)).collect();
+        if formats.is_empty() {
+            formats.push(Format::Human);
+        }
+    }
+    if outputs.len() > formats.len() {
+        return Err(usage_error("there are more --output than --format"));
+    }
+    let stdout = PathBuf::from("-");
+    let pairs: Vec<(Format, PathBuf)> = formats
+        .iter()
+        .enumerate()
+        .map(|(i, format)| (*format, outputs.get(i).cloned().unwrap_or_else(|| stdout.clone())))
+        .collect();
+    if pairs.iter().filter(|(_, path)| *path == stdout).count() > 1 {
+        return Err(usage_error("two reports cannot both go to stdout: give one of them an --output FILE"));
+    }
+    Ok(pairs)
 }
 
 fn format_of(path: &Path) -> Format {
@@ -378,6 +404,10 @@ fn format_of(path: &Path) -> Format {
         Some("json") => Format::Json,
         Some("jsonl" | "ndjson") => Format::Jsonl,
         Some("sarif") => Format::Sarif,
+        Some("xml") => Format::Junit,
+        Some("csv") => Format::Csv,
+        Some("html" | "htm") => Format::Html,
+        Some("md") => Format::Markdown,
         _ => Format::Human,
     }
 }

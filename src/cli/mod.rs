@@ -7,6 +7,7 @@
 //! - `hook`: entry for git's hooks and their managers
 //! - `allow`: a decision on one finding
 //! - `baseline`: findings that are known
+//! - `report`: reports into other formats
 //! - `explain`: why a line is or is not a finding
 //! - `rules`, `rules_test`: the catalogue and own rules
 //! - `run`: a scan from its flags to its exit code
@@ -37,6 +38,7 @@ mod hook;
 mod policy;
 mod progress;
 mod remote;
+mod report;
 #[cfg(feature = "verify")]
 mod reread;
 mod rules;
@@ -88,6 +90,8 @@ enum Command {
     /// Ask again about the findings of a report, or about one secret on stdin
     #[cfg(feature = "verify")]
     Verify(Box<verify::VerifyArguments>),
+    /// Turn reports into another format, filter them, make several one; those of gitleaks, trufflehog and kingfisher too
+    Report(Box<report::ReportArguments>),
     /// Tell why a line is or is not a finding
     Explain(explain::ExplainArguments),
     /// Look at rules, check and test them, draft new ones
@@ -112,6 +116,7 @@ pub fn main() -> ExitCode {
         Some(Command::Baseline(arguments)) => baseline::run(&arguments),
         #[cfg(feature = "verify")]
         Some(Command::Verify(arguments)) => verify::run(&arguments),
+        Some(Command::Report(arguments)) => report::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Rules(arguments)) => rules::run(arguments),
         None => match Arguments::parse_from(["keysift", "scan"]).command {

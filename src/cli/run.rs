@@ -6,6 +6,7 @@ use super::policy::{self, Loaded, PolicyFlags};
 use super::verification::VerifyFlags;
 use super::{progress, usage_error};
 use crate::config::discover::Home;
+use crate::finding::date::rfc3339;
 use crate::finding::snippet::visible;
 use crate::finding::{Finding, Status};
 use crate::pipeline::{Collector, Outcome};
@@ -109,6 +110,7 @@ fn try_run(
     look: impl FnOnce(&Settings, &Collector<'_>, &mut Targets) -> Result<(), ExitCode>,
 ) -> Result<ExitCode, ExitCode> {
     let start = Instant::now();
+    let started_at = now();
     let Flags { rules, limits, report, verify, .. } = flags;
     check_verification(report, verify)?;
     let destinations = report.destinations()?;
@@ -143,6 +145,8 @@ fn try_run(
         interrupted: false,
         threads,
         milliseconds: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+        started_at: Some(started_at),
+        ended_at: Some(now()),
         verification: None,
     };
     let orders = Orders { flags: report, settings: &settings, loaded: &loaded, destinations: &destinations };
@@ -151,6 +155,12 @@ fn try_run(
     }
     run.interrupted = STOP.is_asked();
     conclude(&orders, &outcome, &targets, run)
+}
+
+/// The time as reports tell it.
+fn now() -> String {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    rfc3339(since.ok().and_then(|d| i64::try_from(d.as_secs()).ok()).unwrap_or(0), 0)
 }
 
 /// Refuses flags that mean nothing without verification.
@@ -329,7 +339,7 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
             .then(|| outcome.rejected.iter().map(|f| ReportedFinding::of(f, redactor)).collect()),
         suppressed_in_full,
     };
-    write_all_with(flags, &report, orders.destinations, &clean)?;
+    write_all_with(&Look::of(flags), &report, orders.destinations, &clean)?;
     Ok(ExitCode::from(ending.exit_code(flags.exit_code, flags.incomplete.unwrap_or(Incomplete::Fail))))
 }
 
@@ -337,20 +347,41 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
 ///
 /// # Errors
 /// The exit code, after the message.
-#[cfg(feature = "verify")]
-pub(super) fn write_all(flags: &ReportFlags, report: &Report, destinations: &[(Format, PathBuf)]) -> Result<(), ExitCode> {
-    write_all_with(flags, report, destinations, &str::to_owned)
+pub(super) fn write_all(look: &Look, report: &Report, destinations: &[(Format, PathBuf)]) -> Result<(), ExitCode> {
+    write_all_with(look, report, destinations, &str::to_owned)
+}
+
+/// How a report for people looks.
+pub(super) struct Look {
+    pub color: When,
+    pub quiet: bool,
+    pub verbose: bool,
+    /// Say nothing where there is nothing to say.
+    pub silent: bool,
+}
+
+impl Look {
+    /// As the flags of a scan say.
+    pub(super) const fn of(flags: &ReportFlags) -> Self {
+        Self { color: flags.color, quiet: flags.quiet, verbose: flags.verbose, silent: flags.silent }
+    }
 }
 
 fn write_all_with(
-    flags: &ReportFlags,
+    look: &Look,
     report: &Report,
     destinations: &[(Format, PathBuf)],
     clean: &dyn Fn(&str) -> String,
 ) -> Result<(), ExitCode> {
     let mut failed = false;
+    if !report.scan.complete && destinations.iter().all(|(format, _)| format.hides_gaps()) {
+        let reasons: Vec<String> =
+            report.scan.skipped.iter().filter(|g| !g.accepted).map(|g| format!("{} {}", g.count, g.reason)).collect();
+        let reasons = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join(", ")) };
+        eprintln!("keysift: the scan is incomplete, which this format cannot tell{reasons}");
+    }
     for (format, path) in destinations {
-        if let Err(e) = write_one(flags, report, *format, path) {
+        if let Err(e) = write_one(look, report, *format, path) {
             let place = visible(&clean(&path.display().to_string()));
             eprintln!("keysift: the report cannot be written to {place}: {e}");
             failed = true;
@@ -373,17 +404,17 @@ fn tool(settings: &Settings) -> Tool {
     }
 }
 
-fn write_one(flags: &ReportFlags, report: &Report, format: Format, path: &Path) -> io::Result<()> {
+fn write_one(look: &Look, report: &Report, format: Format, path: &Path) -> io::Result<()> {
     let to_stdout = path.as_os_str() == "-";
-    if flags.silent && to_stdout && format == Format::Human && report.findings.is_empty() && report.scan.complete {
+    if look.silent && to_stdout && format == Format::Human && report.findings.is_empty() && report.scan.complete {
         return Ok(());
     }
     let style = Style {
-        color: to_stdout && colored(flags.color),
+        color: to_stdout && colored(look.color),
         width: std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(100),
         here: std::env::current_dir().and_then(|d| d.canonicalize()).ok(),
-        quiet: flags.quiet,
-        verbose: flags.verbose,
+        quiet: look.quiet,
+        verbose: look.verbose,
     };
     if !to_stdout {
         return write::file(path, |out| format.write(report, &style, out));

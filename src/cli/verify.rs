@@ -5,7 +5,7 @@ use super::asking::options;
 use super::common::{ReportFlags, RuleFlags, Settings};
 use super::policy::unreadable;
 use super::reread::{Reread, reread};
-use super::run::{interruptible, write_all};
+use super::run::{Look, interruptible, write_all};
 use super::usage_error;
 use super::verification::HowFlags;
 use crate::config::Config;
@@ -131,7 +131,7 @@ fn of_report(arguments: &VerifyArguments, path: &std::path::Path) -> Result<Exit
     let code = gate(&report, flags);
     report.findings.retain(|f| flags.only_states.is_empty() || flags.only_states.contains(&f.verification.status));
     report.findings.sort_by_key(|f| f.verification.status != Status::Live);
-    write_all(flags, &report, &destinations)?;
+    write_all(&Look::of(flags), &report, &destinations)?;
     Ok(ExitCode::from(code))
 }
 

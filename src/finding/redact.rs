@@ -30,6 +30,12 @@ pub fn shown(rule: &Rule, secret: &[u8]) -> String {
     }
 }
 
+/// A secret of which nobody knows the format: its length and the kinds of its characters.
+#[must_use]
+pub fn shown_as_plain(secret: &[u8]) -> String {
+    format!("… ({} characters: {})", String::from_utf8_lossy(secret).chars().count(), classes(secret))
+}
+
 /// The part of `text` that every secret of this kind begins with.
 fn public_prefix<'a>(rule: &Rule, text: &'a str) -> &'a str {
     rule.keywords

@@ -110,13 +110,18 @@ fn write_finding(pen: &mut Pen<'_>, report: &Report, finding: &ReportedFinding) 
     let severity = pen.paint(color, &finding.severity);
     let name = pen.paint(BOLD, &finding.rule_name);
     let live = if finding.verification.status == Status::Live { pen.paint(RED, "LIVE ") } else { String::new() };
-    pen.line(&format!("{live}{severity}: {name}"))?;
+    // Of other tools' findings nobody said how severe they are.
+    let between = if finding.severity.is_empty() { "" } else { ": " };
+    pen.line(&format!("{live}{severity}{between}{name}"))?;
     let place = pen.paint(CYAN, &place(report, pen.style, finding));
-    let mut facts = vec![format!("confidence {}", finding.confidence)];
+    let mut facts = Vec::new();
+    if !finding.confidence.is_empty() {
+        facts.push(format!("confidence {}", finding.confidence));
+    }
     if finding.notice {
         facts.push("notice: a rule younger than the configured catalogue".to_owned());
     }
-    if finding.path_class != "source" {
+    if finding.path_class != "source" && !finding.path_class.is_empty() {
         facts.push(format!("{} file", finding.path_class));
     }
     if finding.occurrences_total > 1 && finding.exposure.is_none() {
@@ -419,6 +424,9 @@ fn exclude_help(reason: &str) -> &'static str {
 }
 
 fn skip_help(reason: &str) -> &'static str {
+    if reason == crate::report::read::NOT_TOLD {
+        return "reports of other tools, which do not tell what they could not look at";
+    }
     SkipReason::ALL.iter().find(|r| r.as_str() == reason).map_or("", |r| r.help())
 }
 

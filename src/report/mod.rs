@@ -1,18 +1,32 @@
 //! How a scan is told: one file a format.
 //!
 //! - `model`: the report as data; its keys are the contract that other tools rely on
-//! - `human`, `json`, `jsonl`, `sarif`, `github`: the formats
+//! - `human`, `json` (and `jsonl`), `sarif`, `github`, `junit`, `gitlab`, `codequality`, `gitleaks`, `defectdojo`, `csv`,
+//!   `html`, `markdown`: the formats
+//! - `read`: reports read back, those of other tools too; `merge`: several made one
+//! - `wording`: what several of them say in the same words
 //! - `triage`: decisions in it
 //! - `write`: where reports go
 
+mod codequality;
+mod csv;
+mod defectdojo;
 mod github;
+mod gitlab;
+mod gitleaks;
+mod html;
 mod human;
 mod json;
+mod junit;
+mod markdown;
+pub mod merge;
 pub mod model;
+pub mod read;
 mod sarif;
 #[cfg(test)]
 mod schema_test;
 pub mod triage;
+mod wording;
 pub mod write;
 
 pub use human::Style;
@@ -28,17 +42,44 @@ pub enum Format {
     Jsonl,
     Sarif,
     Github,
+    Junit,
+    Gitlab,
+    Codequality,
+    Gitleaks,
+    Defectdojo,
+    Csv,
+    Html,
+    Markdown,
 }
 
 impl Format {
     /// All formats with their names.
-    pub const NAMES: [(&'static str, Self); 5] =
-        [("human", Self::Human), ("json", Self::Json), ("jsonl", Self::Jsonl), ("sarif", Self::Sarif), ("github", Self::Github)];
+    pub const NAMES: [(&'static str, Self); 13] = [
+        ("human", Self::Human),
+        ("json", Self::Json),
+        ("jsonl", Self::Jsonl),
+        ("sarif", Self::Sarif),
+        ("github", Self::Github),
+        ("junit", Self::Junit),
+        ("gitlab", Self::Gitlab),
+        ("codequality", Self::Codequality),
+        ("gitleaks", Self::Gitleaks),
+        ("defectdojo", Self::Defectdojo),
+        ("csv", Self::Csv),
+        ("html", Self::Html),
+        ("markdown", Self::Markdown),
+    ];
 
     /// The format that `name` names.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::NAMES.into_iter().find(|(n, _)| *n == name).map(|(_, f)| f)
+    }
+
+    /// Whether the format has no place to tell what was not looked at.
+    #[must_use]
+    pub const fn hides_gaps(self) -> bool {
+        matches!(self, Self::Gitleaks | Self::Csv)
     }
 
     /// Writes `report`.
@@ -52,6 +93,14 @@ impl Format {
             Self::Jsonl => json::write_lines(report, out),
             Self::Sarif => sarif::write(report, out),
             Self::Github => github::write(report, out),
+            Self::Junit => junit::write(report, out),
+            Self::Gitlab => gitlab::write(report, out),
+            Self::Codequality => codequality::write(report, out),
+            Self::Gitleaks => gitleaks::write(report, out),
+            Self::Defectdojo => defectdojo::write(report, out),
+            Self::Csv => csv::write(report, out),
+            Self::Html => html::write(report, out),
+            Self::Markdown => markdown::write(report, out),
         }
     }
 }

@@ -100,6 +100,11 @@ pub struct Run {
     pub interrupted: bool,
     pub threads: usize,
     pub milliseconds: u64,
+    /// When the scan began and ended, RFC 3339 in UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<String>,
     /// What providers said of the findings, where they were asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verification: Option<Told>,

@@ -128,6 +128,10 @@ fn descriptor(id: &str, findings: &[&ReportedFinding]) -> sarif::ReportingDescri
     let built_in = RuleSet::built_in();
     let formerly = built_in.find(id).filter(|r| r.id == id).map_or(&[][..], |r| r.formerly);
     let mut help = finding.remedy.steps.clone();
+    if help.is_empty() {
+        // Of other tools' rules nobody said it, and the standard wants a text.
+        "Revoke it where it was issued.".clone_into(&mut help);
+    }
     if !finding.remedy.rotate.is_empty() {
         help = format!("{help}\n\nRevoke at: {}", finding.remedy.rotate);
     }

@@ -17,6 +17,7 @@ fn help_pages() {
     page("help-baseline", &["baseline", "--help"]);
     page("help-baseline-create", &["baseline", "create", "--help"]);
     page("help-baseline-status", &["baseline", "status", "--help"]);
+    page("help-report", &["report", "--help"]);
     page("help-explain", &["explain", "--help"]);
     page("help-rules", &["rules", "--help"]);
     page("help-rules-list", &["rules", "list", "--help"]);

@@ -3,7 +3,10 @@
 
 use crate::support::{Run, Tree, fill, github_token, password, private_key};
 
-const FORMATS: [&str; 5] = ["human", "json", "jsonl", "sarif", "github"];
+const FORMATS: [&str; 13] = [
+    "human", "json", "jsonl", "sarif", "github", "junit", "gitlab", "codequality", "gitleaks", "defectdojo", "csv", "html",
+    "markdown",
+];
 
 /// Secrets of many kinds in contents, and some of them in names of files and folders as well.
 fn planted() -> (Tree, Vec<String>) {

@@ -175,13 +175,17 @@ fn a_report_file_appears_whole_or_not_at_all() {
 #[test]
 fn the_report_of_an_earlier_run_holds_nothing_to_find() {
     let tree = shop();
-    for format in ["human", "json", "jsonl", "sarif", "github"] {
+    let formats = [
+        "human", "json", "jsonl", "sarif", "github", "junit", "gitlab", "codequality", "gitleaks", "defectdojo", "csv", "html",
+        "markdown",
+    ];
+    for format in formats {
         tree.run(&["scan", "-f", format, "-o", &format!("reports/{format}"), "keys", "deploy", "tests"]);
         fs::create_dir_all(tree.join("reports")).expect("folders can be made");
         tree.run(&["scan", "-f", format, "-o", &format!("reports/{format}"), "keys", "deploy", "tests"]);
     }
     let report = tree.scan(&["reports"]);
-    assert_eq!(report.blobs(), 5);
+    assert_eq!(report.blobs(), formats.len() as u64);
     assert_eq!(report.paths(), [""; 0], "{:#}", report.json);
 }
 
@@ -247,7 +251,7 @@ fn reports_are_the_same_whatever_the_number_of_threads() {
     for threads in ["1", "2", "8"] {
         assert!(json(threads) == one, "{threads} threads give another JSON report");
     }
-    for format in ["sarif", "github"] {
+    for format in ["sarif", "github", "junit", "codequality", "gitleaks", "defectdojo", "csv", "markdown"] {
         assert!(report("1", format) == report("8", format), "threads change the {format} report");
     }
     let human = |threads: &str| stable(&report(threads, "human"), &tree.path().to_string_lossy());

@@ -202,10 +202,25 @@ pub fn stable(text: &str, folder: &str) -> String {
                 line = replace_number(&line, &format!("\"{key}\"{colon}"), &[",", "}", ""], instead);
             }
         }
+        for key in ["started_at", "ended_at", "start_time", "end_time"] {
+            line = replace_time(&line, key);
+        }
         out.push_str(&line);
         out.push('\n');
     }
     out
+}
+
+/// Replaces the time that stands under `key` in JSON.
+fn replace_time(line: &str, key: &str) -> String {
+    for colon in ["\":\"", "\": \""] {
+        let before = format!("\"{key}{colon}");
+        if let Some((head, rest)) = line.split_once(&before) {
+            let tail = rest.split_once('"').map_or("", |(_, tail)| tail);
+            return format!("{head}{before}[TIME]\"{tail}");
+        }
+    }
+    line.to_owned()
 }
 
 /// Replaces the number between `before` and one of `after`, of which an empty one is the end of the line.
