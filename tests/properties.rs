@@ -160,7 +160,10 @@ proptest! {
             let made = snippet::snippet(&text, secret, &hidden);
             for shown in [made.clone(), made.cut()] {
                 let marked: String = shown.text.chars().skip(shown.mark_start).take(shown.mark_end - shown.mark_start).collect();
-                prop_assert_eq!(marked, redact::shown(j.rule, secret.of(&text)));
+                // Behind one encoded stretch may stand several secrets: one of them is shown there.
+                let of = |h: &(ByteSpan, String)| h.0.overlaps(secret) && h.1 == marked;
+                prop_assert!(hidden.iter().any(of), "{marked}");
+                prop_assert!(j.decoding.is_some() || marked == redact::shown(j.rule, j.value(&text)), "{marked}");
                 prop_assert!(!shown.text.contains('\n'));
                 prop_assert!(shown.cut().text.chars().count() <= 2 * 82 + 100);
                 // The same bytes elsewhere on the line, where no rule sees them, are for the redactor of the run.

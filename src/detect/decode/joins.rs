@@ -55,6 +55,10 @@ fn between_strings(text: &[u8], at: usize) -> Option<ByteSpan> {
     if at == 0 || !is_token(text[at - 1]) {
         return None;
     }
+    // A piece that ends with a line break, as those of messages do.
+    if at >= 2 && text[at - 2] == b'\\' {
+        return None;
+    }
     let mut cursor = at + 1;
     let (count, new_line) = blanks(text, cursor);
     cursor += count;

@@ -99,7 +99,13 @@ fn strings_in_pieces_are_joined() {
     ] {
         assert_eq!(written(text), [plain], "{text}");
     }
-    for text in [r#""said that " + "he would""#, r#"["abc", "def"]"#, "key: |\n  one\n  two\n", r#"x = "a" + b + "c""#] {
+    for text in [
+        r#""said that " + "he would""#,
+        r#"["abc", "def"]"#,
+        "key: |\n  one\n  two\n",
+        r#"x = "a" + b + "c""#,
+        "\"one\\n\"\n\"two\"\n",
+    ] {
         assert_eq!(written(text), [""; 0], "{text}");
     }
 }
