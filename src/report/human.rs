@@ -118,6 +118,9 @@ fn write_finding(pen: &mut Pen<'_>, report: &Report, finding: &ReportedFinding) 
     if !finding.confidence.is_empty() {
         facts.push(format!("confidence {}", finding.confidence));
     }
+    if !finding.location.decoded.is_empty() {
+        facts.push(format!("behind {}", finding.location.decoded.join(", ")));
+    }
     if finding.notice {
         facts.push("notice: a rule younger than the configured catalogue".to_owned());
     }

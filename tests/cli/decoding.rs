@@ -121,6 +121,7 @@ fn decoded_secrets_are_redacted() {
     let token = github_token("hidden");
     let encoded = STANDARD.encode(format!("user=bob token={token} host=x"));
     tree.write("a.txt", format!("data: {encoded}\n"));
+    assert!(tree.run(&["scan", "."]).stdout.contains("a.txt:1:27  confidence high · behind base64\n"));
     for format in ["human", "json", "sarif", "github", "jsonl"] {
         let out = tree.run(&["scan", "-f", format, "."]).stdout;
         assert!(out.contains("github"), "{out}");
