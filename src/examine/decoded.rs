@@ -1,7 +1,7 @@
 //! What stands behind encodings in a blob: each encoded region is written anew and examined like a blob of its own, to a depth.
 //! What is found counts where it needs the decoding: all else was found in the blob itself.
 
-use super::{Decoding, Examined, Judged, judge, path_matches, see_again, settle};
+use super::{Decoding, Examined, Judged, judge_all, see_again, settle};
 use crate::detect::decode::{self, MARGIN, MAX_DECODED, MAX_DEPTH, Region};
 use crate::detect::{ByteSpan, Detector, Kept, Scratch};
 use std::sync::Arc;
@@ -171,15 +171,7 @@ impl Run<'_> {
     /// Examines a text that was decoded, and what is encoded in it again.
     fn examine(&mut self, text: &[u8], depth: usize) -> Examined {
         let trace = self.detector.trace(text, self.scratch);
-        let mut judged = Vec::with_capacity(trace.candidates.len());
-        for candidate in trace.candidates {
-            let rule = self.detector.rules().get(candidate.rule);
-            if rule.path.zip(self.path).is_none_or(|(pattern, path)| path_matches(pattern, path)) {
-                let subject = judge::Subject { rule, candidate: &candidate, blob: text, path: self.path.unwrap_or_default() };
-                let verdict = judge::judge(subject);
-                judged.push(Judged::of(candidate, rule, Arc::new(verdict)));
-            }
-        }
+        let judged = judge_all(self.detector, trace.candidates, text, self.path);
         let mut examined = settle(judged, trace.out_of_budget, text);
         let regions = decode::regions(text, ByteSpan::new(0, text.len()));
         if depth >= MAX_DEPTH {

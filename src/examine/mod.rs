@@ -75,19 +75,25 @@ pub enum Derived {
 /// that ask for a path then count everywhere, and the caller asks them later).
 pub fn examine(detector: &Detector, blob: &[u8], path: Option<&str>, scratch: &mut Scratch) -> Examined {
     let trace = detector.trace(blob, scratch);
-    let mut judged: Vec<Judged> = Vec::with_capacity(trace.candidates.len());
-    for candidate in trace.candidates {
-        let rule = detector.rules().get(candidate.rule);
-        if rule.path.zip(path).is_some_and(|(pattern, path)| !path_matches(pattern, path)) {
-            continue;
-        }
-        let verdict = judge::judge(Subject { rule, candidate: &candidate, blob, path: path.unwrap_or_default() });
-        judged.push(Judged::of(candidate, rule, Arc::new(verdict)));
-    }
+    let mut judged = judge_all(detector, trace.candidates, blob, path);
     judge_by_path(detector, blob, path.unwrap_or_default(), &mut judged);
     let mut examined = settle(judged, trace.out_of_budget, blob);
     Behind::all(detector, blob, path, scratch).join(&mut examined, blob);
     examined
+}
+
+/// Judges the candidates of a text, but those of rules that ask for another path.
+fn judge_all(detector: &Detector, candidates: Vec<Candidate>, text: &[u8], path: Option<&str>) -> Vec<Judged> {
+    let mut judged: Vec<Judged> = Vec::with_capacity(candidates.len());
+    for candidate in candidates {
+        let rule = detector.rules().get(candidate.rule);
+        if rule.path.zip(path).is_some_and(|(pattern, path)| !path_matches(pattern, path)) {
+            continue;
+        }
+        let verdict = judge::judge(Subject { rule, candidate: &candidate, blob: text, path: path.unwrap_or_default() });
+        judged.push(Judged::of(candidate, rule, Arc::new(verdict)));
+    }
+    judged
 }
 
 /// Examines a `blob` whose path is not known yet, like [`examine`], but looks only at what differs from `made_from`: the

@@ -141,13 +141,9 @@ impl Verdict {
         self.reasons.push(Reason { signal, text: text.into(), weight });
     }
 
-    /// Words of all languages stand behind names of all kinds in translations: one level less for what a name alone tells.
+    /// A medium or high one: words of all languages stand behind names of all kinds in translations: one level less for what a name alone tells.
     fn in_translations(&mut self) {
-        let lowered = match self.level() {
-            Some(Confidence::High) => 0.65,
-            Some(Confidence::Medium) => 0.35,
-            _ => return,
-        };
+        let lowered = if self.score >= HIGH { 0.65 } else { 0.35 };
         self.add("translations", "in a file of translations", lowered - self.score);
     }
 
@@ -191,7 +187,7 @@ pub fn judge(subject: Subject<'_>) -> Verdict {
         Says::Public(what) => Verdict::rejected("public", format!("made to be public: {what}")),
         _ => by_signals(subject),
     };
-    if rule.kind == Kind::Generic && PathClass::of(subject.path) == PathClass::Locale {
+    if rule.kind == Kind::Generic && verdict.score >= MEDIUM && PathClass::of(subject.path) == PathClass::Locale {
         verdict.in_translations();
     }
     if verdict.score > 0.0 {

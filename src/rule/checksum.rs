@@ -126,7 +126,8 @@ fn octets(bits: &[u8]) -> Vec<u8> {
     bits.chunks_exact(8).map(|eight| eight.iter().fold(0, |n, b| 2 * n + b)).collect()
 }
 
-fn base32(text: &[u8]) -> Option<Vec<u8>> {
+/// The bytes of a base32 text (RFC 4648, no padding); bits that make no byte are dropped.
+pub(super) fn base32(text: &[u8]) -> Option<Vec<u8>> {
     base32_bits(text).map(|bits| octets(&bits))
 }
 

@@ -154,27 +154,40 @@ pub(crate) struct Asker {
     pub mismatches: protocol::aws_sts::Mismatches,
 }
 
+/// The first answer of each kind, of several places that were asked the same.
+#[derive(Default)]
+struct Answers {
+    dead: Option<Verification>,
+    unknown: Option<Verification>,
+}
+
+impl Answers {
+    /// Keeps an answer, or gives it back where it is live: then nobody else need be asked.
+    fn note(&mut self, answer: Verification) -> Option<Verification> {
+        let kept = match answer.status {
+            Status::Live => return Some(answer),
+            Status::Dead => &mut self.dead,
+            _ => &mut self.unknown,
+        };
+        kept.get_or_insert(answer);
+        None
+    }
+}
+
 impl Asker {
     /// Asks each way until one says live. Dead is what all of them say.
     async fn ask(&self, case: &Case) -> Verification {
-        let mut dead = None;
-        let mut unknown = None;
+        let mut answers = Answers::default();
         for way in &case.ways {
             let answer = match way.verify.protocol {
                 Some(protocol) => protocol::ask(self, protocol, &case.secret, way).await,
                 None => self.ask_everywhere(&case.secret, way).await,
             };
-            match answer.status {
-                Status::Live => return answer,
-                Status::Dead => {
-                    dead.get_or_insert(answer);
-                }
-                _ => {
-                    unknown.get_or_insert(answer);
-                }
+            if let Some(live) = answers.note(answer) {
+                return live;
             }
         }
-        match (unknown, dead) {
+        match (answers.unknown, answers.dead) {
             (Some(unknown), _) => unknown,
             (None, Some(dead)) if case.left_out == 0 => dead,
             (None, Some(dead)) => Verification {
@@ -200,21 +213,13 @@ impl Asker {
             .map(|(_, host)| host)
             .collect();
         let places = verify.urls().map(|url| (url, None)).chain(instances.iter().map(|host| (verify.instance_url, Some(*host))));
-        let mut dead = None;
-        let mut unknown = None;
+        let mut answers = Answers::default();
         for (url, instance) in places {
-            let answer = self.ask_at(verify, url, instance, values).await;
-            match answer.status {
-                Status::Live => return answer,
-                Status::Dead => {
-                    dead.get_or_insert(answer);
-                }
-                _ => {
-                    unknown.get_or_insert(answer);
-                }
+            if let Some(live) = answers.note(self.ask_at(verify, url, instance, values).await) {
+                return live;
             }
         }
-        match (unknown, dead) {
+        match (answers.unknown, answers.dead) {
             (Some(unknown), _) => unknown,
             (None, Some(dead)) if verify.regional && instances.is_empty() => {
                 Verification { via_proxy: dead.via_proxy, ..Verification::unknown(Doubt::OtherInstancePossible) }

@@ -1,9 +1,7 @@
 //! Long runs of base64 or hex digits that stand for text, and what is compressed behind them.
 
 use super::{ByteSpan, Decoded, Kind, Region, Writer, with_line};
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use crate::rule::structure::decoded;
 use std::io::Read as _;
 
 /// The shortest run that is looked at. Shorter ones are judged as the values that they are.
@@ -73,20 +71,13 @@ fn is_part_of_token(text: &[u8], start: usize, end: usize) -> bool {
     start > 0 && text[start - 1] == b'.' || text.get(end) == Some(&b'.')
 }
 
-const LENIENT: GeneralPurposeConfig =
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true);
-const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
-const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
-
 /// Whether the first digits of a run stand for text, or for something compressed.
 fn begins_text(run: &[u8]) -> bool {
     let head = &run[..LEAST];
     if head.iter().all(u8::is_ascii_hexdigit) {
         return hex(head).is_some_and(|bytes| is_text(&bytes) || is_compressed(&bytes));
     }
-    let mut bytes = [0; 3 * LEAST / 4];
-    let engine = if head.iter().any(|b| matches!(b, b'-' | b'_')) { &URL_SAFE } else { &STANDARD };
-    engine.decode_slice(head, &mut bytes).is_ok() && (is_text(&bytes) || is_compressed(&bytes) || is_wide(&bytes))
+    decoded(head).is_some_and(|bytes| is_text(&bytes) || is_compressed(&bytes) || is_wide(&bytes))
 }
 
 /// Text in ASCII or UTF-8, but for a character that is cut at the end.
@@ -186,8 +177,7 @@ fn lines(run: &[u8]) -> impl Iterator<Item = ByteSpan> + '_ {
 /// The bytes behind base64 of either alphabet; a run may be cut short, so that digits at its end are left over.
 fn base64(digits: &[u8]) -> Option<Vec<u8>> {
     let whole = if digits.len() % 4 == 1 { &digits[..digits.len() - 1] } else { digits };
-    let url_safe = whole.iter().any(|b| matches!(b, b'-' | b'_'));
-    if url_safe { URL_SAFE.decode(whole).ok() } else { STANDARD.decode(whole).ok() }
+    decoded(whole)
 }
 
 fn hex(digits: &[u8]) -> Option<Vec<u8>> {

@@ -1,22 +1,19 @@
 //! What keys of the large clouds tell: AWS account, Azure endpoints and signatures, Google service accounts.
 
 use super::{Says, Structure, Text, key};
+use crate::rule::checksum;
 
 /// The account behind an access key id: the base32 body holds it in its first 48 bits
 /// (<https://hackingthe.cloud/aws/enumeration/get-account-id-from-keys/>); older ids, whose fifth letter is `I` or `J`, do not.
 #[must_use]
 pub fn aws_account(id: &[u8]) -> Option<u64> {
-    const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let body = id.get(4..14)?;
     if id.len() != 20 || !body.first()?.is_ascii_uppercase() && !body[0].is_ascii_digit() || matches!(body[0], b'I' | b'J') {
         return None;
     }
-    let mut value: u64 = 0;
-    for b in body {
-        value = value << 5 | BASE32.iter().position(|d| d == b)? as u64;
-    }
     // Ten letters are 50 bits; the account stands in bits 7 to 46 of the first 48.
-    let account = (value >> 2 & 0x7fff_ffff_ff80) >> 7;
+    let bits = checksum::base32(body)?.into_iter().take(6).fold(0u64, |bits, b| bits << 8 | u64::from(b));
+    let account = (bits & 0x7fff_ffff_ff80) >> 7;
     (account < 1_000_000_000_000).then_some(account)
 }
 

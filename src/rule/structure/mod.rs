@@ -138,7 +138,7 @@ const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIEN
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
 /// The bytes behind base64 of either alphabet, padded or not.
-fn decoded(text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
     let url_safe = text.iter().any(|b| matches!(b, b'-' | b'_'));
     if url_safe { URL_SAFE.decode(text).ok() } else { STANDARD.decode(text).ok() }
 }
@@ -152,10 +152,7 @@ fn ssh_fingerprint(public: &[u8]) -> String {
 
 /// A point in time as reports tell it, from seconds since 1970; nothing where no calendar has it.
 fn time(seconds: i64) -> Option<String> {
-    (0..=253_402_300_799).contains(&seconds).then(|| {
-        let (day, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-        format!("{}T{:02}:{:02}:{:02}Z", crate::finding::date::Day(day), rest / 3600, rest / 60 % 60, rest % 60)
-    })
+    (0..=253_402_300_799).contains(&seconds).then(|| crate::finding::date::rfc3339(seconds, 0))
 }
 
 /// Bytes as lower-case hex.

@@ -7,6 +7,7 @@ use super::sigv4::{Signed, Signer};
 use crate::finding::date::rfc3339;
 use crate::finding::{Beside, Secret, Status, Verification};
 use crate::rule::format::verify::{Doubt, Method};
+use crate::rule::structure::cloud::aws_account;
 use crate::verify::Asker;
 use crate::verify::egress::hosts::Grant;
 use crate::verify::plan::Way;
@@ -51,20 +52,10 @@ impl Mismatches {
     }
 }
 
-/// The account that a key id belongs to: 40 of the bits behind its prefix.
+/// The account that a key id belongs to, twelve digits.
 #[must_use]
 pub fn account(key_id: &str) -> Option<String> {
-    let body = key_id.get(4..14).filter(|_| key_id.len() == 20)?;
-    let bits = body.bytes().try_fold(0u64, |bits, b| {
-        let value = match b {
-            b'A'..=b'Z' => b - b'A',
-            b'2'..=b'7' => b - b'2' + 26,
-            _ => return None,
-        };
-        Some(bits << 5 | u64::from(value))
-    })?;
-    // Ten characters are 50 bits; the account stands in the first 48.
-    Some(format!("{:012}", (bits >> 2 & 0x7fff_ffff_ff80) >> 7))
+    aws_account(key_id.as_bytes()).map(|account| format!("{account:012}"))
 }
 
 /// Pairs of the secret with each key id, the nearest first; temporary ids with their session token.

@@ -21,6 +21,15 @@ use super::plan::Way;
 use crate::finding::group::MATCH;
 use crate::finding::{Beside, Secret, Verification};
 use crate::rule::format::verify::Protocol;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+/// HMAC-SHA-256, zeroed when it goes: keys are made of it.
+fn hmac(key: &[u8], text: &[u8]) -> Zeroizing<[u8; 32]> {
+    let mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length will do");
+    Zeroizing::new(mac.chain_update(text).finalize().into_bytes().into())
+}
 
 /// The hosts that a protocol asks without the user's word.
 #[must_use]

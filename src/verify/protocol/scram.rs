@@ -1,10 +1,10 @@
 //! SCRAM-SHA-256 (RFC 5802, RFC 7677): the password proves itself and does not leave.
 
+use super::hmac;
 use crate::rule::format::verify::Doubt;
 use crate::verify::egress::Failure;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use std::hash::{BuildHasher as _, RandomState};
 use zeroize::Zeroizing;
@@ -64,12 +64,6 @@ fn salted(password: &[u8], salt: &[u8], rounds: u32) -> Zeroizing<[u8; 32]> {
         all.iter_mut().zip(last.iter()).for_each(|(a, b)| *a ^= b);
     }
     all
-}
-
-fn hmac(key: &[u8], text: &[u8]) -> Zeroizing<[u8; 32]> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length will do");
-    mac.update(text);
-    Zeroizing::new(mac.finalize().into_bytes().into())
 }
 
 #[cfg(test)]

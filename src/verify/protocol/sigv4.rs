@@ -1,6 +1,6 @@
 //! AWS Signature Version 4: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>.
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use super::hmac;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use zeroize::Zeroizing;
@@ -55,12 +55,6 @@ fn canonical(request: &Signed<'_>, names: &str) -> String {
     }
     let _ = write!(text, "\n{names}\n{}", hex(&Sha256::digest(request.body)));
     text
-}
-
-fn hmac(key: &[u8], text: &[u8]) -> Zeroizing<[u8; 32]> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length will do");
-    mac.update(text);
-    Zeroizing::new(mac.finalize().into_bytes().into())
 }
 
 fn hex(bytes: &[u8]) -> String {
