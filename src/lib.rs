@@ -16,6 +16,7 @@
 //! - [`verify`]: is it live (feature `verify`)
 //! - [`triage`]: which findings count
 //! - [`report`]: how it is told
+//! - [`audit`]: many repositories (feature `audit`)
 //! - [`config`]: what `keysift.toml` says
 //! - [`cli`]: what a person types
 //!
@@ -29,6 +30,8 @@
 //! assert_eq!(examined.found[0].rule.id, "generic-password");
 //! ```
 
+#[cfg(feature = "audit")]
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod detect;
