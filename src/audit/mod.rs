@@ -1,6 +1,27 @@
 //! Many repositories, again and again: what an organization has is listed, fetched, scanned and remembered, so that the next
 //! audit pays only for what changed.
 //!
+//! ```text
+//! RepositorySource → plan → Queue → fetch → scan → verify → store → reports
+//! ```
 //! - `target`: what an audit looks at: repositories, and texts beside their code
+//! - `listed`: URL lists and folders of clones
+//! - `catalogue`: what a repository was scanned with
+//! - `unit`: a unit of work, and what came of it
+//! - `store`: what is remembered, in `SQLite`
+//! - `queue`: which unit is next
+//! - `mirrors`: clones that are kept, under a size limit
+//! - `work`: a unit from its URL to its result
+//! - `summary`: numbers about all that is known
+//! - `run`: all of it at once, with bounded queues between
 
+pub mod catalogue;
+pub mod listed;
+pub mod mirrors;
+pub mod queue;
+pub mod run;
+pub mod store;
+pub mod summary;
 pub mod target;
+pub mod unit;
+pub mod work;

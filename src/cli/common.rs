@@ -172,7 +172,7 @@ pub(super) fn day(word: &str) -> Result<Day, String> {
     Day::parse(word).ok_or_else(|| "a day such as 2026-12-31".to_owned())
 }
 
-fn size(word: &str) -> Result<u64, String> {
+pub(super) fn size(word: &str) -> Result<u64, String> {
     parse_size(word).ok_or_else(|| "a size such as 500MB or 4GB".to_owned())
 }
 
@@ -180,6 +180,8 @@ fn size(word: &str) -> Result<u64, String> {
 pub(super) struct Settings {
     pub detector: Detector,
     pub exclude: GlobSet,
+    /// The same as they were written.
+    globs: Vec<String>,
     pub max_file_size: Option<u64>,
     /// Whether archives are opened, and how far.
     opens: bool,
@@ -251,6 +253,7 @@ impl Settings {
         Ok(Self {
             detector: Detector::new(rules),
             exclude: glob_set(&globs)?,
+            globs: globs.into_iter().cloned().collect(),
             max_file_size: config.max_file_size,
             opens: config.archives.unwrap_or(true),
             limits,
@@ -278,6 +281,12 @@ impl Settings {
         limits.unpacked = flags.max_unpacked.unwrap_or(limits.unpacked);
         limits.members = flags.max_members.unwrap_or(limits.members);
         limits.member = flags.max_file_size.unwrap_or(limits.member);
+    }
+
+    /// What repositories are scanned with, for those who remember what was.
+    #[cfg(feature = "audit")]
+    pub(super) fn catalogue(&self) -> crate::audit::catalogue::Catalogue {
+        crate::audit::catalogue::Catalogue::of(self.detector.rules(), self.opens, &self.limits, &self.globs)
     }
 
     /// Which containers are opened.

@@ -10,6 +10,7 @@
 //! - `report`: reports into other formats
 //! - `explain`: why a line is or is not a finding
 //! - `rules`, `rules_test`: the catalogue and own rules
+//! - `audit`: many repositories
 //! - `run`: a scan from its flags to its exit code
 //! - `remote`: repositories that are named by their URL
 //! - `common`: flags that commands share
@@ -27,6 +28,8 @@
 mod allow;
 #[cfg(feature = "verify")]
 mod asking;
+#[cfg(feature = "audit")]
+mod audit;
 mod baseline;
 mod ci;
 mod commits;
@@ -87,6 +90,9 @@ enum Command {
     Allow(allow::AllowArguments),
     /// Keep a list of findings that are known, so that only new ones fail
     Baseline(baseline::BaselineArguments),
+    /// Look at many repositories, again and again, and keep what was found and what became of it
+    #[cfg(feature = "audit")]
+    Audit(Box<audit::AuditArguments>),
     /// Ask again about the findings of a report, or about one secret on stdin
     #[cfg(feature = "verify")]
     Verify(Box<verify::VerifyArguments>),
@@ -114,6 +120,8 @@ pub fn main() -> ExitCode {
         Some(Command::Hook(arguments)) => hook::run(&arguments),
         Some(Command::Allow(arguments)) => allow::run(&arguments),
         Some(Command::Baseline(arguments)) => baseline::run(&arguments),
+        #[cfg(feature = "audit")]
+        Some(Command::Audit(arguments)) => audit::run(&arguments),
         #[cfg(feature = "verify")]
         Some(Command::Verify(arguments)) => verify::run(&arguments),
         Some(Command::Report(arguments)) => report::run(&arguments),

@@ -158,7 +158,7 @@ fn try_run(
 }
 
 /// The time as reports tell it.
-fn now() -> String {
+pub(super) fn now() -> String {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     rfc3339(since.ok().and_then(|d| i64::try_from(d.as_secs()).ok()).unwrap_or(0), 0)
 }
@@ -395,7 +395,7 @@ fn status(finding: &Finding) -> Status {
     finding.verification.as_ref().map_or(Status::NotChecked, |v| v.status)
 }
 
-fn tool(settings: &Settings) -> Tool {
+pub(super) fn tool(settings: &Settings) -> Tool {
     Tool {
         name: "keysift".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -455,7 +455,7 @@ pub(super) fn interruptible() -> &'static Stop {
 }
 
 /// Sets how many threads are used; tells how many.
-fn start_threads(wanted: Option<usize>) -> Result<usize, ExitCode> {
+pub(super) fn start_threads(wanted: Option<usize>) -> Result<usize, ExitCode> {
     let threads = wanted.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     if threads == 0 || threads > 1024 {
         return Err(usage_error("--threads takes a number from 1 to 1024"));

@@ -309,8 +309,8 @@ impl Scan<'_> {
             };
             self.collector().file(bytes.len() as u64);
             let shown = String::from_utf8_lossy(path);
-            let Looked { found, rejected } = self.sink.look(&bytes, Some(&shown));
-            self.collector().add(Looked { found: Vec::new(), rejected });
+            let Looked { found, rejected, is_noted } = self.sink.look(&bytes, Some(&shown));
+            self.collector().add(Looked { found: Vec::new(), rejected, is_noted });
             if found.is_empty() {
                 return Vec::new();
             }

@@ -19,7 +19,7 @@ use gix::hash::ObjectId;
 use globset::GlobSet;
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Paths of what is no file. They are the same in every commit, so that a rebase changes no fingerprint.
@@ -43,14 +43,30 @@ pub fn scan_repository(
     collector: &Collector<'_>,
     key: &IdentityKey,
 ) -> bool {
-    let sink = GitCollector::new(repo, collector);
-    let history = History::scan(repo, scope, &sink);
+    scan_with(&GitCollector::new(repo, collector), scope, exclude, key)
+}
+
+/// The same, but that what is known to hold nothing is not looked at again; `clean` learns what else holds nothing.
+pub fn scan_repository_again(
+    repo: &Repository,
+    scope: &Scope,
+    exclude: &GlobSet,
+    collector: &Collector<'_>,
+    key: &IdentityKey,
+    clean: &Clean<'_>,
+) -> bool {
+    scan_with(&GitCollector { clean: Some(clean), ..GitCollector::new(repo, collector) }, scope, exclude, key)
+}
+
+fn scan_with(sink: &GitCollector<'_>, scope: &Scope, exclude: &GlobSet, key: &IdentityKey) -> bool {
+    let (repo, collector) = (sink.repo, sink.collector);
+    let history = History::scan(repo, scope, sink);
     if history.unknown_branch {
         return false;
     }
     sink.note_gaps(&history);
     let rejected_too = collector.keep_rejected;
-    let placed = Placer::new(&sink, &history, exclude, key).findings(scope, rejected_too);
+    let placed = Placer::new(sink, &history, exclude, key).findings(scope, rejected_too);
     let ref_names: Vec<&str> = history.refs.iter().map(|r| r.name.as_str()).collect();
     sink.plain_text(REF, ref_names.join("\n").as_bytes());
     tree::scan_git_folder(repo, 0, collector);
@@ -58,9 +74,43 @@ pub fn scan_repository(
     true
 }
 
+/// Objects in which nothing stands that looks like a secret, at any score, and that were looked at whole: blobs, and the texts
+/// of commits and tags. It holds for one detector, one set of rules and one set of limits.
+pub struct Clean<'a> {
+    knows: &'a (dyn Fn(&ObjectId) -> bool + Sync),
+    learnt: Mutex<Vec<ObjectId>>,
+}
+
+impl<'a> Clean<'a> {
+    /// Those for which `knows` says yes.
+    #[must_use]
+    pub fn new(knows: &'a (dyn Fn(&ObjectId) -> bool + Sync)) -> Self {
+        Self { knows, learnt: Mutex::default() }
+    }
+
+    /// What was looked at since, and holds nothing; in order.
+    #[must_use]
+    pub fn learnt(self) -> Vec<ObjectId> {
+        let mut learnt = self.learnt.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        learnt.sort_unstable();
+        learnt.dedup();
+        learnt
+    }
+
+    fn learn(&self, id: ObjectId) {
+        self.learnt.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(id);
+    }
+}
+
+/// Whether nothing at all stood in a text that was looked at whole.
+fn is_clean(examined: &Examined) -> bool {
+    examined.found.is_empty() && examined.rejected.is_empty() && examined.out_of_budget.is_empty() && !examined.undecoded
+}
+
 pub(super) struct GitCollector<'a> {
     pub repo: &'a Repository,
     pub collector: &'a Collector<'a>,
+    clean: Option<&'a Clean<'a>>,
     texts: Mutex<HashMap<Nr, Vec<Occurrence>>>,
 }
 
@@ -72,6 +122,7 @@ pub(super) struct Remembered {
     keys: Keys,
     /// How many of its candidates are judged not to be secrets.
     rejected: u64,
+    is_clean: bool,
 }
 
 /// Names a secret under a rule family within this run.
@@ -112,13 +163,14 @@ fn with_blob<T>(stored: &[u8], path: Option<&str>, then: impl FnOnce(&Blob<'_>) 
 impl<'a> GitCollector<'a> {
     /// Looks at blobs of `repo` for `collector`.
     pub(super) fn new(repo: &'a Repository, collector: &'a Collector<'a>) -> Self {
-        Self { repo, collector, texts: Mutex::default() }
+        Self { repo, collector, clean: None, texts: Mutex::default() }
     }
 
     pub(super) fn look(&self, stored: &[u8], path: Option<&str>) -> Looked {
         let collector = self.collector;
-        let mut all = Looked::default();
+        let mut all = Looked { is_noted: container::is_one(stored), ..Looked::default() };
         self.each(stored, path, Some(""), &mut |examined, blob| {
+            all.is_noted |= !is_clean(examined);
             let rejected = examined.rejected.iter().filter(|j| in_core(blob, j)).count() as u64;
             collector.count(rejected, examined, &blob.origin.joined());
             collector.hide(examined, blob.bytes);
@@ -128,22 +180,23 @@ impl<'a> GitCollector<'a> {
     }
 
     /// Calls `then` with what a blob holds: with each member if it is a container, whose gaps are told where `gaps_of` names it.
-    /// Tells how many bytes came out of the container.
+    /// Tells how many bytes came out of the container, and whether it has gaps.
     fn each(
         &self,
         stored: &[u8],
         path: Option<&str>,
         gaps_of: Option<&str>,
         then: &mut (dyn FnMut(&Examined, &Blob<'_>) + Send),
-    ) -> u64 {
+    ) -> (u64, bool) {
         let origin = Origin { path: path.unwrap_or_default().to_owned(), ..Origin::default() };
-        let inside = Inside { collector: self.collector, path, gaps_of, then: Mutex::new(then) };
+        let inside =
+            Inside { collector: self.collector, path, gaps_of, has_gaps: AtomicBool::new(false), then: Mutex::new(then) };
         if let Some(unpacked) = container::look_into(stored, &origin, &inside) {
-            return unpacked;
+            return (unpacked, inside.has_gaps.into_inner());
         }
         let then = inside.then.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         self.with_examined(stored, path, then);
-        0
+        (0, false)
     }
 
     /// Calls `then` with what a blob holds, without counting it.
@@ -162,7 +215,8 @@ impl<'a> GitCollector<'a> {
     /// The same, with how many bytes came out of a container.
     fn tell_counted(&self, stored: &[u8], path: &str) -> (Looked, u64) {
         let mut all = Looked::default();
-        let unpacked = self.each(stored, Some(path), None, &mut |examined, blob| all.extend(self.collector.tell(examined, blob)));
+        let (unpacked, _) =
+            self.each(stored, Some(path), None, &mut |examined, blob| all.extend(self.collector.tell(examined, blob)));
         (all, unpacked)
     }
 
@@ -195,17 +249,31 @@ impl<'a> GitCollector<'a> {
         keys.extend(all.map(|j| key_of(j.rule.family(), j.value(blob.bytes), member)));
     }
 
-    /// Looks into a blob that is a container; gives the keys of what it holds.
-    fn inside(&self, nr: Nr, bytes: &[u8]) -> Keys {
+    /// Looks into a blob that is a container; gives the keys of what it holds, and whether it is clean.
+    fn inside(&self, nr: Nr, bytes: &[u8]) -> (Keys, bool) {
         let name = self.repo.objects().id(nr).to_string();
         let mut keys = Vec::new();
-        self.each(bytes, None, Some(&name), &mut |examined, blob| {
+        let mut clean = true;
+        let (_, has_gaps) = self.each(bytes, None, Some(&name), &mut |examined, blob| {
             let rejected = examined.rejected.iter().filter(|j| in_core(blob, j)).count() as u64;
             self.collector.count(rejected, examined, &name);
             self.collector.hide(examined, blob.bytes);
             self.keys(examined, blob, &mut keys);
+            clean &= is_clean(examined);
         });
-        sorted(keys)
+        (sorted(keys), clean && !has_gaps)
+    }
+
+    /// Whether an object is known to hold nothing.
+    fn knows(&self, nr: Nr) -> bool {
+        self.clean.is_some_and(|clean| (clean.knows)(&self.repo.objects().id(nr)))
+    }
+
+    /// Notes that an object holds nothing.
+    fn learn(&self, nr: Nr, is_clean: bool) {
+        if let Some(clean) = self.clean.filter(|_| is_clean && !self.collector.stop().is_asked()) {
+            clean.learn(self.repo.objects().id(nr));
+        }
     }
 
     /// Text that has no history.
@@ -219,8 +287,7 @@ impl<'a> GitCollector<'a> {
         let (head, message) = bytes.split_at(end);
         let mut all = self.look(head, Some(AUTHOR));
         let in_message = self.look(message, Some(if kind == Kind::Tag { TAG } else { MESSAGE }));
-        all.found.extend(in_message.found);
-        all.rejected.extend(in_message.rejected);
+        all.extend(in_message);
         all
     }
 
@@ -262,34 +329,49 @@ fn sorted(mut keys: Vec<Key>) -> Keys {
 impl GitSink for GitCollector<'_> {
     type Memory = Memory;
 
+    fn skips(&self, nr: Nr) -> bool {
+        self.knows(nr)
+    }
+
     fn blob(&self, nr: Nr, bytes: &[u8], made_from: Option<(&Memory, &[Kept])>) -> (Keys, Memory) {
         self.collector.file(bytes.len() as u64);
         let detector = self.collector.detector;
         // A container is looked into whole, whatever it was stored as a delta of.
         if container::is_one(bytes) {
-            return (self.inside(nr, bytes), None);
+            let (keys, is_clean) = self.inside(nr, bytes);
+            self.learn(nr, is_clean);
+            return (keys, None);
         }
         if Encoding::of(&bytes[..bytes.len().min(text::PROBE)]) != Encoding::Bytes {
-            return self.with_examined(bytes, None, |examined, blob| (self.note(nr, examined, blob), None));
+            return self.with_examined(bytes, None, |examined, blob| {
+                self.learn(nr, is_clean(examined));
+                (self.note(nr, examined, blob), None)
+            });
         }
         let old = made_from.and_then(|(old, kept)| Some((old.as_ref()?, kept)));
         let base = old.map(|(old, kept)| (&old.memory, kept));
         let (derived, memory) = SCRATCH.with_borrow_mut(|scratch| examine_derived(detector, bytes, base, scratch));
-        let (keys, rejected) = match (derived, old) {
+        let (keys, rejected, is_clean) = match (derived, old) {
             (Derived::AsBefore, Some((old, _))) => {
                 self.collector.count(old.rejected, &Examined::default(), "");
-                (Arc::clone(&old.keys), old.rejected)
+                (Arc::clone(&old.keys), old.rejected, old.is_clean)
             }
-            (Derived::AsBefore, None) => (Keys::default(), 0),
+            (Derived::AsBefore, None) => (Keys::default(), 0, false),
             (Derived::Changed(examined), _) => {
-                (with_blob(bytes, None, |blob| self.note(nr, &examined, blob)), examined.rejected.len() as u64)
+                let keys = with_blob(bytes, None, |blob| self.note(nr, &examined, blob));
+                (keys, examined.rejected.len() as u64, is_clean(&examined))
             }
         };
-        (Arc::clone(&keys), Some(Remembered { memory, keys, rejected }))
+        self.learn(nr, is_clean);
+        (Arc::clone(&keys), Some(Remembered { memory, keys, rejected, is_clean }))
     }
 
     fn text(&self, nr: Nr, kind: Kind, bytes: &[u8]) {
-        let Looked { mut found, rejected } = self.look_at_text(kind, bytes);
+        if self.knows(nr) {
+            return;
+        }
+        let Looked { mut found, rejected, is_noted } = self.look_at_text(kind, bytes);
+        self.learn(nr, !is_noted);
         found.extend(rejected);
         if !found.is_empty() {
             self.texts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(nr, found);

@@ -5,6 +5,7 @@ use crate::examine::{Examined, examine};
 use crate::source::container::Containers;
 use crate::source::{Blob, ExcludeReason, Sink, SkipReason, Stop};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Takes what stands in a container.
 pub(super) type Taker<'a> = Mutex<&'a mut (dyn FnMut(&Examined, &Blob<'_>) + Send)>;
@@ -16,6 +17,8 @@ pub(super) struct Inside<'a> {
     pub path: Option<&'a str>,
     /// What to put in front of the names of what was not looked at; `None` where that was told before.
     pub gaps_of: Option<&'a str>,
+    /// Something in it was not looked at.
+    pub has_gaps: AtomicBool,
     pub then: Taker<'a>,
 }
 
@@ -41,12 +44,14 @@ impl Sink for Inside<'_> {
     }
 
     fn skip(&self, reason: SkipReason, path: &str, bytes: u64) {
+        self.has_gaps.store(true, Ordering::Relaxed);
         if let Some(name) = self.gaps_of {
             self.collector.skip(reason, &format!("{name}{path}"), bytes);
         }
     }
 
     fn exclude(&self, reason: ExcludeReason, path: &str) {
+        self.has_gaps.store(true, Ordering::Relaxed);
         if let Some(name) = self.gaps_of {
             self.collector.exclude(reason, &format!("{name}{path}"));
         }

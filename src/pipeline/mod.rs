@@ -10,7 +10,7 @@ mod git;
 mod inside;
 
 pub use changes::{Asked, scan_range, scan_staged};
-pub use git::scan_repository;
+pub use git::{Clean, scan_repository, scan_repository_again};
 
 use crate::detect::{ByteSpan, Detector, Scratch};
 use crate::examine::{Examined, Judged, examine};
@@ -210,7 +210,11 @@ impl<'a> Collector<'a> {
             let mut teller = Teller { blob, hidden: &hidden, places: Places::new(blob.bytes, blob.base), stored: (0, 0) };
             judged.iter().filter(|j| in_core(blob, j)).map(|j| teller.occurrence(j)).collect()
         };
-        Looked { found: told(&examined.found), rejected: if keep_rejected { told(&examined.rejected) } else { Vec::new() } }
+        Looked {
+            found: told(&examined.found),
+            rejected: if keep_rejected { told(&examined.rejected) } else { Vec::new() },
+            is_noted: true,
+        }
     }
 }
 
@@ -224,10 +228,13 @@ fn in_core(blob: &Blob<'_>, judged: &Judged) -> bool {
 struct Looked {
     found: Vec<Occurrence>,
     rejected: Vec<Occurrence>,
+    /// There was something to note: a candidate at any score, or a part that was not looked at.
+    is_noted: bool,
 }
 
 impl Looked {
     fn extend(&mut self, more: Self) {
+        self.is_noted |= more.is_noted;
         self.found.extend(more.found);
         self.rejected.extend(more.rejected);
     }

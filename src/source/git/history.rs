@@ -26,6 +26,10 @@ pub struct Scope {
 pub trait GitSink: Sync {
     /// What a blob leaves for those made from it.
     type Memory;
+    /// Whether an object need not be looked at: it is known to hold nothing.
+    fn skips(&self, _: Nr) -> bool {
+        false
+    }
     /// Looks at a blob; gives a key for each thing that it holds. `made_from` is what another blob left, and the stretches
     /// that both share.
     fn blob(&self, nr: Nr, bytes: &[u8], made_from: Option<(&Self::Memory, &[Kept])>) -> (Keys, Self::Memory);
@@ -115,9 +119,13 @@ struct Blobs<'a, S: GitSink> {
 impl<S: GitSink> Visit for Blobs<'_, S> {
     type Memory = Option<S::Memory>;
 
+    fn skips(&self, nr: Nr) -> bool {
+        !self.objects.is_first(nr) || self.sink.skips(nr)
+    }
+
     fn visit(&self, nr: Nr, bytes: &[u8], made_from: Option<(&Self::Memory, &[Kept])>) -> Self::Memory {
         // An object that stands in two packs is looked at once.
-        if !self.objects.is_first(nr) {
+        if !self.objects.is_first(nr) || self.sink.skips(nr) {
             return None;
         }
         let made_from = made_from.and_then(|(memory, kept)| Some((memory.as_ref()?, kept))).filter(|_| !self.whole);

@@ -13,6 +13,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 pub(super) trait Visit: Sync {
     /// What an object leaves for those that are stored as deltas of it.
     type Memory;
+    /// Whether it has no use for an object: delta trees without any other are not read.
+    fn skips(&self, _: Nr) -> bool {
+        false
+    }
     /// Takes an object; `made_from` is what its base left and the stretches that both share.
     fn visit(&self, nr: Nr, bytes: &[u8], made_from: Option<(&Self::Memory, &[Kept])>) -> Self::Memory;
     /// Notes an object that is corrupt or too large.
@@ -117,6 +121,18 @@ impl DeltaTrees {
         total
     }
 
+    /// Whether `visitor` has a use for an object of the tree from `root`.
+    fn has_use(&self, root: Nr, visitor: &impl Visit) -> bool {
+        let mut stack = vec![root];
+        while let Some(nr) = stack.pop() {
+            if !visitor.skips(nr) {
+                return true;
+            }
+            stack.extend(self.children(nr));
+        }
+        false
+    }
+
     /// An object that cannot be read takes all that are made of it along.
     fn lose(&self, nr: Nr, visitor: &impl Visit) {
         let mut stack = vec![nr];
@@ -130,7 +146,7 @@ impl DeltaTrees {
     pub(super) fn for_each<V: Visit>(&self, objects: &Objects, kind: Kind, visitor: &V) {
         let mut roots: Vec<(u64, Nr)> = objects
             .iter()
-            .filter(|nr| objects.kind(*nr) == kind && objects.base(*nr).is_none())
+            .filter(|nr| objects.kind(*nr) == kind && objects.base(*nr).is_none() && self.has_use(*nr, visitor))
             .map(|nr| (self.weight(objects, nr), nr))
             .collect();
         roots.sort_unstable_by_key(|(weight, nr)| (std::cmp::Reverse(*weight), *nr));

@@ -13,6 +13,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTI
 use reqwest::{StatusCode, Url, redirect};
 use std::any::Any;
 use std::io::{self, BufRead, Read, Write};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 /// How often a server may redirect.
@@ -29,20 +30,10 @@ pub(super) struct Web<'a> {
 }
 
 impl<'a> Web<'a> {
-    /// A client for `url`.
+    /// A client for `url`, shared with other conversations.
     pub(super) fn new(url: &RemoteUrl, limits: Limits, patience: Patience<'a>) -> Result<Self, RemoteError> {
-        // Fails only where a provider is there already, which then is the same one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = Client::builder()
-            .connect_timeout(limits.connect)
-            .timeout(limits.silence)
-            .redirect(redirect::Policy::none())
-            .https_only(url.scheme == Scheme::Https);
-        if url.is_loopback() {
-            builder = builder.no_proxy();
-        }
-        let client =
-            builder.build().map_err(|e| RemoteError::Unreachable { url: url.to_string(), cause: causes(&e.without_url()) })?;
+        let client = client(url.scheme == Scheme::Https, url.is_loopback(), limits)
+            .map_err(|e| RemoteError::Unreachable { url: url.to_string(), cause: causes(&e.without_url()) })?;
         Ok(Self { client, patience, base: None })
     }
 
@@ -62,6 +53,34 @@ impl<'a> Web<'a> {
             _ => url.to_owned(),
         }
     }
+}
+
+/// What a client was made for: https alone, past all proxies, limits.
+type MadeFor = (bool, bool, Limits);
+
+/// The clients there are: they keep connections, and to make one reads all certificates.
+static CLIENTS: Mutex<Vec<(MadeFor, Client)>> = Mutex::new(Vec::new());
+
+/// A client for https alone or for http, past all proxies or not.
+fn client(is_https: bool, is_loopback: bool, limits: Limits) -> Result<Client, reqwest::Error> {
+    let mut clients = CLIENTS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let wanted = (is_https, is_loopback, limits);
+    if let Some((_, client)) = clients.iter().find(|(made_for, _)| *made_for == wanted) {
+        return Ok(client.clone());
+    }
+    // Fails only where a provider is there already, which then is the same one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = Client::builder()
+        .connect_timeout(limits.connect)
+        .timeout(limits.silence)
+        .redirect(redirect::Policy::none())
+        .https_only(is_https);
+    if is_loopback {
+        builder = builder.no_proxy();
+    }
+    let client = builder.build()?;
+    clients.push((wanted, client.clone()));
+    Ok(client)
 }
 
 struct Request {

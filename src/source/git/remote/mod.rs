@@ -7,7 +7,8 @@
 //! - `stream`: what a server sends, with a limit on its silence
 //! - `http`, `ssh`: the two ways to a server
 //! - `session`: a conversation with a server
-//! - `clone`: a whole repository, in a folder that goes away
+//! - `visit`: a whole repository, fetched into a folder, again and again
+//! - `clone`: the same, in a folder that goes away
 //! - `missing`: what a shallow or partial clone lacks
 
 pub mod clone;
@@ -17,10 +18,12 @@ pub mod missing;
 mod session;
 mod ssh;
 mod stream;
+mod visit;
 
 pub use clone::TemporaryClone;
 pub use credentials::Credentials;
-pub use session::remote_refs;
+pub use session::{RemoteRef, remote_refs};
+pub use visit::{Visit, tips_in};
 
 use crate::source::Stop;
 use std::time::Duration;
@@ -35,7 +38,7 @@ pub struct Network<'a> {
 }
 
 /// How long a server may keep us waiting.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Until it accepts a connection.
     pub connect: Duration,

@@ -1,0 +1,279 @@
+//! What is found again, new, or gone, and what providers say of it.
+
+use crate::audit::unit::Scanned;
+use crate::finding::{Day, Location, Status, Verification};
+use crate::report::model::ReportedFinding;
+use crate::triage::State;
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use std::collections::HashMap;
+
+/// What a scan changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Reconciled {
+    pub new: usize,
+    pub gone: usize,
+}
+
+/// A finding that is known.
+struct Known {
+    id: i64,
+    is_gone: bool,
+    from_text: bool,
+}
+
+/// Notes that all findings of a repository are still there.
+pub(super) fn still_there(t: &Transaction<'_>, repository: i64, at: &str) -> rusqlite::Result<()> {
+    t.prepare_cached("UPDATE findings SET last_seen = ?2 WHERE repository = ?1 AND gone_at IS NULL")?
+        .execute(params![repository, at])
+        .map(drop)
+}
+
+/// The findings of a repository's code, as they are kept.
+pub(super) fn stored(c: &Connection, repository: i64) -> rusqlite::Result<Vec<ReportedFinding>> {
+    let mut select =
+        c.prepare_cached("SELECT body FROM findings WHERE repository = ?1 AND gone_at IS NULL AND NOT from_text ORDER BY id")?;
+    let bodies = select.query_map([repository], |row| row.get::<_, String>(0))?;
+    Ok(bodies.collect::<Result<Vec<_>, _>>()?.iter().filter_map(|body| serde_json::from_str(body).ok()).collect())
+}
+
+/// Keeps the findings of a scan: what is there again, new, and no longer there.
+pub(super) fn reconcile(
+    t: &Transaction<'_>,
+    run: i64,
+    repository: i64,
+    scanned: &Scanned,
+    at: &str,
+) -> rusqlite::Result<Reconciled> {
+    let mut known = known(t, repository)?;
+    let keeper = Keeper { t, run, repository, at };
+    let mut changed = Reconciled::default();
+    for finding in &scanned.findings {
+        changed.new += usize::from(keeper.keep(finding, known.remove(&finding.fingerprint), false)?);
+    }
+    // What was found in texts stays: those that did not change are not read again.
+    for (fingerprint, finding) in known.iter().filter(|(_, f)| !f.is_gone && !f.from_text) {
+        t.prepare_cached("UPDATE findings SET gone_at = ?2 WHERE id = ?1")?.execute(params![finding.id, at])?;
+        keeper.event("gone", fingerprint, None, None)?;
+        changed.gone += 1;
+    }
+    Ok(changed)
+}
+
+/// Keeps the findings of texts beside the code.
+pub(super) fn add_texts(
+    t: &Transaction<'_>,
+    run: i64,
+    repository: i64,
+    findings: &[ReportedFinding],
+    at: &str,
+) -> rusqlite::Result<()> {
+    let keeper = Keeper { t, run, repository, at };
+    if !findings.is_empty() {
+        let mut known = known(t, repository)?;
+        for finding in findings {
+            keeper.keep(finding, known.remove(&finding.fingerprint), true)?;
+        }
+    }
+    t.prepare_cached("UPDATE findings SET last_seen = ?2 WHERE repository = ?1 AND from_text AND gone_at IS NULL")?
+        .execute(params![repository, at])
+        .map(drop)
+}
+
+fn known(t: &Transaction<'_>, repository: i64) -> rusqlite::Result<HashMap<String, Known>> {
+    let mut select =
+        t.prepare_cached("SELECT fingerprint, id, gone_at IS NOT NULL, from_text FROM findings WHERE repository = ?1")?;
+    let rows = select.query_map([repository], |row| {
+        Ok((row.get::<_, String>(0)?, Known { id: row.get(1)?, is_gone: row.get(2)?, from_text: row.get(3)? }))
+    })?;
+    rows.collect()
+}
+
+/// The finding as it is kept: without what follows from elsewhere.
+fn body_of(finding: &ReportedFinding) -> String {
+    let without_link = |l: &Location| Location { link: None, ..l.clone() };
+    let kept = ReportedFinding {
+        state: "open".to_owned(),
+        verification: Verification::of(Status::NotChecked),
+        location: without_link(&finding.location),
+        introduced: finding.introduced.as_ref().map(without_link),
+        occurrences: finding.occurrences.iter().map(without_link).collect(),
+        ..finding.clone()
+    };
+    serde_json::to_string(&kept).unwrap_or_default()
+}
+
+struct Keeper<'a> {
+    t: &'a Transaction<'a>,
+    run: i64,
+    repository: i64,
+    at: &'a str,
+}
+
+impl Keeper<'_> {
+    fn event(&self, kind: &str, fingerprint: &str, was: Option<&str>, now: Option<&str>) -> rusqlite::Result<()> {
+        event(self.t, &Event { run: Some(self.run), at: self.at, kind, repository: Some(self.repository), fingerprint, was, now })
+    }
+
+    /// Keeps a finding; tells whether it is new.
+    fn keep(&self, finding: &ReportedFinding, before: Option<Known>, from_text: bool) -> rusqlite::Result<bool> {
+        let is_new = before.is_none();
+        match before {
+            Some(before) => self.again(finding, &before)?,
+            None => self.new_one(finding, from_text)?,
+        }
+        if finding.verification.status != Status::NotChecked {
+            self.verified(finding)?;
+        }
+        Ok(is_new)
+    }
+
+    fn new_one(&self, f: &ReportedFinding, from_text: bool) -> rusqlite::Result<()> {
+        let state = decided(self.t, &f.fingerprint)?.unwrap_or_else(|| State::Open.as_str().to_owned());
+        let last: Option<String> = self
+            .t
+            .prepare_cached("SELECT status FROM latest_verifications WHERE secret_id = ?1 AND rule_id = ?2")?
+            .query_row([&f.secret_id, &f.rule_id], |row| row.get(0))
+            .optional()?;
+        self.t
+            .prepare_cached(
+                "INSERT INTO findings (repository, fingerprint, secret_id, rule_id, rule_name, provider, severity, confidence, \
+                 score, path, line, at_tip, path_class, shown, state, verification, first_run, first_seen, last_seen, from_text, \
+                 body) VALUES (?1, ?2, '', '', '', '', '', '', 0, '', 0, 0, '', '', ?3, ?4, ?5, ?6, ?6, ?7, '')",
+            )?
+            .execute(params![
+                self.repository,
+                f.fingerprint,
+                state,
+                last.as_deref().unwrap_or("not_checked"),
+                self.run,
+                self.at,
+                from_text
+            ])?;
+        self.fill(f, self.t.last_insert_rowid())?;
+        self.event("found", &f.fingerprint, None, Some(&state))
+    }
+
+    fn again(&self, f: &ReportedFinding, before: &Known) -> rusqlite::Result<()> {
+        self.t
+            .prepare_cached("UPDATE findings SET last_seen = ?2, gone_at = NULL WHERE id = ?1")?
+            .execute(params![before.id, self.at])?;
+        self.fill(f, before.id)?;
+        if before.is_gone {
+            self.event("back", &f.fingerprint, None, None)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what the scan told of a finding.
+    fn fill(&self, f: &ReportedFinding, id: i64) -> rusqlite::Result<()> {
+        let first = f.introduced.as_ref().unwrap_or(&f.location);
+        let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        self.t
+            .prepare_cached(
+                "UPDATE findings SET secret_id = ?2, rule_id = ?3, rule_name = ?4, provider = ?5, severity = ?6, confidence = ?7, \
+                 score = ?8, path = ?9, line = ?10, commit_id = ?11, introduced_at = ?12, author = ?13, email = ?14, \
+                 exposure = ?15, at_tip = ?16, path_class = ?17, shown = ?18, body = ?19 WHERE id = ?1",
+            )?
+            .execute(params![
+                id,
+                f.secret_id,
+                f.rule_id,
+                f.rule_name,
+                f.provider,
+                f.severity,
+                f.confidence,
+                f.score,
+                f.location.joined(),
+                number(f.location.start_line),
+                first.commit,
+                first.date,
+                first.author,
+                first.email,
+                f.exposure,
+                f.at_tip.as_ref().is_some_and(|tips| !tips.is_empty()),
+                f.path_class,
+                f.secret,
+                body_of(f)
+            ])?;
+        self.t.prepare_cached("DELETE FROM occurrences WHERE finding = ?1")?.execute([id])?;
+        let mut add = self.t.prepare_cached("INSERT INTO occurrences VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
+        for (n, l) in (1i64..).zip(&f.occurrences) {
+            add.execute(params![id, n, l.joined(), number(l.start_line), l.commit, l.blob, l.author, l.email, l.date])?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what a provider said, for every finding of the secret.
+    fn verified(&self, f: &ReportedFinding) -> rusqlite::Result<()> {
+        let v = &f.verification;
+        let checked_at = v.checked_at.as_deref().unwrap_or(self.at);
+        let identity = serde_json::to_string(&v.identity).unwrap_or_default();
+        self.t
+            .prepare_cached("INSERT OR REPLACE INTO verifications VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
+            .execute(params![f.secret_id, f.rule_id, checked_at, v.status.as_str(), v.reason, v.detail, identity, v.via_proxy])?;
+        let mut select = self.t.prepare_cached(
+            "SELECT id, repository, fingerprint, verification, state FROM findings WHERE secret_id = ?1 AND rule_id = ?2",
+        )?;
+        let rows: Vec<(i64, i64, String, String, String)> = select
+            .query_map([&f.secret_id, &f.rule_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))?
+            .collect::<Result<_, _>>()?;
+        for (id, repository, fingerprint, was, state) in rows {
+            let at_place = Keeper { repository, ..*self };
+            // Nobody could say: what was said last still counts.
+            let is_news = v.status != Status::Unknown || was == Status::NotChecked.as_str();
+            if is_news && was != v.status.as_str() {
+                self.t
+                    .prepare_cached("UPDATE findings SET verification = ?2 WHERE id = ?1")?
+                    .execute(params![id, v.status.as_str()])?;
+                at_place.event("verification", &fingerprint, Some(&was), Some(v.status.as_str()))?;
+            }
+            let next = match v.status {
+                Status::Dead if state == State::Open.as_str() => State::Revoked,
+                Status::Live if state == State::Revoked.as_str() => State::Open,
+                _ => continue,
+            };
+            set_state(self.t, id, next, self.at)?;
+            at_place.event("state", &fingerprint, Some(&state), Some(next.as_str()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Gives a finding a state.
+pub(super) fn set_state(t: &Connection, id: i64, state: State, at: &str) -> rusqlite::Result<()> {
+    let revoked = (state == State::Revoked).then_some(at);
+    t.prepare_cached("UPDATE findings SET state = ?2, revoked_at = ?3 WHERE id = ?1")?
+        .execute(params![id, state.as_str(), revoked])
+        .map(drop)
+}
+
+/// The state that the last decision on a fingerprint gives, if it still counts.
+pub(super) fn decided(t: &Connection, fingerprint: &str) -> rusqlite::Result<Option<String>> {
+    let last: Option<(String, Option<String>)> = t
+        .prepare_cached("SELECT state, until FROM decisions WHERE fingerprint = ?1 ORDER BY at DESC, id DESC LIMIT 1")?
+        .query_row([fingerprint], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let today = Day::today();
+    let counts = |until: &Option<String>| until.as_deref().and_then(Day::parse).is_none_or(|until| until >= today);
+    Ok(last.filter(|(_, until)| counts(until)).map(|(state, _)| state))
+}
+
+/// Something that happened.
+pub(super) struct Event<'a> {
+    pub run: Option<i64>,
+    pub at: &'a str,
+    pub kind: &'a str,
+    pub repository: Option<i64>,
+    pub fingerprint: &'a str,
+    pub was: Option<&'a str>,
+    pub now: Option<&'a str>,
+}
+
+/// Keeps an event; the same one of a run once.
+pub(super) fn event(t: &Connection, e: &Event<'_>) -> rusqlite::Result<()> {
+    t.prepare_cached(
+        "INSERT OR IGNORE INTO events (run, at, kind, repository, fingerprint, was, now) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![e.run, e.at, e.kind, e.repository, e.fingerprint, e.was, e.now])
+    .map(drop)
+}

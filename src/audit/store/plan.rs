@@ -1,0 +1,404 @@
+//! Runs, the lists they read, and their units of work.
+
+use super::{Store, StoreError, now};
+use crate::audit::catalogue::Catalogue;
+use crate::audit::target::{Forge, NotVisible, Page, Part, RepositoryRef, Visibility};
+use crate::audit::unit::{Known, RepositoryKey, Unit};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+
+/// How often a unit is begun before it is given up for this run: so often the process may end in its midst.
+const MOST_ATTEMPTS: u32 = 10;
+/// How often a unit that failed for what may pass is tried.
+const MOST_TRIES: u32 = 3;
+
+/// A run: everything that was named, looked at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    pub id: i64,
+    /// The same on every machine.
+    pub name: String,
+    pub started_at: String,
+    /// It was begun before, and goes on.
+    pub resumed: bool,
+    /// Providers are asked.
+    pub verifies: bool,
+}
+
+/// How far a list was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listing {
+    Open { cursor: Option<String> },
+    Done,
+}
+
+/// What there is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leased {
+    Unit(Box<Unit>),
+    /// There may be something later.
+    Wait,
+    /// All units are done, or given up.
+    Nothing,
+}
+
+impl Store {
+    /// Goes on with the run that has not ended, or begins one. A run that was begun with another catalogue ends: what it did
+    /// counts for the next.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    pub fn begin_run(&self, catalogue: &Catalogue, verifies: bool) -> Result<Run, StoreError> {
+        self.write(|t| {
+            let catalogue_id = put_catalogue(t, catalogue)?;
+            let open: Option<(i64, String, String, i64, bool)> = t
+                .query_row(
+                    "SELECT id, name, started_at, catalogue, verifies FROM runs WHERE ended_at IS NULL ORDER BY id DESC LIMIT 1",
+                    [],
+                    |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
+                )
+                .optional()?;
+            match open {
+                Some((id, name, started_at, same, before)) if same == catalogue_id => {
+                    t.execute("UPDATE units SET state = 'ready' WHERE run = ?1 AND state = 'leased'", [id])?;
+                    t.execute("UPDATE runs SET verifies = verifies OR ?2 WHERE id = ?1", params![id, verifies])?;
+                    return Ok(Run { id, name, started_at, resumed: true, verifies: before || verifies });
+                }
+                Some((id, ..)) => {
+                    t.execute("UPDATE runs SET ended_at = ?2, ending = 'superseded' WHERE id = ?1", params![id, now()])?;
+                }
+                None => {}
+            }
+            let started_at = now();
+            let next: i64 = t.query_row("SELECT coalesce(max(id), 0) + 1 FROM runs", [], |row| row.get(0))?;
+            let name = format!("{next}-{}", started_at.replace([':', '-'], ""));
+            t.execute(
+                "INSERT INTO runs (id, name, catalogue, started_at, verifies) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![next, name, catalogue_id, started_at, verifies],
+            )?;
+            Ok(Run { id: next, name, started_at, resumed: false, verifies })
+        })
+    }
+
+    /// The last run.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn last_run(&self) -> Result<Option<Run>, StoreError> {
+        self.read(|c| {
+            c.query_row("SELECT id, name, started_at, verifies FROM runs ORDER BY id DESC LIMIT 1", [], |row| {
+                Ok(Run { id: row.get(0)?, name: row.get(1)?, started_at: row.get(2)?, resumed: true, verifies: row.get(3)? })
+            })
+            .optional()
+        })
+    }
+
+    /// Ends a run whose units are all done.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    pub fn end_run(&self, run: &Run) -> Result<(), StoreError> {
+        self.write(|t| {
+            t.execute("UPDATE runs SET ended_at = ?2, ending = 'done' WHERE id = ?1 AND ended_at IS NULL", params![run.id, now()])
+                .map(drop)
+        })
+    }
+
+    /// How far the list `source` was read in this run.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    pub fn listing(&self, run: &Run, source: &str) -> Result<Listing, StoreError> {
+        self.write(|t| {
+            t.execute("INSERT OR IGNORE INTO sources (name) VALUES (?1)", [source])?;
+            t.execute(
+                "INSERT OR IGNORE INTO listings (run, source) SELECT ?1, id FROM sources WHERE name = ?2",
+                params![run.id, source],
+            )?;
+            t.query_row(
+                "SELECT l.state, l.cursor FROM listings l JOIN sources s ON s.id = l.source WHERE l.run = ?1 AND s.name = ?2",
+                params![run.id, source],
+                |row| {
+                    let state: String = row.get(0)?;
+                    Ok(if state == "done" { Listing::Done } else { Listing::Open { cursor: row.get(1)? } })
+                },
+            )
+        })
+    }
+
+    /// Keeps a page of a list: its repositories become units, and where it goes on is remembered. After the last page what
+    /// the list no longer names is gone.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    pub fn add_page(&self, run: &Run, source: &str, page: &Page) -> Result<usize, StoreError> {
+        self.write(|t| {
+            let source: i64 = t.query_row("SELECT id FROM sources WHERE name = ?1", [source], |row| row.get(0))?;
+            let at = now();
+            let mut added = 0;
+            for repository in &page.repositories {
+                let id = put_repository(t, repository, source, run.id, &at)?;
+                added += t
+                    .prepare_cached("INSERT OR IGNORE INTO units (run, repository, rank) VALUES (?1, ?2, ?3)")?
+                    .execute(params![run.id, id, repository.fork_of.is_some()])?;
+            }
+            for NotVisible { name, why } in &page.not_visible {
+                t.execute("INSERT OR REPLACE INTO not_visible VALUES (?1, ?2, ?3, ?4)", params![source, name, why, run.id])?;
+            }
+            let state = if page.next.is_some() { "open" } else { "done" };
+            t.execute(
+                "UPDATE listings SET cursor = ?3, state = ?4, error = NULL WHERE run = ?1 AND source = ?2",
+                params![run.id, source, page.next, state],
+            )?;
+            if page.next.is_none() {
+                t.execute("DELETE FROM not_visible WHERE source = ?1 AND run < ?2", params![source, run.id])?;
+                let gone = "source = ?1 AND listed_run < ?2 AND status <> 'gone'";
+                t.execute(
+                    &format!(
+                        "INSERT OR IGNORE INTO events (run, at, kind, repository, was, now) \
+                         SELECT ?2, ?3, 'repository', id, status, 'gone' FROM repositories WHERE {gone}"
+                    ),
+                    params![source, run.id, at],
+                )?;
+                t.execute(&format!("UPDATE repositories SET status = 'gone' WHERE {gone}"), params![source, run.id])?;
+            }
+            Ok(added)
+        })
+    }
+
+    /// Notes why a list could not be read to its end; `lost`: it begins again.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    pub fn fail_listing(&self, run: &Run, source: &str, why: &str, lost: bool) -> Result<(), StoreError> {
+        self.write(|t| {
+            t.execute(
+                "UPDATE listings SET error = ?3, cursor = CASE WHEN ?4 THEN NULL ELSE cursor END \
+                 WHERE run = ?1 AND source = (SELECT id FROM sources WHERE name = ?2)",
+                params![run.id, source, why, lost],
+            )
+            .map(drop)
+        })
+    }
+
+    /// The next unit. Those that were tried less come first, and forks after what they were forked from. `now` is in seconds
+    /// since 1970.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    pub fn lease(&self, run: &Run, now: i64) -> Result<Leased, StoreError> {
+        self.write(|t| {
+            // A fork costs little once its parent was looked at.
+            let blocked = "EXISTS (SELECT 1 FROM repositories p JOIN units pu ON pu.repository = p.id AND pu.run = u.run \
+                           WHERE p.forge = r.forge AND p.host = r.host AND p.forge_id = r.fork_of \
+                           AND pu.state IN ('ready', 'leased') AND p.id <> r.id)";
+            let next = |only: &str| -> rusqlite::Result<Option<i64>> {
+                t.prepare_cached(&format!(
+                    "SELECT u.repository FROM units u JOIN repositories r ON r.id = u.repository \
+                     WHERE u.run = ?1 AND u.state = 'ready' AND u.not_before <= ?2 {only} \
+                     ORDER BY u.attempts, u.rank, u.repository LIMIT 1"
+                ))?
+                .query_row(params![run.id, now], |row| row.get(0))
+                .optional()
+            };
+            let mut found = next(&format!("AND (u.rank = 0 OR NOT {blocked})"))?;
+            if found.is_none() {
+                let counts = |state: &str| -> rusqlite::Result<i64> {
+                    t.prepare_cached("SELECT count(*) FROM units WHERE run = ?1 AND state = ?2")?
+                        .query_row(params![run.id, state], |row| row.get(0))
+                };
+                if counts("leased")? > 0 {
+                    return Ok(Leased::Wait);
+                }
+                // Forks of each other wait for nobody.
+                found = next("")?;
+                if found.is_none() {
+                    return Ok(if counts("ready")? > 0 { Leased::Wait } else { Leased::Nothing });
+                }
+            }
+            let Some(id) = found else { return Ok(Leased::Wait) };
+            t.prepare_cached("UPDATE units SET state = 'leased', attempts = attempts + 1 WHERE run = ?1 AND repository = ?2")?
+                .execute(params![run.id, id])?;
+            let unit = unit(t, run, id)?;
+            if unit.attempt >= MOST_ATTEMPTS {
+                let why = format!("the process ended {} times while this repository was looked at", unit.attempt);
+                t.execute(
+                    "UPDATE units SET state = 'failed', outcome = 'failed', error = ?3 WHERE run = ?1 AND repository = ?2",
+                    params![run.id, id, why],
+                )?;
+                t.execute("UPDATE repositories SET status = 'failed', detail = ?2 WHERE id = ?1", params![id, why])?;
+                return Ok(Leased::Wait);
+            }
+            Ok(Leased::Unit(Box::new(unit)))
+        })
+    }
+
+    /// All units of a run that are ready, `then` called with each: what is published to a fleet.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn ready_units(&self, run: &Run, after: i64, most: usize) -> Result<Vec<(i64, Unit)>, StoreError> {
+        self.read(|c| {
+            let mut select = c.prepare_cached(
+                "SELECT repository FROM units WHERE run = ?1 AND state = 'ready' AND repository > ?2 ORDER BY repository LIMIT ?3",
+            )?;
+            let ids = select.query_map(params![run.id, after, i64::try_from(most).unwrap_or(i64::MAX)], |row| row.get(0))?;
+            ids.map(|id| id.and_then(|id: i64| Ok((id, unit(c, run, id)?)))).collect()
+        })
+    }
+
+    /// Gives a unit back that was begun and not finished.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    pub fn give_back(&self, run: &Run, repository: &RepositoryKey) -> Result<(), StoreError> {
+        self.write(|t| {
+            t.execute(
+                "UPDATE units SET state = 'ready', attempts = max(0, attempts - 1) WHERE run = ?1 AND state = 'leased' AND \
+                 repository = (SELECT id FROM repositories WHERE forge = ?2 AND host = ?3 AND forge_id = ?4)",
+                params![run.id, repository.forge.as_str(), repository.host, repository.id],
+            )
+            .map(drop)
+        })
+    }
+
+    /// A repository that was scanned whole with the catalogue with this key and has these tips.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn twin(&self, tips: &str, catalogue: &str, not: &RepositoryKey) -> Result<Option<RepositoryKey>, StoreError> {
+        self.read(|c| {
+            c.prepare_cached(
+                "SELECT r.forge, r.host, r.forge_id FROM scans s JOIN catalogues k ON k.id = s.catalogue \
+                 JOIN repositories r ON r.id = s.repository \
+                 WHERE s.tips = ?1 AND k.key = ?2 AND s.complete AND r.forge <> 'folder' \
+                 AND NOT (r.forge = ?3 AND r.host = ?4 AND r.forge_id = ?5) ORDER BY r.id LIMIT 1",
+            )?
+            .query_row(params![tips, catalogue, not.forge.as_str(), not.host, not.id], |row| {
+                let forge: String = row.get(0)?;
+                Ok(RepositoryKey { forge: Forge::parse(&forge).unwrap_or(Forge::Urls), host: row.get(1)?, id: row.get(2)? })
+            })
+            .optional()
+        })
+    }
+
+    /// The repository that `repository` was forked from, if it is known here.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn parent(&self, repository: &RepositoryRef) -> Result<Option<RepositoryKey>, StoreError> {
+        let Some(parent) = &repository.fork_of else { return Ok(None) };
+        self.read(|c| {
+            c.prepare_cached(
+                "SELECT forge_id FROM repositories WHERE forge = ?1 AND host = ?2 AND (forge_id = ?3 OR full_name = ?3) \
+                 ORDER BY forge_id <> ?3 LIMIT 1",
+            )?
+            .query_row(params![repository.forge.as_str(), repository.host, parent], |row| {
+                Ok(RepositoryKey { forge: repository.forge, host: repository.host.clone(), id: row.get(0)? })
+            })
+            .optional()
+        })
+    }
+}
+
+/// Whether a unit that failed is tried again in this run.
+pub(super) const fn tries_again(attempts: u32) -> bool {
+    attempts < MOST_TRIES
+}
+
+fn put_catalogue(t: &Transaction<'_>, catalogue: &Catalogue) -> rusqlite::Result<i64> {
+    let rules = serde_json::to_string(&catalogue.rules).unwrap_or_default();
+    t.execute(
+        "INSERT OR IGNORE INTO catalogues (key, version, detector, limits, rules, first_used) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![catalogue.key, catalogue.version, catalogue.detector, catalogue.limits, rules, now()],
+    )?;
+    t.query_row("SELECT id FROM catalogues WHERE key = ?1", [&catalogue.key], |row| row.get(0))
+}
+
+fn put_repository(t: &Transaction<'_>, r: &RepositoryRef, source: i64, run: i64, at: &str) -> rusqlite::Result<i64> {
+    t.prepare_cached(
+        "INSERT INTO repositories (forge, host, forge_id, full_name, clone_url, web_url, part, visibility, archived, fork_of, \
+         language, size_kb, pushed_at, default_branch, team, source, listed_run, first_seen) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) \
+         ON CONFLICT (forge, host, forge_id) DO UPDATE SET \
+         former_names = CASE WHEN full_name = excluded.full_name THEN former_names \
+                        ELSE coalesce(former_names || char(10), '') || full_name END, \
+         full_name = excluded.full_name, clone_url = excluded.clone_url, web_url = excluded.web_url, part = excluded.part, \
+         visibility = excluded.visibility, archived = excluded.archived, fork_of = excluded.fork_of, \
+         language = excluded.language, size_kb = excluded.size_kb, pushed_at = excluded.pushed_at, \
+         default_branch = excluded.default_branch, team = excluded.team, source = excluded.source, \
+         listed_run = excluded.listed_run, status = CASE WHEN status = 'gone' THEN 'planned' ELSE status END \
+         RETURNING id",
+    )?
+    .query_row(
+        params![
+            r.forge.as_str(),
+            r.host,
+            r.id,
+            r.full_name,
+            r.clone_url,
+            r.web_url,
+            r.part.as_str(),
+            r.visibility.as_str(),
+            r.archived,
+            r.fork_of,
+            r.language,
+            r.size_kb.map(|n| i64::try_from(n).unwrap_or(i64::MAX)),
+            r.pushed_at,
+            r.default_branch,
+            r.team,
+            source,
+            run,
+            at
+        ],
+        |row| row.get(0),
+    )
+}
+
+/// The columns that [`repository`] reads, from the table called `r`.
+pub(super) const REPOSITORY: &str = "r.forge, r.host, r.forge_id, r.full_name, r.clone_url, r.web_url, r.part, r.visibility, \
+                                     r.archived, r.fork_of, r.language, r.size_kb, r.pushed_at, r.default_branch, r.team";
+
+/// Reads a repository from a row that begins with [`REPOSITORY`].
+pub(super) fn repository(row: &Row<'_>) -> rusqlite::Result<RepositoryRef> {
+    let word = |n: usize| row.get::<_, String>(n);
+    Ok(RepositoryRef {
+        forge: Forge::parse(&word(0)?).unwrap_or(Forge::Urls),
+        host: row.get(1)?,
+        id: row.get(2)?,
+        full_name: row.get(3)?,
+        clone_url: row.get(4)?,
+        web_url: row.get(5)?,
+        part: Part::parse(&word(6)?).unwrap_or(Part::Code),
+        visibility: Visibility::parse(&word(7)?).unwrap_or(Visibility::Unknown),
+        archived: row.get(8)?,
+        fork_of: row.get(9)?,
+        language: row.get(10)?,
+        size_kb: row.get::<_, Option<i64>>(11)?.and_then(|n| u64::try_from(n).ok()),
+        pushed_at: row.get(12)?,
+        default_branch: row.get(13)?,
+        team: row.get(14)?,
+    })
+}
+
+fn unit(c: &Connection, run: &Run, id: i64) -> rusqlite::Result<Unit> {
+    let (repository, known, text_cursor, attempts) = c
+        .prepare_cached(&format!(
+            "SELECT {REPOSITORY}, s.tips, k.key, x.cursor, u.attempts FROM repositories r \
+             JOIN units u ON u.repository = r.id AND u.run = ?2 \
+             LEFT JOIN extra_texts x ON x.repository = r.id LEFT JOIN scans s ON s.repository = r.id LEFT JOIN catalogues k ON k.id = s.catalogue WHERE r.id = ?1"
+        ))?
+        .query_row(params![id, run.id], |row| {
+            let known = match (row.get::<_, Option<String>>(15)?, row.get::<_, Option<String>>(16)?) {
+                (Some(tips), Some(catalogue)) => Some(Known { tips, catalogue }),
+                _ => None,
+            };
+            Ok((repository(row)?, known, row.get(17)?, row.get::<_, u32>(18)?))
+        })?;
+    let recheck = run.verifies
+        && c.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM findings WHERE repository = ?1 AND gone_at IS NULL AND state IN ('open', 'revoked') \
+             AND verification <> 'not_checked')",
+        )?
+        .query_row([id], |row| row.get(0))?;
+    Ok(Unit { run: run.name.clone(), repository, known, recheck, text_cursor, attempt: attempts.saturating_sub(1) })
+}

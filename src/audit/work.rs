@@ -1,0 +1,531 @@
+//! A unit of work, from its URL to its result: fetched, scanned, asked about.
+
+use super::catalogue::{Catalogue, Changed};
+use super::mirrors::{Home, Mirrors};
+use super::store::{Store, StoreError};
+use super::target::{Forge, RepositoryRef, SourceError, TextSource};
+use super::unit::{Outcome, RepositoryKey, Scanned, Texts, Unit, UnitResult, tips_of};
+use crate::detect::Detector;
+use crate::finding::{Finding, IdentityKey};
+use crate::pipeline::{self, Accepts, Clean, Collector};
+use crate::report::model::{Gap, ReportedFinding};
+use crate::source::Stop;
+use crate::source::container::Containers;
+use crate::source::git::objects::Kind;
+use crate::source::git::open::Options;
+use crate::source::git::remote::{Credentials, Limits, Network, RemoteError, Visit};
+use crate::source::git::url::RemoteUrl;
+use crate::source::git::{Repository, Scope};
+use crate::source::stdin::scan_text;
+use gix::hash::ObjectId;
+use globset::GlobSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+/// What a machine knows of earlier scans. A worker that knows nothing does everything.
+pub trait Lore: Sync {
+    /// A repository with these tips that was scanned whole with this catalogue.
+    ///
+    /// # Errors
+    /// Where what is known cannot be read.
+    fn twin(&self, tips: &str, catalogue: &str, not: &RepositoryKey) -> Result<Option<RepositoryKey>, StoreError>;
+    /// What a repository was forked from.
+    ///
+    /// # Errors
+    /// As above.
+    fn parent(&self, repository: &RepositoryRef) -> Result<Option<RepositoryKey>, StoreError>;
+    /// A catalogue by its key.
+    ///
+    /// # Errors
+    /// As above.
+    fn catalogue(&self, key: &str) -> Result<Option<Catalogue>, StoreError>;
+    /// Whether a repository has findings under one of these rules.
+    ///
+    /// # Errors
+    /// As above.
+    fn has_findings_of(&self, repository: &RepositoryKey, rules: &BTreeSet<String>) -> Result<bool, StoreError>;
+    /// Which of these objects hold nothing under this catalogue.
+    ///
+    /// # Errors
+    /// As above.
+    fn known_clean(&self, catalogue: &str, objects: &mut dyn Iterator<Item = ObjectId>) -> Result<HashSet<ObjectId>, StoreError>;
+}
+
+impl Lore for Store {
+    fn twin(&self, tips: &str, catalogue: &str, not: &RepositoryKey) -> Result<Option<RepositoryKey>, StoreError> {
+        Self::twin(self, tips, catalogue, not)
+    }
+
+    fn parent(&self, repository: &RepositoryRef) -> Result<Option<RepositoryKey>, StoreError> {
+        Self::parent(self, repository)
+    }
+
+    fn catalogue(&self, key: &str) -> Result<Option<Catalogue>, StoreError> {
+        Self::catalogue(self, key)
+    }
+
+    fn has_findings_of(&self, repository: &RepositoryKey, rules: &BTreeSet<String>) -> Result<bool, StoreError> {
+        Self::has_findings_of(self, repository, rules)
+    }
+
+    fn known_clean(&self, catalogue: &str, objects: &mut dyn Iterator<Item = ObjectId>) -> Result<HashSet<ObjectId>, StoreError> {
+        Self::known_clean(self, catalogue, objects)
+    }
+}
+
+/// Nothing is known: a worker of a fleet, of which no state is asked.
+pub struct NoLore;
+
+impl Lore for NoLore {
+    fn twin(&self, _: &str, _: &str, _: &RepositoryKey) -> Result<Option<RepositoryKey>, StoreError> {
+        Ok(None)
+    }
+
+    fn parent(&self, _: &RepositoryRef) -> Result<Option<RepositoryKey>, StoreError> {
+        Ok(None)
+    }
+
+    fn catalogue(&self, _: &str) -> Result<Option<Catalogue>, StoreError> {
+        Ok(None)
+    }
+
+    fn has_findings_of(&self, _: &RepositoryKey, _: &BTreeSet<String>) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    fn known_clean(&self, _: &str, _: &mut dyn Iterator<Item = ObjectId>) -> Result<HashSet<ObjectId>, StoreError> {
+        Ok(HashSet::new())
+    }
+}
+
+/// Asks providers about findings, and notes the answers in them.
+pub type Ask<'a> = &'a (dyn Fn(&mut [Finding]) + Sync);
+
+/// How units are worked on.
+pub struct How<'a> {
+    pub detector: &'a Detector,
+    pub catalogue: &'a Catalogue,
+    pub containers: &'a (dyn Fn() -> Containers + Sync),
+    pub exclude: &'a GlobSet,
+    pub accepts: Accepts<'a>,
+    pub key: &'a IdentityKey,
+    pub stop: &'a Stop,
+    /// The value of a variable of the environment: tokens.
+    pub env: &'a (dyn Fn(&str) -> Option<String> + Sync),
+    pub mirrors: &'a Mirrors,
+    pub lore: &'a dyn Lore,
+    pub ask: Option<Ask<'a>>,
+    pub texts: &'a [Box<dyn TextSource>],
+    /// Look at everything, whatever is known.
+    pub whole: bool,
+    /// Detectors of rules that changed, by the catalogue that they changed from.
+    pub partial: Mutex<HashMap<String, Option<Arc<Partial>>>>,
+    pub counts: Counts,
+}
+
+/// How much was done so far; progress reads it.
+#[derive(Debug, Default)]
+pub struct Counts {
+    pub fetched: AtomicU64,
+    pub unchanged: AtomicU64,
+    pub done: AtomicU64,
+    pub failed: AtomicU64,
+    pub blobs: AtomicU64,
+    pub bytes: AtomicU64,
+    pub found: AtomicU64,
+}
+
+/// The rules that differ from an earlier catalogue, and a detector for them.
+pub struct Partial {
+    changed: Changed,
+    detector: Detector,
+}
+
+/// What the first step made of a unit.
+pub enum Fetched<'a> {
+    /// There is nothing to scan.
+    Done(Box<UnitResult>),
+    Ready(Box<Ready<'a>>),
+    /// It was interrupted.
+    GiveBack,
+}
+
+/// A repository that is here and waits to be scanned.
+pub struct Ready<'a> {
+    unit: Unit,
+    /// Where it was fetched to; nothing for a folder of this machine.
+    home: Option<Home<'a>>,
+    tips: String,
+    refs: Vec<(String, String)>,
+    partial: Option<Arc<Partial>>,
+    texts: Option<TextsRead>,
+    since: Instant,
+}
+
+/// Findings of texts, still with their secrets.
+struct TextsRead {
+    findings: Vec<Finding>,
+    redactor: crate::finding::Redactor,
+    cursor: Option<String>,
+    failed: Option<String>,
+}
+
+impl Looked {
+    /// Its unit.
+    #[must_use]
+    pub const fn unit(&self) -> &Unit {
+        &self.unit
+    }
+}
+
+impl Ready<'_> {
+    /// Its unit.
+    #[must_use]
+    pub const fn unit(&self) -> &Unit {
+        &self.unit
+    }
+
+    /// Names its repository.
+    #[must_use]
+    pub fn key(&self) -> RepositoryKey {
+        RepositoryKey::of(&self.unit.repository)
+    }
+}
+
+/// A repository that was scanned and waits for its providers' answers.
+pub struct Looked {
+    unit: Unit,
+    scanned: Scanned,
+    is_new: bool,
+    findings: Vec<Finding>,
+    redactor: crate::finding::Redactor,
+    texts: Option<TextsRead>,
+    since: Instant,
+}
+
+impl<'a> How<'a> {
+    /// Fetches what a unit names, if there is anything new.
+    ///
+    /// # Errors
+    /// Where what is known cannot be read: no unit can be worked on then.
+    pub fn fetch(&self, unit: Unit) -> Result<Fetched<'a>, StoreError> {
+        let since = Instant::now();
+        let texts = match self.read_texts(&unit) {
+            Some(_) if self.stop.is_asked() => return Ok(Fetched::GiveBack),
+            texts => texts,
+        };
+        let looked = if unit.repository.forge == Forge::Folder { self.open_here(&unit)? } else { self.ask_server(&unit)? };
+        Ok(match looked {
+            Looking::GiveBack => Fetched::GiveBack,
+            Looking::Over(outcome) => {
+                if matches!(outcome, Outcome::Unchanged) {
+                    self.counts.unchanged.fetch_add(1, Ordering::Relaxed);
+                }
+                Fetched::Done(Box::new(self.result(&unit, outcome, texts, since)))
+            }
+            Looking::Goes { home, tips, refs, partial } => {
+                self.counts.fetched.fetch_add(1, Ordering::Relaxed);
+                Fetched::Ready(Box::new(Ready { unit, home, tips, refs, partial, texts, since }))
+            }
+        })
+    }
+
+    /// A repository in a folder of this machine.
+    fn open_here(&self, unit: &Unit) -> Result<Looking<'a>, StoreError> {
+        let path = Path::new(&unit.repository.clone_url);
+        let repo = match Repository::open(path, &Options::default()) {
+            Ok(repo) => repo,
+            Err(_) if !path.exists() => {
+                return Ok(Looking::Over(Outcome::NotVisible { why: "the folder is not there".to_owned() }));
+            }
+            Err(e) => return Ok(Looking::Over(Outcome::Failed { why: e.to_string(), again: false })),
+        };
+        let mut refs: Vec<(String, String)> = repo.refs().into_iter().map(|r| (r.name, r.target.to_string())).collect();
+        if refs.is_empty() && repo.objects().is_empty() {
+            return Ok(Looking::Over(Outcome::Empty));
+        }
+        if let Some(head) = repo.head_branch() {
+            refs.push(("HEAD:".to_owned(), head));
+        }
+        // Its own files are looked at too.
+        for name in ["config", "FETCH_HEAD"] {
+            if let Ok(bytes) = std::fs::read(repo.common_dir.join(name)) {
+                refs.push((name.to_owned(), blake3::hash(&bytes).to_hex()[..40].to_owned()));
+            }
+        }
+        let tips = tips_of(refs.iter().map(|(name, target)| (&name[..], &target[..])));
+        match self.remembered(unit, &tips)? {
+            Memory::Says(outcome) => Ok(Looking::Over(outcome)),
+            Memory::Look(partial) => Ok(Looking::Goes { home: None, tips, refs, partial }),
+        }
+    }
+
+    /// A repository on a server.
+    fn ask_server(&self, unit: &Unit) -> Result<Looking<'a>, StoreError> {
+        let url = match RemoteUrl::parse(&unit.repository.clone_url) {
+            Ok(url) => url,
+            Err(e) => return Ok(Looking::Over(Outcome::Failed { why: e.to_string(), again: false })),
+        };
+        // A list is not typed: a token is for the host that its variable names.
+        let credentials = Credentials::for_configured(&self.env);
+        let network = Network { credentials: &credentials, limits: Limits::default(), stop: self.stop };
+        let visit = match Visit::of(&url, network) {
+            Ok(visit) => visit,
+            Err(e) => return Ok(trouble(&e)),
+        };
+        let mut refs: Vec<(String, String)> =
+            visit.refs().iter().filter_map(|r| Some((r.name.clone(), r.id?.to_string()))).collect();
+        if refs.is_empty() {
+            return Ok(Looking::Over(Outcome::Empty));
+        }
+        if let Some(head) = visit.refs().iter().find(|r| r.name == "HEAD").and_then(|r| r.target.clone()) {
+            refs.push(("HEAD:".to_owned(), head));
+        }
+        let tips = tips_of(refs.iter().map(|(name, target)| (&name[..], &target[..])));
+        let partial = match self.remembered(unit, &tips)? {
+            Memory::Says(outcome) => return Ok(Looking::Over(outcome)),
+            Memory::Look(partial) => partial,
+        };
+        let key = RepositoryKey::of(&unit.repository);
+        let parent = self.lore.parent(&unit.repository)?;
+        let home = match self.mirrors.home(&key, parent.as_ref()) {
+            Ok(home) => home,
+            Err(e) => return Ok(Looking::Over(Outcome::Failed { why: format!("no room for its clone: {e}"), again: false })),
+        };
+        match visit.fetch(home.path(), home.others()) {
+            Ok(()) => Ok(Looking::Goes { home: Some(home), tips, refs, partial }),
+            Err(e) => Ok(trouble(&e)),
+        }
+    }
+
+    /// What earlier scans tell of a repository with these tips.
+    fn remembered(&self, unit: &Unit, tips: &str) -> Result<Memory, StoreError> {
+        if self.whole {
+            return Ok(Memory::Look(None));
+        }
+        let key = RepositoryKey::of(&unit.repository);
+        let current = &self.catalogue.key;
+        let same = unit.known.as_ref().filter(|known| known.tips == tips);
+        if same.is_some_and(|known| known.catalogue == *current) {
+            // Its secrets are in none of our files: to ask about them again, they are read again.
+            let asks = unit.recheck && self.ask.is_some();
+            return Ok(if asks { Memory::Look(None) } else { Memory::Says(Outcome::Unchanged) });
+        }
+        if unit.repository.forge != Forge::Folder
+            && let Some(twin) = self.lore.twin(tips, current, &key)?
+        {
+            return Ok(Memory::Says(Outcome::SameAs { repository: twin, tips: tips.to_owned() }));
+        }
+        let Some(known) = same else { return Ok(Memory::Look(None)) };
+        let Some(partial) = self.partial(&known.catalogue)? else { return Ok(Memory::Look(None)) };
+        let is_outdated = !partial.changed.outdated.is_empty() && self.lore.has_findings_of(&key, &partial.changed.outdated)?;
+        Ok(Memory::Look(Some(partial).filter(|_| !is_outdated)))
+    }
+
+    /// The rules that changed since a catalogue, where looking for them alone is enough.
+    fn partial(&self, old: &str) -> Result<Option<Arc<Partial>>, StoreError> {
+        let mut partial = self.partial.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(known) = partial.get(old) {
+            return Ok(known.clone());
+        }
+        let changed = self.lore.catalogue(old)?.and_then(|old| self.catalogue.changed_alone(&old));
+        let made = changed.map(|changed| {
+            let mut rules = self.detector.rules().clone();
+            rules.retain(|rule| changed.look_for.contains(rule.id));
+            Arc::new(Partial { changed, detector: Detector::new(rules) })
+        });
+        partial.insert(old.to_owned(), made.clone());
+        Ok(made)
+    }
+
+    /// Scans what was fetched; `None` where it was interrupted.
+    ///
+    /// # Errors
+    /// Where what is known cannot be read.
+    pub fn scan(&self, ready: Ready<'_>) -> Result<Option<Result<Looked, Box<UnitResult>>>, StoreError> {
+        let Ready { unit, home, tips, refs, partial, texts, since } = ready;
+        let path = home.as_ref().map_or(Path::new(&unit.repository.clone_url), Home::path);
+        let others = home.as_ref().map(|h| h.others().to_vec()).unwrap_or_default();
+        let repo = match Repository::open(path, &Options { object_folders: others, ..Options::default() }) {
+            Ok(repo) => repo,
+            Err(e) => {
+                let outcome = Outcome::Failed { why: e.to_string(), again: false };
+                return Ok(Some(Err(Box::new(self.result(&unit, outcome, texts, since)))));
+            }
+        };
+        let mut clean_before = HashSet::new();
+        let mut is_new = true;
+        let looked = match partial {
+            None => self.scan_with(&repo, self.detector, &self.catalogue.key, &mut clean_before)?,
+            Some(partial) => {
+                let old = unit.known.as_ref().map_or("", |known| known.catalogue.as_str());
+                let objects = repo.objects();
+                let mut ids = objects.iter().map(|nr| objects.id(nr));
+                let clean = self.lore.known_clean(old, &mut ids)?;
+                // Under no key is anything clean yet: the changed rules look at everything.
+                let (outcome, learnt) = self.scan_with(&repo, &partial.detector, "", &mut clean_before)?;
+                if outcome.findings.is_empty() && outcome.rejected_total == 0 {
+                    is_new = false;
+                    (outcome, learnt.into_iter().filter(|id| clean.contains(id)).collect())
+                } else {
+                    self.scan_with(&repo, self.detector, &self.catalogue.key, &mut clean_before)?
+                }
+            }
+        };
+        if self.stop.is_asked() {
+            return Ok(None);
+        }
+        let (outcome, clean) = looked;
+        self.counts.blobs.fetch_add(outcome.files, Ordering::Relaxed);
+        self.counts.bytes.fetch_add(outcome.bytes, Ordering::Relaxed);
+        let gaps = |accepted, reason: &str, tally| Gap::of(reason, tally, accepted, Some(&outcome.redactor));
+        let scanned = Scanned {
+            complete: outcome.is_complete(),
+            skipped: outcome.skipped.iter().map(|((r, accepted), tally)| gaps(*accepted, r.as_str(), tally)).collect(),
+            excluded: outcome.excluded.iter().map(|(r, tally)| gaps(true, r.as_str(), tally)).collect(),
+            blobs: outcome.files,
+            bytes: outcome.bytes,
+            rejected: outcome.rejected_total,
+            tips,
+            refs,
+            findings: Vec::new(),
+            clean,
+        };
+        Ok(Some(Ok(Looked { unit, scanned, is_new, findings: outcome.findings, redactor: outcome.redactor, texts, since })))
+    }
+
+    /// Scans with one detector; tells what holds nothing.
+    fn scan_with(
+        &self,
+        repo: &Repository,
+        detector: &Detector,
+        catalogue: &str,
+        known: &mut HashSet<ObjectId>,
+    ) -> Result<(pipeline::Outcome, Vec<ObjectId>), StoreError> {
+        let objects = repo.objects();
+        if !catalogue.is_empty() && !self.whole {
+            let kinds = [Kind::Blob, Kind::Commit, Kind::Tag];
+            let mut ids = objects.iter().filter(|nr| kinds.contains(&objects.kind(*nr))).map(|nr| objects.id(nr));
+            *known = self.lore.known_clean(catalogue, &mut ids)?;
+        }
+        let is_clean = |id: &ObjectId| known.contains(id);
+        let clean = Clean::new(&is_clean);
+        let collector = Collector::new(detector, self.stop, false, self.accepts).with_containers((self.containers)());
+        pipeline::scan_repository_again(repo, &Scope::default(), self.exclude, &collector, self.key, &clean);
+        Ok((collector.finish(self.key), clean.learnt()))
+    }
+
+    /// Asks providers, and tells what came of the unit.
+    #[must_use]
+    pub fn conclude(&self, looked: Looked) -> UnitResult {
+        let Looked { unit, mut scanned, is_new, mut findings, redactor, texts, since } = looked;
+        if let Some(ask) = self.ask {
+            ask(&mut findings);
+        }
+        self.counts.found.fetch_add(findings.len() as u64, Ordering::Relaxed);
+        scanned.findings = findings.iter().map(|f| ReportedFinding::of(f, Some(&redactor))).collect();
+        let outcome = if is_new { Outcome::Scanned(Box::new(scanned)) } else { Outcome::NothingNew(Box::new(scanned)) };
+        self.result(&unit, outcome, texts, since)
+    }
+
+    fn result(&self, unit: &Unit, outcome: Outcome, texts: Option<TextsRead>, since: Instant) -> UnitResult {
+        let texts = texts.map(|mut read| {
+            if let Some(ask) = self.ask {
+                ask(&mut read.findings);
+            }
+            let findings = read.findings.iter().map(|f| ReportedFinding::of(f, Some(&read.redactor))).collect();
+            Texts { findings, cursor: read.cursor, failed: read.failed }
+        });
+        UnitResult {
+            run: unit.run.clone(),
+            repository: RepositoryKey::of(&unit.repository),
+            catalogue: self.catalogue.key.clone(),
+            fingerprint_key: self.key.id(),
+            outcome,
+            texts,
+            milliseconds: u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// A result that tells of a unit that it failed.
+    #[must_use]
+    pub fn failure(&self, unit: &Unit, why: &str) -> UnitResult {
+        self.result(unit, Outcome::Failed { why: why.to_owned(), again: false }, None, Instant::now())
+    }
+
+    /// Reads and scans the texts beside the code of a repository.
+    fn read_texts(&self, unit: &Unit) -> Option<TextsRead> {
+        let sources: Vec<_> = self.texts.iter().filter(|source| source.reads(&unit.repository)).collect();
+        if sources.is_empty() {
+            return None;
+        }
+        let collector = Collector::new(self.detector, self.stop, false, self.accepts).with_containers((self.containers)());
+        let mut origins: HashMap<String, serde_json::Value> = HashMap::new();
+        // A cursor a source, as JSON.
+        let mut cursors: Vec<Option<String>> =
+            unit.text_cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        cursors.resize(sources.len(), None);
+        let mut failed = None;
+        for (source, cursor) in sources.iter().zip(&mut cursors) {
+            let mut each = |text: super::target::ExtraText| {
+                let _ = scan_text(&text.content[..], &text.path, 0, &collector);
+                origins.insert(text.path, text.origin);
+                !self.stop.is_asked()
+            };
+            match source.texts(&unit.repository, cursor.as_deref(), self.stop, &mut each) {
+                Ok(next) => *cursor = next,
+                Err(SourceError::Interrupted) => {}
+                Err(e) => failed = Some(e.to_string()),
+            }
+        }
+        let mut outcome = collector.finish(self.key);
+        if !outcome.is_complete() && failed.is_none() {
+            let reasons: Vec<&str> = outcome.skipped.keys().filter(|(_, accepted)| !accepted).map(|(r, _)| r.as_str()).collect();
+            failed = Some(format!("not all of them could be looked at: {}", reasons.join(", ")));
+        }
+        for finding in &mut outcome.findings {
+            let places = std::iter::once(&mut finding.location).chain(&mut finding.occurrences);
+            places.for_each(|l| l.origin = origins.get(&l.path).cloned());
+        }
+        let cursor = serde_json::to_string(&cursors).ok();
+        Some(TextsRead { findings: outcome.findings, redactor: outcome.redactor, cursor, failed })
+    }
+}
+
+/// What became of the first look at a repository.
+enum Looking<'a> {
+    Over(Outcome),
+    Goes { home: Option<Home<'a>>, tips: String, refs: Vec<(String, String)>, partial: Option<Arc<Partial>> },
+    GiveBack,
+}
+
+/// What earlier scans tell.
+enum Memory {
+    Says(Outcome),
+    /// It must be looked at: whole, or for the rules that changed.
+    Look(Option<Arc<Partial>>),
+}
+
+/// What an error of the network means for a unit.
+fn trouble<'a>(error: &RemoteError) -> Looking<'a> {
+    let why = error.to_string();
+    Looking::Over(match error {
+        RemoteError::Interrupted => return Looking::GiveBack,
+        RemoteError::CredentialsNeeded(_)
+        | RemoteError::CredentialsInTheClear(_)
+        | RemoteError::CredentialsRefused { .. }
+        | RemoteError::NotFound(_)
+        | RemoteError::Status { status: 401 | 403 | 404 | 410 | 451, .. } => Outcome::NotVisible { why },
+        RemoteError::Status { status: 429 | 500..=599, .. }
+        | RemoteError::Unreachable { .. }
+        | RemoteError::Silent { .. }
+        | RemoteError::Gone { .. }
+        | RemoteError::Protocol { .. } => Outcome::Failed { why, again: true },
+        RemoteError::Status { .. } | RemoteError::Redirect { .. } | RemoteError::Local { .. } | RemoteError::SshNotTyped(_) => {
+            Outcome::Failed { why, again: false }
+        }
+    })
+}

@@ -1,0 +1,74 @@
+//! `keysift audit …`: many repositories, again and again.
+//!
+//! - `sources`: which repositories
+//! - `run`: looks at them
+//! - `watch`: how far it is
+//! - `tell`: what was found: status, reports, what is new, events
+//! - `mark`: decisions
+
+mod mark;
+mod run;
+mod sources;
+mod tell;
+mod watch;
+
+use super::usage_error;
+use crate::audit::store::{Access, Store};
+use crate::finding::IdentityKey;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// `keysift audit …`
+#[derive(Debug, Args)]
+pub(super) struct AuditArguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List repositories and remember them, without looking at any
+    Plan(Box<run::PlanArguments>),
+    /// List repositories, look at what is new in them, remember what was found; goes on where it was interrupted
+    Run(Box<run::RunArguments>),
+    /// Tell where an audit stands
+    Status(tell::StatusArguments),
+    /// Report what is known
+    Report(Box<tell::ReportArguments>),
+    /// Report what was found first since a time, or in the last run
+    Diff(Box<tell::DiffArguments>),
+    /// Write what happened as JSON lines, or numbers for Prometheus
+    Export(tell::ExportArguments),
+    /// Record decisions on findings
+    Mark(mark::MarkArguments),
+}
+
+/// Where an audit is remembered.
+#[derive(Debug, Clone, Args)]
+struct StoreFlags {
+    /// The file in which the audit is remembered
+    #[arg(long, value_name = "FILE", default_value = "keysift-audit.db")]
+    store: PathBuf,
+}
+
+impl StoreFlags {
+    fn open(&self, access: Access) -> Result<Store, ExitCode> {
+        let key = IdentityKey::from_environment();
+        Store::open(&self.store, access, &key.id()).map_err(|e| usage_error(&e.to_string()))
+    }
+}
+
+/// Runs it.
+pub(super) fn run(arguments: &AuditArguments) -> ExitCode {
+    let done = match &arguments.command {
+        Command::Plan(arguments) => run::plan(arguments),
+        Command::Run(arguments) => run::run(arguments),
+        Command::Status(arguments) => tell::status(arguments),
+        Command::Report(arguments) => tell::report(arguments),
+        Command::Diff(arguments) => tell::diff(arguments),
+        Command::Export(arguments) => tell::export(arguments),
+        Command::Mark(arguments) => mark::run(arguments),
+    };
+    done.unwrap_or_else(|code| code)
+}

@@ -1,0 +1,278 @@
+//! `keysift audit plan` and `run`.
+
+use super::sources::SourceFlags;
+use super::{StoreFlags, tell, watch};
+use crate::audit::mirrors::Mirrors;
+use crate::audit::run::{Planned, Threads, plan as read_lists, plan_and_work};
+use crate::audit::store::{Access, Run, Store};
+use crate::audit::target::RepositorySource;
+use crate::audit::work::{Ask, Counts, How};
+use crate::cli::common::{LimitFlags, RuleFlags, Settings, When, confidence, day, severity, size};
+use crate::cli::run::{interruptible, start_threads};
+use crate::cli::verification::HowFlags;
+use crate::cli::{asking, usage_error};
+use crate::config::discover::Home;
+use crate::finding::{Day, Finding, Verification};
+use crate::rule::{Confidence, Severity};
+use crate::source::{SkipReason, Stop};
+use crate::triage::gate::{FailOn, Incomplete};
+use crate::verify::plan::cases;
+use crate::verify::{seconds_now, verify};
+use clap::Args;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+
+/// The bytes of mirrors that are kept where nobody says otherwise.
+const MOST_MIRRORS: u64 = 50_000_000_000;
+
+/// `keysift audit plan …`
+#[derive(Debug, Args)]
+pub(super) struct PlanArguments {
+    #[command(flatten)]
+    store: StoreFlags,
+    #[command(flatten)]
+    sources: SourceFlags,
+    #[command(flatten)]
+    rules: RuleFlags,
+    #[command(flatten)]
+    limits: LimitFlags,
+}
+
+/// `keysift audit run …`
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    #[command(flatten)]
+    store: StoreFlags,
+    #[command(flatten)]
+    sources: SourceFlags,
+    #[command(flatten)]
+    pub work: WorkFlags,
+    /// Look at everything, whatever is known
+    #[arg(long, help_heading = "What to look at")]
+    rescan: bool,
+    #[command(flatten)]
+    gate: GateFlags,
+}
+
+/// How units are worked on: what a run and a worker of a fleet share.
+#[derive(Debug, Clone, Args)]
+pub(super) struct WorkFlags {
+    /// Keep mirrors of repositories in this folder: later only what is new is fetched
+    #[arg(long, value_name = "FOLDER", help_heading = "How")]
+    pub mirrors_dir: Option<PathBuf>,
+    /// The disk space for mirrors; those not used for longest go [default: 50GB]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "How")]
+    pub max_mirrors: Option<u64>,
+    /// How many repositories are fetched at a time
+    #[arg(long, value_name = "N", default_value_t = 8, help_heading = "How")]
+    pub fetchers: usize,
+    /// How many repositories are scanned at a time, all with the same threads [default: one a core]
+    #[arg(long, value_name = "N", help_heading = "How")]
+    pub scanners: Option<usize>,
+    /// Show progress on stderr
+    #[arg(long, value_enum, default_value = "auto", help_heading = "How")]
+    pub progress: When,
+    #[command(flatten)]
+    pub rules: RuleFlags,
+    #[command(flatten)]
+    pub limits: LimitFlags,
+    /// Ask providers whether what was found is live
+    #[arg(long, help_heading = "Verification")]
+    pub verify: bool,
+    #[command(flatten)]
+    pub how: HowFlags,
+}
+
+/// What fails a run.
+#[derive(Debug, Clone, Args)]
+pub(super) struct GateFlags {
+    /// The least confidence that counts: low, medium, high
+    #[arg(long, value_name = "LEVEL", default_value = "medium", value_parser = confidence, help_heading = "Report")]
+    pub min_confidence: Confidence,
+    /// The least severity that counts: low, medium, high, critical
+    #[arg(long, value_name = "LEVEL", default_value = "low", value_parser = severity, help_heading = "Report")]
+    pub min_severity: Severity,
+    /// What fails the run: any, low, medium, high, critical, live, live,unknown, none
+    #[arg(long, value_name = "WHAT", default_value = "any", value_parser = FailOn::parse, help_heading = "Report")]
+    pub fail_on: FailOn,
+    /// The exit code of a run that fails on findings
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Report")]
+    pub exit_code: u8,
+    /// What an incomplete audit without failing findings does: fail (exit code 3) or warn (0)
+    #[arg(long, value_name = "WHAT", default_value = "fail", value_parser = incomplete, help_heading = "Report")]
+    pub incomplete: Incomplete,
+    /// Today, for anything that expires: 2026-12-31
+    #[arg(long, value_name = "DAY", value_parser = day, help_heading = "Report")]
+    pub now: Option<Day>,
+}
+
+fn incomplete(word: &str) -> Result<Incomplete, String> {
+    match word {
+        "fail" => Ok(Incomplete::Fail),
+        "warn" => Ok(Incomplete::Warn),
+        _ => Err("one of fail, warn".to_owned()),
+    }
+}
+
+/// Config and rules of an audit. What scanned repositories say does not count, nor does what stands around here: a config is
+/// named, or there is none.
+pub(super) fn settings(rules: &RuleFlags, limits: &LimitFlags, now: Option<Day>) -> Result<Settings, ExitCode> {
+    let mut settings = Settings::of(rules, &limits.exclude, now, &Home::default())?;
+    settings.bound_by(limits);
+    Ok(settings)
+}
+
+/// Lists repositories.
+pub(super) fn plan(arguments: &PlanArguments) -> Result<ExitCode, ExitCode> {
+    let settings = settings(&arguments.rules, &arguments.limits, None)?;
+    let mut sources = arguments.sources.sources()?;
+    let store = arguments.store.open(Access::Create)?;
+    let _lock = store.lock_run().map_err(|e| usage_error(&e.to_string()))?;
+    let run = begin(&store, &settings, false)?;
+    let planned = Planned::default();
+    let stop = interruptible();
+    read_lists(&store, &run, &mut sources.repositories, &planned, stop).map_err(|e| usage_error(&e.to_string()))?;
+    let failed = tell_lists(&planned);
+    let units = store.unit_counts(&run).map_err(|e| usage_error(&e.to_string()))?;
+    println(&format!("{} repositories to look at", units.get("ready").copied().unwrap_or(0)))?;
+    Ok(ExitCode::from(if stop.is_asked() {
+        130
+    } else if failed {
+        3
+    } else {
+        0
+    }))
+}
+
+fn begin(store: &Store, settings: &Settings, verifies: bool) -> Result<Run, ExitCode> {
+    store.begin_run(&settings.catalogue(), verifies).map_err(|e| usage_error(&e.to_string()))
+}
+
+/// Tells of lists that could not be read; whether there are any.
+fn tell_lists(planned: &Planned) -> bool {
+    let failed = planned.failed.lock().unwrap_or_else(PoisonError::into_inner);
+    for (name, why) in &*failed {
+        eprintln!("keysift: {name} could not be listed to its end: {why}");
+    }
+    !failed.is_empty()
+}
+
+fn println(line: &str) -> Result<(), ExitCode> {
+    match crate::cli::print(&format!("{line}\n")) {
+        ExitCode::SUCCESS => Ok(()),
+        code => Err(code),
+    }
+}
+
+/// Looks at repositories.
+pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, ExitCode> {
+    let work = &arguments.work;
+    let settings = settings(&work.rules, &work.limits, arguments.gate.now)?;
+    let mut sources = arguments.sources.sources()?;
+    let store = arguments.store.open(Access::Create)?;
+    let _lock = store.lock_run().map_err(|e| usage_error(&e.to_string()))?;
+    let failed = |e: &dyn std::fmt::Display| usage_error(&e.to_string());
+    store.expire(settings.today).map_err(|e| failed(&e))?;
+    let open = store.last_run().map_err(|e| failed(&e))?;
+    if sources.repositories.is_empty() && open.is_none() {
+        return Err(usage_error("name repositories: --urls FILE, --folder FOLDER … `keysift audit run --help` lists the ways"));
+    }
+    let run = begin(&store, &settings, work.verify)?;
+    let planned = Planned::default();
+    let stop = interruptible();
+    let texts = std::mem::take(&mut sources.texts);
+    let work_folder = store.beside(".work");
+    let worked = with_how(work, &settings, &store, work_folder, &texts, arguments.rescan, stop, |how, threads| {
+        let repositories: &mut [Box<dyn RepositorySource>] = &mut sources.repositories;
+        watch::during(work.progress, (&store, &run), &how.counts, &planned, || {
+            plan_and_work(&store, &run, repositories, &planned, how, threads)
+        })
+    })?;
+    worked.map_err(|e| failed(&e))?;
+    let lists_failed = tell_lists(&planned);
+    if !stop.is_asked() && !lists_failed {
+        store.end_run(&run).map_err(|e| failed(&e))?;
+    }
+    tell::after_run(&store, &arguments.gate, stop.is_asked())
+}
+
+/// Calls `then` with all that work on units needs.
+#[expect(clippy::too_many_arguments, reason = "each is one thing that the work needs")]
+pub(super) fn with_how<T>(
+    flags: &WorkFlags,
+    settings: &Settings,
+    lore: &dyn crate::audit::work::Lore,
+    work_folder: PathBuf,
+    texts: &[Box<dyn crate::audit::target::TextSource>],
+    whole: bool,
+    stop: &Stop,
+    then: impl FnOnce(&How<'_>, Threads) -> T,
+) -> Result<T, ExitCode> {
+    let cores = start_threads(flags.limits.threads)?;
+    let most = flags.max_mirrors.unwrap_or(MOST_MIRRORS);
+    let mirrors = Mirrors::open(flags.mirrors_dir.clone(), most, work_folder)
+        .map_err(|e| usage_error(&format!("there is no place for clones: {e}")))?;
+    let catalogue = settings.catalogue();
+    let accepts = |reason: SkipReason, path: &str| settings.accepts(reason.as_str(), path);
+    let containers = || settings.containers();
+    let env = |name: &str| std::env::var(name).ok();
+    let answers = Mutex::new(HashMap::new());
+    let ask = |findings: &mut [Finding]| ask(flags, settings, findings, &answers, stop);
+    if flags.verify {
+        // What is wrong with the flags is told before anything is done.
+        asking::options(&flags.how, settings, false)?;
+    }
+    let how = How {
+        detector: &settings.detector,
+        catalogue: &catalogue,
+        containers: &containers,
+        exclude: &settings.exclude,
+        accepts: &accepts,
+        key: &settings.key,
+        stop,
+        env: &env,
+        mirrors: &mirrors,
+        lore,
+        ask: flags.verify.then_some(&ask as Ask<'_>),
+        texts,
+        whole,
+        partial: Mutex::default(),
+        counts: Counts::default(),
+    };
+    let threads =
+        Threads { fetchers: flags.fetchers.clamp(1, 256), scanners: flags.scanners.unwrap_or(cores).clamp(1, 256), askers: 4 };
+    Ok(then(&how, threads))
+}
+
+/// Asks providers about the findings of one repository; what was asked before in this run is known.
+fn ask(
+    flags: &WorkFlags,
+    settings: &Settings,
+    findings: &mut [Finding],
+    answers: &Mutex<HashMap<String, Verification>>,
+    stop: &Stop,
+) {
+    let Ok(options) = asking::options(&flags.how, settings, false) else { return };
+    let lock = || answers.lock().unwrap_or_else(PoisonError::into_inner);
+    let places: Vec<usize> = (0..findings.len()).filter(|n| findings[*n].confidence() >= Some(Confidence::Medium)).collect();
+    let asked = places.iter().map(|n| &findings[*n]);
+    let mut cases = cases(asked, settings.detector.rules(), &settings.key, seconds_now());
+    if cases.is_empty() {
+        return;
+    }
+    for case in &mut cases {
+        if let Some(known) = lock().get(&case.question) {
+            case.settled = Some(known.clone());
+        }
+    }
+    let of_case: Vec<(String, Vec<usize>)> = cases.iter().map(|c| (c.question.clone(), c.findings.clone())).collect();
+    let Ok(told) = verify(cases, options, None, stop) else { return };
+    for ((question, numbers), answer) in of_case.into_iter().zip(told) {
+        for n in numbers {
+            findings[places[n]].verification = Some(answer.clone());
+        }
+        lock().insert(question, answer);
+    }
+}

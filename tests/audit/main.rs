@@ -1,0 +1,15 @@
+//! Audits as a user runs them: made-up organizations behind a git server on this machine.
+
+#![cfg(feature = "audit")]
+
+#[path = "../support/git_server.rs"]
+mod git_server;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod again;
+mod first;
+mod killed;
+mod organization;
+mod people;
+mod scale;
