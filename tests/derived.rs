@@ -39,11 +39,12 @@ fn piece(numbers: &mut Numbers, examples: &[String]) -> Vec<u8> {
 fn encoded(numbers: &mut Numbers, text: &str) -> String {
     use base64::Engine as _;
     let text: String = text.chars().take(600).collect();
-    let once = match numbers.below(5) {
+    let once = match numbers.below(6) {
         0 => format!("data: {}\n", base64::engine::general_purpose::STANDARD.encode(&text)),
         1 => format!("line = \"{}\"\n", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")),
         2 => format!("u?q={}\n", text.replace('%', "%25").replace('=', "%3D").replace('"', "%22").replace('\n', "%0A")),
         3 => text.replace('"', "&quot;"),
+        4 => text.replace('=', "=3D"),
         _ => text.chars().map(|c| if c == 's' { "s\" + \"".to_owned() } else { c.to_string() }).collect(),
     };
     if numbers.below(3) == 0 { encoded(numbers, &once) } else { once }

@@ -155,7 +155,7 @@ struct Seeker<'a> {
 }
 
 impl Sink for Seeker<'_> {
-    fn blob(&self, blob: &Blob<'_>) {
+    fn blob(&self, blob: &Blob<'_>) -> u64 {
         let path = blob.origin.joined();
         let inner = blob.origin.inner_path();
         let examined = examine(&self.settings.detector, blob.bytes, Some(inner), &mut Scratch::default());
@@ -172,6 +172,7 @@ impl Sink for Seeker<'_> {
                 }
             }
         }
+        examined.decoded
     }
 
     fn file(&self, _: u64) {}

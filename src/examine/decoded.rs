@@ -12,6 +12,8 @@ pub(super) struct Behind {
     /// Those that hold anything, by place.
     regions: Vec<Held>,
     undecoded: bool,
+    /// The bytes that were written.
+    decoded: u64,
     /// Nothing is new, and nothing went.
     pub(super) is_as_before: bool,
 }
@@ -30,16 +32,18 @@ struct Run<'a> {
     scratch: &'a mut Scratch,
     /// The bytes that may still be written.
     room: usize,
+    /// The bytes that were written.
+    decoded: usize,
     undecoded: bool,
 }
 
 impl Behind {
     /// Looks behind all regions of `blob`.
     pub(super) fn all(detector: &Detector, blob: &[u8], path: Option<&str>, scratch: &mut Scratch) -> Self {
-        let mut run = Run { detector, path, scratch, room: MAX_DECODED, undecoded: false };
+        let mut run = Run { detector, path, scratch, room: decode::room(blob.len()), decoded: 0, undecoded: false };
         let found = decode::regions(blob, ByteSpan::new(0, blob.len()));
         let regions = found.iter().filter_map(|region| run.held(blob, region, 1)).collect();
-        Self { regions, undecoded: run.undecoded, is_as_before: false }
+        Self { regions, undecoded: run.undecoded, decoded: run.decoded as u64, is_as_before: false }
     }
 
     /// The same for a `blob` that was made from one of `old_len` bytes, of which `old` tells: what both share is inherited.
@@ -52,7 +56,8 @@ impl Behind {
         scratch: &mut Scratch,
     ) -> Self {
         let shared = Shared::of(kept, old_len, blob.len());
-        let mut run = Run { detector, path: None, scratch, room: MAX_DECODED, undecoded: old.undecoded };
+        let room = decode::room(blob.len());
+        let mut run = Run { detector, path: None, scratch, room, decoded: 0, undecoded: old.undecoded };
         let mut regions: Vec<Held> = old.regions.iter().flat_map(|held| shared.inherit(held)).collect();
         // Each of them once, in the order in which they were.
         let is_whole =
@@ -67,12 +72,13 @@ impl Behind {
         }
         let is_as_before = is_whole && regions.len() == inherited;
         regions.sort_by_key(|held| held.region);
-        Self { regions, undecoded: run.undecoded, is_as_before }
+        Self { regions, undecoded: run.undecoded, decoded: run.decoded as u64, is_as_before }
     }
 
     /// Adds what is held to what stands in the blob as it is.
     pub(super) fn join(&self, examined: &mut Examined, blob: &[u8]) {
         examined.undecoded |= self.undecoded;
+        examined.decoded += self.decoded;
         if self.regions.is_empty() {
             return;
         }
@@ -142,9 +148,12 @@ impl Run<'_> {
 
     fn look(&mut self, text: &[u8], region: &Region, depth: usize) -> Vec<Judged> {
         let Some(decoded) = decode::decode(text, region, self.room) else {
-            self.undecoded |= self.room == 0;
+            // What comes of nothing is less than what there is room for, else nobody knows.
+            self.undecoded |= self.room < region.span.len();
             return Vec::new();
         };
+        self.undecoded |= decoded.is_cut;
+        self.decoded += decoded.bytes.len();
         self.room = self.room.saturating_sub(decoded.bytes.len());
         let inner = self.examine(&decoded.bytes, depth);
         let bytes: Arc<[u8]> = decoded.bytes.as_slice().into();
@@ -175,7 +184,7 @@ impl Run<'_> {
         let mut examined = settle(judged, trace.out_of_budget, text);
         let regions = decode::regions(text, ByteSpan::new(0, text.len()));
         if depth >= MAX_DEPTH {
-            self.undecoded |= regions.iter().any(|region| decode::decode(text, region, 1 << 20).is_some());
+            self.undecoded |= regions.iter().any(|region| decode::decode(text, region, MAX_DECODED).is_some());
             return examined;
         }
         let held = regions.iter().filter_map(|region| self.held(text, region, depth + 1)).collect();

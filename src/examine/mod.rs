@@ -52,6 +52,8 @@ pub struct Examined {
     pub out_of_budget: Vec<RuleIndex>,
     /// Something is encoded more often than is undone, or comes to more than is looked at.
     pub undecoded: bool,
+    /// The bytes that were written anew to look at what is encoded.
+    pub decoded: u64,
 }
 
 /// What the examination of a blob leaves for those made from it.

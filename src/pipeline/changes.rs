@@ -309,8 +309,8 @@ impl Scan<'_> {
             };
             self.collector().file(bytes.len() as u64);
             let shown = String::from_utf8_lossy(path);
-            let Looked { found, rejected, is_noted } = self.sink.look(&bytes, Some(&shown));
-            self.collector().add(Looked { found: Vec::new(), rejected, is_noted });
+            let Looked { found, rejected, is_noted, .. } = self.sink.look(&bytes, Some(&shown));
+            self.collector().add(Looked { rejected, is_noted, ..Looked::default() });
             if found.is_empty() {
                 return Vec::new();
             }

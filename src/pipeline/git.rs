@@ -370,7 +370,7 @@ impl GitSink for GitCollector<'_> {
         if self.knows(nr) {
             return;
         }
-        let Looked { mut found, rejected, is_noted } = self.look_at_text(kind, bytes);
+        let Looked { mut found, rejected, is_noted, .. } = self.look_at_text(kind, bytes);
         self.learn(nr, !is_noted);
         found.extend(rejected);
         if !found.is_empty() {

@@ -23,12 +23,13 @@ pub(super) struct Inside<'a> {
 }
 
 impl Sink for Inside<'_> {
-    fn blob(&self, blob: &Blob<'_>) {
+    fn blob(&self, blob: &Blob<'_>) -> u64 {
         let steps = &blob.origin.container;
         let is_named = self.path.is_some() || steps.len() > 1 || steps.first().is_some_and(|step| !step.unpacked);
         let path = is_named.then(|| blob.origin.inner_path());
         let examined = SCRATCH.with_borrow_mut(|scratch| examine(self.collector.detector, blob.bytes, path, scratch));
         (self.then.lock().unwrap_or_else(std::sync::PoisonError::into_inner))(&examined, blob);
+        examined.decoded
     }
 
     fn file(&self, _: u64) {}

@@ -163,7 +163,7 @@ impl<'a> Collector<'a> {
         let rejected = examined.rejected.iter().filter(|j| in_core(blob, j)).count() as u64;
         self.count(rejected, &examined, &blob.origin.joined());
         self.hide(&examined, blob.bytes);
-        self.tell(&examined, blob)
+        Looked { decoded: examined.decoded, ..self.tell(&examined, blob) }
     }
 
     /// Keeps what was found, in the places that it has.
@@ -210,11 +210,8 @@ impl<'a> Collector<'a> {
             let mut teller = Teller { blob, hidden: &hidden, places: Places::new(blob.bytes, blob.base), stored: (0, 0) };
             judged.iter().filter(|j| in_core(blob, j)).map(|j| teller.occurrence(j)).collect()
         };
-        Looked {
-            found: told(&examined.found),
-            rejected: if keep_rejected { told(&examined.rejected) } else { Vec::new() },
-            is_noted: true,
-        }
+        let rejected = if keep_rejected { told(&examined.rejected) } else { Vec::new() };
+        Looked { found: told(&examined.found), rejected, is_noted: true, decoded: examined.decoded }
     }
 }
 
@@ -230,6 +227,8 @@ struct Looked {
     rejected: Vec<Occurrence>,
     /// There was something to note: a candidate at any score, or a part that was not looked at.
     is_noted: bool,
+    /// The bytes that were decoded.
+    decoded: u64,
 }
 
 impl Looked {
@@ -241,8 +240,11 @@ impl Looked {
 }
 
 impl Sink for Collector<'_> {
-    fn blob(&self, blob: &Blob<'_>) {
-        self.add(self.look(blob, Some(blob.origin.inner_path())));
+    fn blob(&self, blob: &Blob<'_>) -> u64 {
+        let looked = self.look(blob, Some(blob.origin.inner_path()));
+        let decoded = looked.decoded;
+        self.add(looked);
+        decoded
     }
 
     fn file(&self, bytes: u64) {

@@ -233,8 +233,8 @@ impl ExcludeReason {
 
 /// Takes what sources yield. Called from many threads.
 pub trait Sink: Sync {
-    /// Looks at a blob.
-    fn blob(&self, blob: &Blob<'_>);
+    /// Looks at a blob; tells how many bytes were decoded for that, which count like bytes that come out of a container.
+    fn blob(&self, blob: &Blob<'_>) -> u64;
     /// Notes a file that was read to its end, or until the scan was interrupted: `bytes` as it is stored.
     fn file(&self, bytes: u64);
     /// Notes a member of a container that was read to its end: `bytes` as they came out.

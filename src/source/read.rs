@@ -7,7 +7,7 @@ use crate::detect::ByteSpan;
 use crate::detect::candidate::CONTEXT;
 use crate::finding::location::Base;
 use crate::rule::format::model::MAX_UNTIL;
-use std::io::{self, Read};
+use std::io::{self, Read as _};
 
 /// The bytes of a chunk's core.
 const CHUNK: usize = 8 << 20;
@@ -30,43 +30,48 @@ pub(super) struct Buffers {
 pub(super) type State = (bool, Option<io::Error>);
 
 /// Reads the beginning of a file into `stored`.
-pub(super) fn head(reader: &mut (impl Read + ?Sized), stored: &mut Vec<u8>) -> State {
+pub(super) fn head(reader: &mut (impl io::Read + ?Sized), stored: &mut Vec<u8>) -> State {
     stored.clear();
     fill(reader, stored, HEAD)
 }
 
 /// Reads on as far as small programs go.
-pub(super) fn more(reader: &mut (impl Read + ?Sized), stored: &mut Vec<u8>) -> State {
+pub(super) fn more(reader: &mut (impl io::Read + ?Sized), stored: &mut Vec<u8>) -> State {
     fill(reader, stored, PROGRAM)
 }
 
-/// Reads all of `reader` and gives it to `sink`, as one blob or in chunks. Gives the bytes that were read, and why no more
-/// could be; what came before was looked at.
-pub(super) fn read_all(
-    reader: &mut (impl Read + ?Sized),
-    origin: &Origin,
-    sink: &dyn Sink,
-    buffers: &mut Buffers,
-) -> (u64, Option<io::Error>) {
+/// What was read of a file, and looked at.
+#[derive(Default)]
+pub(super) struct Read {
+    /// Its bytes.
+    pub total: u64,
+    /// What was decoded of them.
+    pub decoded: u64,
+    /// Why no more could be read.
+    pub error: Option<io::Error>,
+}
+
+/// Reads all of `reader` and gives it to `sink`, as one blob or in chunks.
+pub(super) fn read_all(reader: &mut (impl io::Read + ?Sized), origin: &Origin, sink: &dyn Sink, buffers: &mut Buffers) -> Read {
     let state = head(reader, &mut buffers.stored);
     rest(reader, state, 0, origin, sink, buffers)
 }
 
 /// The same for a file whose beginning is in `buffers` and that itself begins at byte `offset` of its container.
 pub(super) fn rest(
-    reader: &mut (impl Read + ?Sized),
+    reader: &mut (impl io::Read + ?Sized),
     (mut whole, mut error): State,
     offset: u64,
     origin: &Origin,
     sink: &dyn Sink,
     buffers: &mut Buffers,
-) -> (u64, Option<io::Error>) {
+) -> Read {
     let Buffers { stored, text } = buffers;
     if !whole {
         (whole, error) = fill(reader, stored, CHUNK + OVERLAP);
     }
     let encoding = Encoding::of(&stored[..stored.len().min(PROBE)]);
-    let total = if whole {
+    let read = if whole {
         let bytes: &[u8] = if encoding.is_wide() {
             text.clear();
             encoding.transcode(&stored[encoding.mark_len()..], text);
@@ -74,7 +79,7 @@ pub(super) fn rest(
         } else {
             &stored[encoding.mark_len()..]
         };
-        sink.blob(&Blob {
+        let decoded = sink.blob(&Blob {
             bytes,
             core: ByteSpan::new(0, bytes.len()),
             base: Base::default(),
@@ -82,35 +87,32 @@ pub(super) fn rest(
             encoding,
             origin,
         });
-        stored.len() as u64
+        Read { total: stored.len() as u64, decoded, error }
     } else {
-        let total;
-        (total, error) = in_chunks(reader, encoding, offset, origin, sink, stored, text);
-        total
+        in_chunks(reader, encoding, offset, origin, sink, stored, text)
     };
     shrink(stored);
     shrink(text);
-    (total, error)
+    read
 }
 
 /// A file larger than one chunk. `stored` holds its beginning.
 fn in_chunks(
-    reader: &mut (impl Read + ?Sized),
+    reader: &mut (impl io::Read + ?Sized),
     encoding: Encoding,
     offset: u64,
     origin: &Origin,
     sink: &dyn Sink,
     stored: &mut Vec<u8>,
     text: &mut Vec<u8>,
-) -> (u64, Option<io::Error>) {
-    let mut total = stored.len() as u64;
+) -> Read {
+    let mut read = Read { total: stored.len() as u64, ..Read::default() };
     let mut stored_before = offset + encoding.mark_len() as u64;
     let mut base = Base::default();
     let mut carry = encoding.mark_len();
     // The part of `text` that the chunk before has looked at.
     let mut seen = 0;
     let mut ended = false;
-    let mut error = None;
     text.clear();
     loop {
         let usable = (stored.len() - carry) / encoding.unit() * encoding.unit();
@@ -118,13 +120,14 @@ fn in_chunks(
         stored.drain(..carry + usable);
         carry = 0;
         let core_end = if ended { text.len() } else { text.len().saturating_sub(OVERLAP).max(seen) };
-        sink.blob(&Blob { bytes: text, core: ByteSpan::new(seen, core_end), base, stored_before, encoding, origin });
+        read.decoded +=
+            sink.blob(&Blob { bytes: text, core: ByteSpan::new(seen, core_end), base, stored_before, encoding, origin });
         if ended {
-            return (total, error);
+            return read;
         }
         if sink.stop().is_asked() {
             sink.skip(SkipReason::Interrupted, &origin.joined(), 0);
-            return (total, None);
+            return read;
         }
         let keep_from = boundary(text, core_end.saturating_sub(OVERLAP));
         base = base.after(&text[..keep_from]);
@@ -132,8 +135,8 @@ fn in_chunks(
         text.drain(..keep_from);
         seen = core_end - keep_from;
         let before = stored.len();
-        (ended, error) = fill(reader, stored, before + CHUNK);
-        total += (stored.len() - before) as u64;
+        (ended, read.error) = fill(reader, stored, before + CHUNK);
+        read.total += (stored.len() - before) as u64;
     }
 }
 
@@ -143,7 +146,7 @@ fn boundary(text: &[u8], at: usize) -> usize {
 }
 
 /// Reads until `buffer` holds `most` bytes or no more come; tells whether that is so, and why if it is not the end.
-fn fill(reader: &mut (impl Read + ?Sized), buffer: &mut Vec<u8>, most: usize) -> State {
+fn fill(reader: &mut (impl io::Read + ?Sized), buffer: &mut Vec<u8>, most: usize) -> State {
     if buffer.capacity() < 64 * 1024 {
         buffer.reserve(64 * 1024 - buffer.len());
     }

@@ -147,6 +147,74 @@ fn sizes_that_are_not_there() {
     assert_eq!(report.findings().len(), 7);
 }
 
+/// What a scan unpacked and decoded in all, by its own count.
+fn unpacked(report: &Report) -> u64 {
+    report.json["scan"]["unpacked"].as_u64().expect("a count")
+}
+
+#[test]
+fn many_small_bombs_cost_what_their_bytes_allow() {
+    let tree = Tree::new();
+    // Each is a few hundred bytes that unpack to some hundred megabytes.
+    let nested = gzip(&gzip(&vec![b' '; 300 << 20]));
+    assert!(nested.len() < 5000, "{}", nested.len());
+    let count = if is_slow() { 400 } else { 40 };
+    for n in 0..count {
+        // No two are equal: git keeps each of them.
+        tree.write(format!("in/{n}.gz"), [&nested[..], format!("{n}").as_bytes()].concat());
+    }
+    let report = defused(&tree, &["expansion_budget"]);
+    assert!(report.count("skipped", "expansion_budget") >= count);
+    let allowed = count * (16_000_000 + 2000 * (nested.len() as u64 + 4));
+    assert!(unpacked(&report) <= allowed + count * (1 << 20), "{} of {allowed}", unpacked(&report));
+    let git = |args: &[&str]| {
+        let done = Command::new("git").args(args).current_dir(tree.join("in")).output().expect("git is installed");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "bombs"]);
+    let report = tree.run(&["git", "-f", "json", "in"]).report();
+    assert!(report.count("skipped", "expansion_budget") >= count);
+    assert!(unpacked(&report) <= allowed + count * (1 << 20), "{} of {allowed}", unpacked(&report));
+    assert_eq!(report.paths(), ["zz.env"]);
+}
+
+/// What is decoded counts like what is unpacked: bombs behind base64, in a text by itself and many in an archive.
+#[test]
+fn bombs_behind_base64() {
+    use base64::Engine as _;
+    let tree = Tree::new();
+    let bomb = base64::engine::general_purpose::STANDARD.encode(gzip(&vec![b' '; 15 << 20]));
+    let texts: Vec<String> = (0..if is_slow() { 2000 } else { 200 }).map(|n| format!("release {n}: {bomb}\n")).collect();
+    tree.write("0alone.yaml", &texts[0]);
+    tree.write("0together.yaml", texts.concat());
+    let names: Vec<String> = (0..texts.len()).map(|n| format!("{n}.yaml")).collect();
+    let members: Vec<(&str, &[u8])> = names.iter().map(String::as_str).zip(texts.iter().map(String::as_bytes)).collect();
+    let archive = zip(&members);
+    tree.write("archive.zip", &archive);
+    tree.write("again.zip", zip(&[("archive.zip", &archive)]));
+    let report = defused(&tree, &["expansion_budget", "too_deep"]);
+    let told = report.examples("skipped", "too_deep");
+    assert!(told.contains(&"0alone.yaml") && told.contains(&"0together.yaml"), "{told:?}");
+    let told = report.examples("skipped", "expansion_budget");
+    assert!(told.iter().any(|path| path.starts_with("again.zip")), "{told:?}");
+}
+
+#[test]
+fn base64_of_base64_fifty_times() {
+    use base64::Engine as _;
+    let tree = Tree::new();
+    let times = if is_slow() { 50 } else { 30 };
+    let mut text = "the token is not to be had".to_owned();
+    for _ in 0..times {
+        text = base64::engine::general_purpose::STANDARD.encode(text);
+    }
+    tree.write("deep.txt", text);
+    let report = defused(&tree, &["too_deep"]);
+    assert!(report.examples("skipped", "too_deep").contains(&"deep.txt"));
+}
+
 #[test]
 fn dictionaries_that_are_too_large() {
     let tree = Tree::new();

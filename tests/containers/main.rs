@@ -4,6 +4,7 @@
 //! - `damage`: cut off and flipped bits
 //! - `bombs`: what is made to use up memory and time
 //! - `documents`: notebooks, mail, databases, PDF
+//! - `pdf`: PDF of browsers, office programs and typesetters
 //! - `told`: how places and gaps are told, budgets and flags
 //! - `git`: containers in commits, ranges and the index
 
@@ -12,6 +13,7 @@ mod damage;
 mod documents;
 mod git;
 mod matrix;
+mod pdf;
 mod told;
 
 #[path = "../support/mod.rs"]
@@ -24,7 +26,7 @@ use std::process::Command;
 
 /// Runs the script that makes containers; gives what it told.
 fn made(folder: &Path) -> Vec<Value> {
-    let tokens: Vec<String> = (0..2000).map(|n| support::github_token(&format!("container {n}"))).collect();
+    let tokens: Vec<String> = (0..8000).map(|n| support::github_token(&format!("container {n}"))).collect();
     let list = folder.join("tokens");
     std::fs::write(&list, tokens.join("\n")).expect("a file");
     let out = Command::new("python3")

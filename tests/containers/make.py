@@ -1,13 +1,13 @@
 """Makes containers of every kind with the tools that people make them with, each with a token in a known place.
 
 usage: make.py FOLDER TOKENS — writes the containers to FOLDER and tells on stdout, a JSON object a line, which token stands
-where: {"file", "container", "line", "token"}. What cannot be made for want of a tool is told as {"missing": tool}.
+where: {"file", "container", "line", "token", "decoded"}. What cannot be made for want of a tool is told as {"missing": tool}.
 
 usage: make.py FOLDER TOKENS --damaged — writes containers with the first token in front and filler behind it, which are cut off
 in the filler or have a bit flipped there.
 """
 
-import bz2, gzip, io, json, lzma, os, random, shutil, struct, subprocess, sys, tarfile, tempfile, zipfile, zlib
+import base64, bz2, gzip, io, json, lzma, os, quopri, random, shutil, struct, subprocess, sys, tarfile, tempfile, zipfile, zlib
 
 folder, tokens = sys.argv[1], iter(open(sys.argv[2]).read().split())
 missing = set()
@@ -171,6 +171,8 @@ ARCHIVES = {
     "filtered.7z": seven("-m0=bcj", "-m1=lzma2"),
     "delta.7z": seven("-m0=delta:4", "-m1=lzma"),
     "plain-header.7z": seven("-mhc=off"),
+    "ppmd.7z": seven("-m0=ppmd:mem=4m"),
+    "bcj2.7z": seven("-m0=bcj2", "-m1=lzma:d=1m", "-m2=lzma:d=512k", "-m3=lzma:d=512k", "-mb0:1", "-mb0s1:2", "-mb0s2:3"),
     "archive.ar": ar,
     "newc.cpio": cpio("newc"),
     "crc.cpio": cpio("crc"),
@@ -217,10 +219,88 @@ def text(line=3, filler=0):
     return token, ("ordinary text\n" * (line - 1 + filler) + f'token = "{token}"\nmore text\n').encode()
 
 
-def put(file, data, container, line, token):
+# Encodings: how a line of text with a token is written, and the way back that is told.
+
+
+def hidden(token):
+    return f'user = "bob"; token = "{token}"; end = 1'
+
+
+def each(form):
+    return lambda token: "t = '" + "".join(form % b for b in hidden(token).encode()) + "'"
+
+
+def b64(data):
+    return base64.b64encode(data).decode()
+
+
+def wrapped(token):
+    lines = base64.encodebytes((hidden(token) + "; and = 'more of it, so that there are some lines'").encode()).decode().split()
+    return "\n".join(["  " + line for line in lines])
+
+
+def quoted(token):
+    # The encoder cuts the line within the token.
+    return quopri.encodestring(("w" * 50 + f" = {token} = 1").encode()).decode()
+
+
+ENCODINGS = [
+    (lambda t: hidden(t), []),
+    (lambda t: "data: " + b64(hidden(t).encode()), ["base64"]),
+    (lambda t: "state=" + base64.urlsafe_b64encode(hidden(t).encode()).decode().rstrip("="), ["base64"]),
+    (wrapped, ["base64"]),
+    (lambda t: "blob = " + hidden(t).encode().hex(), ["hex"]),
+    (each("\\u%04x"), ["escapes"]),
+    (each("\\U%08x"), ["escapes"]),
+    (each("\\x%02x"), ["escapes"]),
+    (each("\\x{%x}"), ["escapes"]),
+    (each("\\%03o"), ["escapes"]),
+    (each("%%%02X"), ["percent"]),
+    (each("%%u%04X"), ["percent"]),
+    (each("&#%d;"), ["html"]),
+    (each("&#x%x;"), ["html"]),
+    (quoted, ["quoted-printable"]),
+    (lambda t: f't = "{t[:13]}" + "{t[13:]}";', ["concatenation"]),
+    (lambda t: f"$t = '{t[:13]}' . '{t[13:]}';", ["concatenation"]),
+    (lambda t: f't="{t[:13]}\\\n{t[13:]}"', ["escapes"]),
+    (lambda t: "release: " + b64(gzip.compress(hidden(t).encode(), mtime=0)), ["base64", "gzip"]),
+    (lambda t: "release: " + b64(zlib.compress(hidden(t).encode())), ["base64", "zlib"]),
+    (lambda t: "release: " + b64(run(["zstd", "-q", "-c"], hidden(t).encode())), ["base64", "zstd"]),
+    (lambda t: "release: " + gzip.compress(hidden(t).encode(), mtime=0).hex(), ["hex", "gzip"]),
+    (lambda t: "release: " + b64(b64(gzip.compress(hidden(t).encode(), mtime=0)).encode()), ["base64", "base64", "gzip"]),
+    (lambda t: "powershell -enc " + b64(hidden(t).encode("utf-16-le")), ["base64", "utf-16"]),
+    (lambda t: "text = " + b64(hidden(t).encode("utf-16-be")), ["base64", "utf-16"]),
+    (lambda t: "text = " + b64(b"\xff\xfe" + hidden(t).encode("utf-16-le")), ["base64", "utf-16"]),
+    (lambda t: "u=" + b64(each("%%%02X")(t).encode()), ["base64", "percent"]),
+]
+
+
+def encoded_text():
+    """A text with a token behind each encoding: for each its line, itself, and the way."""
+    lines, told = [], []
+    for encode, way in ENCODINGS:
+        token = next(tokens)
+        lines += ["ordinary text that stands between what is encoded, for a line of it"] * 16
+        written = encode(token)
+        told.append((len(lines) + 1, token, way))
+        lines += written.split("\n")
+    return "\n".join(lines) + "\n", told
+
+
+def put_encoded(file, data, container, told):
+    put_file(file, data)
+    for line, token, way in told:
+        print(json.dumps({"file": file, "container": container, "line": line, "token": token, "decoded": way}))
+
+
+def put_file(file, data):
     path = os.path.join(folder, file)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     open(path, "wb").write(data)
+
+
+def put(file, data, container, line, token):
+    put_file(file, data)
     print(json.dumps({"file": file, "container": container, "line": line, "token": token}))
 
 
@@ -392,7 +472,59 @@ def images():
 case(images)
 
 
-def hidden():
+def encodings():
+    """Each encoding in each archive and stream, and in archives in others."""
+    for kind, make in ARCHIVES.items():
+        name = inner_name(kind, "conf/notes.txt")
+
+        def alone_encoded():
+            data, told = encoded_text()
+            put_encoded(f"encoded/{kind}", make("conf/notes.txt", data.encode()), [name], told)
+
+        case(alone_encoded)
+        for outer in ["deflate.zip", "gnu.tar", "lzma2.7z"]:
+
+            def within():
+                data, told = encoded_text()
+                inner = make("conf/notes.txt", data.encode())
+                put_encoded(f"encoded/in/{outer}/{kind}", ARCHIVES[outer]("in/" + kind, inner), ["in/" + kind, name], told)
+
+            case(within)
+    for stream, pack in STREAMS.items():
+
+        def packed():
+            data, told = encoded_text()
+            put_encoded(f"encoded/notes.txt.{stream}", pack(data.encode()), ["notes.txt"], told)
+
+        case(packed)
+
+        def tar_in_stream():
+            data, told = encoded_text()
+            inner = ARCHIVES["pax.tar"]("notes.txt", data.encode())
+            put_encoded(f"encoded/all.tar.{stream}", pack(inner), ["notes.txt"], told)
+
+        case(tar_in_stream)
+    for charset in ["utf-16", "utf-16-be", "utf-32"]:
+        data, told = encoded_text()
+        put_encoded(f"encoded/{charset}.zip", ARCHIVES["deflate.zip"]("notes.txt", data.encode(charset)), ["notes.txt"], told)
+    data, told = encoded_text()
+    cell = {"cell_type": "code", "metadata": {}, "execution_count": 1, "outputs": [], "source": data.splitlines(True)}
+    book = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    put_encoded("encoded/book.ipynb", json.dumps(book).encode(), ["cell 1"], told)
+    data, told = encoded_text()
+    from email.message import EmailMessage
+
+    mail = EmailMessage()
+    mail["From"], mail["Subject"] = "a@example.org", "notes"
+    mail.set_content("see there")
+    mail.add_attachment(data.encode(), maintype="application", subtype="octet-stream", filename="notes.txt")
+    put_encoded("encoded/mail.eml", mail.as_bytes(), ["attachment notes.txt"], told)
+
+
+case(encodings)
+
+
+def not_named():
     """What the central directory does not name, what overlaps, and what stands around members."""
     one, two, three = text(), text(), text()
     whole = zipped()("shown.env", one[1])
@@ -405,6 +537,6 @@ def hidden():
     put("odd/comment.zip", data, [], 0, three[0])
 
 
-case(hidden)
+case(not_named)
 for tool in sorted(missing):
     print(json.dumps({"missing": tool}))

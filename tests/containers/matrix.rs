@@ -1,4 +1,4 @@
-//! Each format in each position, made by real tools: all found, with right lines and ways.
+//! Each format in each position, plain and behind each encoding, made by real tools: all found, with right lines and ways.
 
 use super::made;
 use super::support::Tree;
@@ -32,7 +32,9 @@ fn every_format_in_every_position() {
         let fits = |place: &&Value| {
             let way = place.get("container").unwrap_or(&empty);
             let at_line = case["line"] == 0 || place["start_line"] == case["line"];
-            place["path"].as_str() == Some(file) && *way == case["container"] && at_line
+            let decoded = place.get("decoded").unwrap_or(&empty);
+            let is_decoded = case.get("decoded").unwrap_or(&empty) == decoded;
+            place["path"].as_str() == Some(file) && *way == case["container"] && at_line && is_decoded
         };
         checked += 1;
         if !places.iter().any(fits) {
@@ -46,7 +48,7 @@ fn every_format_in_every_position() {
         wrong.join("\n"),
         report.json["scan"]["skipped"]
     );
-    assert!(checked > 300, "{checked}");
+    assert!(checked > 3000, "{checked}");
     let odd = ["irregular_container"];
     let skipped = report.json["scan"]["skipped"].as_array().expect("a list");
     let others: Vec<&Value> = skipped.iter().filter(|gap| !odd.contains(&gap["reason"].as_str().expect("a name"))).collect();

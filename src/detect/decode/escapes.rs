@@ -1,4 +1,5 @@
-//! Characters written as numbers or names: escapes of programming languages and JSON, percent signs of URLs, entities of HTML.
+//! Characters written as numbers or names: escapes of programming languages and JSON, percent signs of URLs, entities of HTML,
+//! quoted-printable outside of mail.
 //!
 //! Only those are looked for that stand for printable ASCII: no credential has others in it. Where one is, all escapes around
 //! it are undone.
@@ -29,13 +30,47 @@ pub(super) fn find(text: &[u8], zone: ByteSpan, found: &mut Vec<Region>) {
         };
         clusters(text, zone, kind, next, found);
     }
+    if may_be_quoted(&text[zone.start..text.len().min(zone.end + 2)]) {
+        let next = |from: usize, to: usize| {
+            let mut signs = memchr::memchr_iter(b'=', text.get(from..to)?).map(|at| at + from);
+            signs.find_map(|at| Some(ByteSpan::new(at, at + is_quoted(text, at)?)))
+        };
+        clusters(text, zone, Kind::Quoted, next, found);
+    }
+}
+
+/// Whether anything in a text could be a mark of quoted-printable; almost everywhere nothing is.
+fn may_be_quoted(text: &[u8]) -> bool {
+    [&b"=3D"[..], b"=\n", b"=\r\n"].iter().any(|mark| memchr::memmem::find(text, mark).is_some())
+}
+
+/// Marks of quoted-printable that stand nowhere else: an encoded equals sign, and a line that is cut at the length at which
+/// encoders cut.
+fn is_quoted(text: &[u8], at: usize) -> Option<usize> {
+    match text.get(at + 1)? {
+        b'3' => (text.get(at + 2) == Some(&b'D')).then_some(3),
+        b'\n' | b'\r' => {
+            let (length, _) = quoted(&text[at..])?;
+            let before = &text[at.saturating_sub(80)..at];
+            // The line's length with its mark; where none begins so near, it is longer than any encoder makes it.
+            let width = match memchr::memrchr(b'\n', before) {
+                Some(above) => before.len() - above,
+                None if at < 80 => at + 1,
+                None => return None,
+            };
+            let goes_on =
+                before.last().is_some_and(u8::is_ascii_graphic) && text.get(at + length).is_some_and(u8::is_ascii_graphic);
+            ((70..=76).contains(&width) && goes_on).then_some(length)
+        }
+        _ => None,
+    }
 }
 
 /// An escape that is worth the effort. `\n` and `\"` alone stand everywhere; `\":` is JSON within a string.
 fn is_telling(text: &[u8]) -> Option<usize> {
     match text.get(1)? {
         b'"' => text.get(2..)?.starts_with(b":").then_some(3),
-        b'u' | b'x' | b'0' | b'1' => match backslash(text)? {
+        b'u' | b'U' | b'x' | b'0' | b'1' => match backslash(text)? {
             (length, Meaning::Byte(b' '..=b'~')) => Some(length),
             _ => None,
         },
@@ -65,6 +100,7 @@ pub(super) fn decode(text: &[u8], span: ByteSpan, name: &'static str, read: Read
     let sign = match name {
         "escapes" => b'\\',
         "percent" => b'%',
+        "quoted-printable" => b'=',
         _ => b'&',
     };
     let mut writer = Writer::new(text, span);
@@ -83,18 +119,19 @@ pub(super) fn decode(text: &[u8], span: ByteSpan, name: &'static str, read: Read
     writer.finish(span.end, name)
 }
 
-/// `\u0041`, `\u{41}`, `\x41`, `\101`, `\"`, `\n`, `\` at the end of a line.
+/// `\u0041`, `\u{41}`, `\U00000041`, `\x41`, `\x{41}`, `\101`, `\"`, `\n`, `\` at the end of a line.
 pub(super) fn backslash(text: &[u8]) -> Option<(usize, Meaning)> {
     let byte = |length, value: u32| {
         let value = u8::try_from(value).ok().filter(u8::is_ascii)?;
         Some((length, Meaning::Byte(value)))
     };
     match text.get(1)? {
-        b'u' if text.get(2) == Some(&b'{') => {
+        b'u' | b'x' if text.get(2) == Some(&b'{') => {
             let end = text.iter().take(11).position(|b| *b == b'}')?;
             byte(end + 1, number(text.get(3..end)?, 16)?)
         }
         b'u' => byte(6, number(text.get(2..6)?, 16)?),
+        b'U' => byte(10, number(text.get(2..10)?, 16)?),
         b'x' => byte(4, number(text.get(2..4)?, 16)?),
         b'0' | b'1' => byte(4, number(text.get(1..4)?, 8)?),
         b'n' => byte(2, 10),
@@ -107,15 +144,32 @@ pub(super) fn backslash(text: &[u8]) -> Option<(usize, Meaning)> {
     }
 }
 
-/// `%41`
+/// `%41`, and `%u0041` of old scripts.
 pub(super) fn percent(text: &[u8]) -> Option<(usize, Meaning)> {
-    let value = u8::try_from(number(text.get(1..3)?, 16)?).ok()?;
-    (value.is_ascii_graphic() || matches!(value, b' ' | b'\n' | b'\r' | b'\t')).then_some((3, Meaning::Byte(value)))
+    match text.get(1)? {
+        b'u' => Some((6, Meaning::Byte(plain(number(text.get(2..6)?, 16)?)?))),
+        _ => Some((3, Meaning::Byte(plain(number(text.get(1..3)?, 16)?)?))),
+    }
+}
+
+/// `=3D`, and `=` at the end of a line. Digits are capitals, as the format asks for: `key=ab` is none.
+pub(super) fn quoted(text: &[u8]) -> Option<(usize, Meaning)> {
+    match text.get(1..3)? {
+        [b'\n', _] => Some((2, Meaning::Nothing)),
+        b"\r\n" => Some((3, Meaning::Nothing)),
+        digits if digits.iter().any(u8::is_ascii_lowercase) => None,
+        digits => Some((3, Meaning::Byte(plain(number(digits, 16)?)?))),
+    }
+}
+
+/// A character of ASCII that is seen, or a blank.
+fn plain(value: u32) -> Option<u8> {
+    u8::try_from(value).ok().filter(|v| v.is_ascii_graphic() || matches!(v, b' ' | b'\n' | b'\r' | b'\t'))
 }
 
 /// `&#65;`, `&#x41;`, and the names that stand for ASCII.
 pub(super) fn entity(text: &[u8]) -> Option<(usize, Meaning)> {
-    const NAMES: [(&[u8], u8); 9] = [
+    const NAMES: [(&[u8], u8); 12] = [
         (b"quot", b'"'),
         (b"apos", b'\''),
         (b"amp", b'&'),
@@ -124,6 +178,9 @@ pub(super) fn entity(text: &[u8]) -> Option<(usize, Meaning)> {
         (b"colon", b':'),
         (b"equals", b'='),
         (b"sol", b'/'),
+        (b"lowbar", b'_'),
+        (b"period", b'.'),
+        (b"plus", b'+'),
         (b"commat", b'@'),
     ];
     let end = text.iter().take(10).position(|b| *b == b';')?;
@@ -133,8 +190,7 @@ pub(super) fn entity(text: &[u8]) -> Option<(usize, Meaning)> {
         [b'#', digits @ ..] => number(digits, 10)?,
         name => u32::from(NAMES.iter().find(|(known, _)| *known == name)?.1),
     };
-    let value = u8::try_from(value).ok().filter(|v| v.is_ascii_graphic() || matches!(v, b' ' | b'\n' | b'\r' | b'\t'))?;
-    Some((end + 1, Meaning::Byte(value)))
+    Some((end + 1, Meaning::Byte(plain(value)?)))
 }
 
 fn number(digits: &[u8], base: u32) -> Option<u32> {

@@ -7,7 +7,7 @@
 //! what lets a text that was made from another one inherit what the encoded stretches of that one hold.
 //!
 //! - `runs`: long runs of base64 and hex digits, and what is compressed behind them
-//! - `escapes`: `\u0041`, `\x41`, `\101`, `\"`, `%41`, `&#65;`, `&quot;`
+//! - `escapes`: `\u0041`, `\x41`, `\101`, `\"`, `%41`, `&#65;`, `&quot;`, `=3D`
 //! - `joins`: `"abc" + "def"`, lines that go on, values on the line below their name
 
 mod escapes;
@@ -26,6 +26,16 @@ pub const MARGIN: usize = GAP + AROUND + 64;
 pub const MAX_DEPTH: usize = 5;
 /// The most bytes that the regions of one text may give in all.
 pub const MAX_DECODED: usize = 64 << 20;
+/// What the regions of a text of any size may give, and of each of its bytes beyond that.
+const ROOM: usize = 1 << 20;
+const ROOM_RATIO: usize = 200;
+
+/// The bytes that the regions of a text of so many bytes may give in all: many small texts cost no more than one large one.
+#[must_use]
+pub const fn room(len: usize) -> usize {
+    let room = ROOM.saturating_add(len.saturating_mul(ROOM_RATIO));
+    if room < MAX_DECODED { room } else { MAX_DECODED }
+}
 
 /// A stretch with something encoded in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +53,7 @@ enum Kind {
     Backslash,
     Percent,
     Entity,
+    Quoted,
     Join,
     Block,
 }
@@ -53,6 +64,8 @@ pub struct Decoded {
     pub bytes: Vec<u8>,
     /// What was done, outermost first.
     pub chain: Vec<&'static str>,
+    /// More is there than there was room for.
+    pub is_cut: bool,
     /// The stretches that are not what they were, ascending.
     pieces: Vec<Piece>,
     /// Where the region begins.
@@ -99,6 +112,7 @@ pub fn decode(text: &[u8], region: &Region, room: usize) -> Option<Decoded> {
         Kind::Backslash => escapes::decode(text, region.span, "escapes", escapes::backslash),
         Kind::Percent => escapes::decode(text, region.span, "percent", escapes::percent),
         Kind::Entity => escapes::decode(text, region.span, "html", escapes::entity),
+        Kind::Quoted => escapes::decode(text, region.span, "quoted-printable", escapes::quoted),
         Kind::Join | Kind::Block => joins::decode(text, region.span, region.kind),
     }
 }
@@ -150,7 +164,8 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     fn new(text: &'a [u8], span: ByteSpan) -> Self {
-        let out = Decoded { bytes: Vec::with_capacity(span.len()), chain: Vec::new(), pieces: Vec::new(), base: span.start };
+        let bytes = Vec::with_capacity(span.len());
+        let out = Decoded { bytes, chain: Vec::new(), is_cut: false, pieces: Vec::new(), base: span.start };
         Self { text, at: span.start, out }
     }
 

@@ -2,10 +2,13 @@
 
 use super::{ByteSpan, Decoded, Kind, Region, Writer, with_line};
 use crate::rule::structure::decoded;
-use std::io::Read as _;
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
+use std::io::Read;
 
 /// The shortest run that is looked at. Shorter ones are judged as the values that they are.
 const LEAST: usize = 32;
+/// The most bytes that come of something compressed, and what unpacking it may hold.
+const MOST: usize = 16 << 20;
 /// The shortest line of a run that goes on over several.
 const LEAST_LINE: usize = 16;
 
@@ -77,7 +80,7 @@ fn begins_text(run: &[u8]) -> bool {
     if head.iter().all(u8::is_ascii_hexdigit) {
         return hex(head).is_some_and(|bytes| is_text(&bytes) || is_compressed(&bytes));
     }
-    decoded(head).is_some_and(|bytes| is_text(&bytes) || is_compressed(&bytes) || is_wide(&bytes))
+    decoded(head).is_some_and(|bytes| is_text(&bytes) || is_compressed(&bytes) || wide(&bytes).is_some())
 }
 
 /// Text in ASCII or UTF-8, but for a character that is cut at the end.
@@ -91,12 +94,29 @@ fn is_text(bytes: &[u8]) -> bool {
 }
 
 fn is_compressed(bytes: &[u8]) -> bool {
-    bytes.starts_with(&[0x1f, 0x8b, 8]) || matches!(bytes, [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..])
+    bytes.starts_with(&[0x1f, 0x8b, 8]) || bytes.starts_with(&ZSTD) || matches!(bytes, [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..])
 }
 
-/// UTF-16, little end first, as PowerShell takes it: every other byte is 0.
-fn is_wide(bytes: &[u8]) -> bool {
-    bytes.chunks_exact(2).all(|pair| pair[1] == 0 && matches!(pair[0], b' '..=b'~' | b'\n' | b'\r' | b'\t'))
+/// What a frame of Zstandard begins with.
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// How the two bytes of a character are read.
+type Unit = fn([u8; 2]) -> u16;
+
+/// UTF-16, mostly little end first, as PowerShell takes it: every other byte is 0. Gives the length of its mark as well.
+fn wide(bytes: &[u8]) -> Option<(Unit, usize)> {
+    let marked = match bytes.get(..2)? {
+        [0xff, 0xfe] => Some(u16::from_le_bytes as Unit),
+        [0xfe, 0xff] => Some(u16::from_be_bytes as Unit),
+        _ => None,
+    };
+    let mark = if marked.is_some() { 2 } else { 0 };
+    let is_text = |unit: &Unit| {
+        let mut pairs = bytes[mark..].chunks_exact(2);
+        pairs.all(|pair| u8::try_from(unit([pair[0], pair[1]])).is_ok_and(|b| matches!(b, b' '..=b'~' | b'\n' | b'\r' | b'\t')))
+    };
+    let units = [u16::from_le_bytes as Unit, u16::from_be_bytes as Unit];
+    marked.or_else(|| units.into_iter().find(is_text)).filter(is_text).map(|unit| (unit, mark))
 }
 
 /// The end of a run that goes on over several lines of equal length, as encoders wrap it.
@@ -128,7 +148,10 @@ pub(super) fn decode(text: &[u8], region: ByteSpan, run: ByteSpan, room: usize) 
     let lines: Vec<ByteSpan> = lines(written).map(|line| ByteSpan::new(run.start + line.start, run.start + line.end)).collect();
     let digits: Vec<u8> = lines.iter().flat_map(|line| line.of(text)).copied().filter(|b| *b != b'=').collect();
     let is_hex = digits.iter().all(u8::is_ascii_hexdigit) && digits.len().is_multiple_of(2);
-    let (bytes, name, scale) = match is_hex.then(|| hex(&digits)).flatten().filter(|bytes| is_text(&bytes[..bytes.len().min(16)]))
+    let (bytes, name, scale) = match is_hex
+        .then(|| hex(&digits))
+        .flatten()
+        .filter(|bytes| is_text(&bytes[..bytes.len().min(16)]) || is_compressed(bytes))
     {
         Some(bytes) => (bytes, "hex", (2, 1)),
         None => (base64(&digits)?, "base64", (4, 3)),
@@ -136,11 +159,12 @@ pub(super) fn decode(text: &[u8], region: ByteSpan, run: ByteSpan, room: usize) 
     let mut writer = Writer::new(text, region);
     let mut chain = vec![name];
     if is_compressed(&bytes) {
-        let (inner, name) = inflate(&bytes, room)?;
+        let (inner, name, is_cut) = inflate(&bytes, room)?;
         chain.push(name);
+        writer.out.is_cut = is_cut;
         writer.replace(run, &inner, None);
-    } else if is_wide(&bytes[..bytes.len().min(24)]) {
-        let units = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+    } else if let Some((unit, mark)) = wide(&bytes[..bytes.len().min(24)]) {
+        let units = bytes[mark..].chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
         let inner: String = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
         chain.push("utf-16");
         writer.replace(run, inner.as_bytes(), None);
@@ -191,16 +215,26 @@ fn mostly_text(bytes: &[u8]) -> bool {
     odd * 20 <= bytes.len().min(4096)
 }
 
-/// What is compressed, at most `room` bytes of it.
-fn inflate(bytes: &[u8], room: usize) -> Option<(Vec<u8>, &'static str)> {
+/// What is compressed, at most `room` bytes of it; how it was, and whether there is more.
+fn inflate(bytes: &[u8], room: usize) -> Option<(Vec<u8>, &'static str, bool)> {
     let mut out = Vec::new();
-    let limit = room.min(16 << 20) as u64;
+    let limit = room.min(MOST);
+    let mut read = |stream: &mut dyn Read| {
+        let _ = stream.take(limit as u64 + 1).read_to_end(&mut out);
+    };
     let name = if bytes[0] == 0x1f {
-        let _ = flate2::read::GzDecoder::new(bytes).take(limit).read_to_end(&mut out);
+        read(&mut flate2::read::GzDecoder::new(bytes));
         "gzip"
+    } else if bytes.starts_with(&ZSTD) {
+        let mut frame = FrameDecoder::new();
+        frame.set_max_window_size(MOST as u64);
+        read(&mut StreamingDecoder::new_with_decoder(bytes, frame).ok()?);
+        "zstd"
     } else {
-        let _ = flate2::read::ZlibDecoder::new(bytes).take(limit).read_to_end(&mut out);
+        read(&mut flate2::read::ZlibDecoder::new(bytes));
         "zlib"
     };
-    (!out.is_empty() && mostly_text(&out)).then_some((out, name))
+    let is_cut = out.len() > limit;
+    out.truncate(limit);
+    (is_cut || !out.is_empty() && mostly_text(&out)).then_some((out, name, is_cut))
 }

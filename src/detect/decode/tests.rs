@@ -63,6 +63,26 @@ fn what_is_compressed_is_inflated_within_bounds() {
 }
 
 #[test]
+fn more_than_there_is_room_for_is_told() {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(&b" ".repeat(100_000)).unwrap();
+    let text = format!("release: {}", BASE64.encode(gzip.finish().unwrap()));
+    let region = &regions(text.as_bytes(), ByteSpan::new(0, text.len()))[0];
+    assert!(!decode(text.as_bytes(), region, 100_000).unwrap().is_cut);
+    assert!(decode(text.as_bytes(), region, 99_999).unwrap().is_cut);
+    assert_eq!((room(0), room(1000), room(1 << 30)), (1 << 20, (1 << 20) + 200_000, MAX_DECODED));
+}
+
+/// Lines are cut where encoders cut them, and nowhere else.
+#[test]
+fn lines_of_quoted_printable_are_joined() {
+    for (width, joined) in [(75, true), (73, true), (40, false), (90, false)] {
+        let text = format!("{}=\nb", "a".repeat(width));
+        assert_eq!(!written(&text).is_empty(), joined, "{width}");
+    }
+}
+
+#[test]
 fn utf_16_as_powershell_takes_it() {
     let wide: Vec<u8> = "net use z: /user:bob blue-horse".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(written(&format!("powershell -enc {}", BASE64.encode(wide))), ["powershell -enc net use z: /user:bob blue-horse"]);
@@ -78,10 +98,17 @@ fn escapes_are_undone() {
         ("u?p=a%3Db%20c&q=%zz", "u?p=a=b c&q=%zz"),
         ("<x v='{&quot;p&quot;:&quot;a&amp;b&quot;}'>", "<x v='{\"p\":\"a&b\"}'>"),
         ("p=&#104;&#x6f;rse", "p=horse"),
+        (r#"p = "\U00000068orse""#, r#"p = "horse""#),
+        (r#"p = "\x{68}orse""#, r#"p = "horse""#),
+        ("unescape('%u0068orse')", "unescape('horse')"),
+        ("p=3Dhorse=5F1 =3d", "p=horse_1 =3d"),
     ] {
         assert_eq!(written(text), [plain], "{text}");
     }
-    for text in [r#"printf("a\n\tb")"#, "a%20b 100%", "a &amp; b &lt;c&gt;", r"C:\Users\new\x", r"\u00e9\u4e2d", "%c3%a9"] {
+    for text in [
+        r#"printf("a\n\tb")"#, "a%20b 100%", "a &amp; b &lt;c&gt;", r"C:\Users\new\x", r"\u00e9\u4e2d", "%c3%a9", "a=\nb=20\n",
+        "x=3d",
+    ] {
         assert_eq!(written(text), [""; 0], "{text}");
     }
 }
@@ -130,6 +157,7 @@ fn regions_are_local() {
         r"\u0061",
         &run,
         "&quot;",
+        "=3D",
         "%3D",
         "\n",
         " ",

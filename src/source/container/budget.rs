@@ -25,10 +25,12 @@ impl Default for Limits {
     }
 }
 
-/// What may come out of a file of any size, and of each of its bytes beyond that. Text of many equal lines gives 50 for one, a
-/// bomb 1000 at each level.
-const FLOOR: u64 = 100_000_000;
+/// What may come out for each byte of a file. Text of many equal lines gives 50 for one, a bomb 1000 at each level.
 const RATIO: u64 = 200;
+/// Small files may grow more, but no more than this, and by a ratio as well: many small bombs cost no more than their bytes allow.
+const FLOOR: u64 = 100_000_000;
+const SMALL_FLOOR: u64 = 16_000_000;
+const SMALL_RATIO: u64 = 2000;
 
 /// What one file has cost so far.
 pub(super) struct Spent {
@@ -36,18 +38,23 @@ pub(super) struct Spent {
     /// The bytes of the file as far as they were read.
     stored: AtomicU64,
     unpacked: AtomicU64,
+    /// Bytes that were decoded and do not count yet.
+    decoded: AtomicU64,
     members: AtomicU64,
 }
 
 impl Spent {
     /// Nothing, of a file of so many bytes.
-    pub(super) const fn of(limits: Limits, stored: u64) -> Self {
-        Self { limits, stored: AtomicU64::new(stored), unpacked: AtomicU64::new(0), members: AtomicU64::new(0) }
+    pub(super) fn of(limits: Limits, stored: u64) -> Self {
+        let none = || AtomicU64::new(0);
+        Self { limits, stored: AtomicU64::new(stored), unpacked: none(), decoded: none(), members: none() }
     }
 
     /// The bytes that may come out of it.
     pub(super) fn allowed(&self) -> u64 {
-        self.limits.unpacked.min(self.stored.load(Ordering::Relaxed).saturating_mul(RATIO).max(FLOOR))
+        let stored = self.stored.load(Ordering::Relaxed);
+        let small = stored.saturating_mul(SMALL_RATIO).saturating_add(SMALL_FLOOR).min(FLOOR);
+        self.limits.unpacked.min(stored.saturating_mul(RATIO).max(small))
     }
 
     /// Notes that more of a file was read whose size nobody knew.
@@ -58,6 +65,19 @@ impl Spent {
     /// Notes bytes that came out; tells whether so many may.
     pub(super) fn unpack(&self, bytes: u64) -> bool {
         self.unpacked.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= self.allowed()
+    }
+
+    /// Notes bytes that were decoded from what came out.
+    pub(super) fn decode(&self, bytes: u64) {
+        self.decoded.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Lets what was decoded count like what came out; tells whether nothing more may come out for that.
+    pub(super) fn settle(&self) -> bool {
+        let decoded = self.decoded.swap(0, Ordering::Relaxed);
+        let before = self.unpacked.fetch_add(decoded, Ordering::Relaxed);
+        let allowed = self.allowed();
+        before < allowed && before.saturating_add(decoded) >= allowed
     }
 
     /// The bytes that may still come out.
@@ -230,10 +250,16 @@ mod tests {
 
     #[test]
     fn small_files_may_grow_more_than_large_ones() {
-        assert_eq!(Spent::of(Limits::default(), 10).allowed(), FLOOR);
-        assert_eq!(Spent::of(Limits::default(), 1_000_000_000).allowed(), 64_000_000_000);
+        let allowed = |stored| Spent::of(Limits::default(), stored).allowed();
+        assert_eq!(allowed(10), 16_020_000);
+        assert_eq!((allowed(100_000), allowed(500_000), allowed(1_000_000)), (FLOOR, FLOOR, 200_000_000));
+        assert_eq!(allowed(1_000_000_000), 64_000_000_000);
         let spent = Spent::of(Limits { members: 2, ..Limits::default() }, 10);
         assert!(spent.members(2) && !spent.members(1));
-        assert!(spent.unpack(FLOOR) && !spent.unpack(1));
+        assert!(spent.unpack(16_000_000) && spent.left() == 20_000);
+        spent.decode(20_000);
+        assert_eq!(spent.left(), 20_000);
+        assert!(spent.settle() && !spent.settle());
+        assert!(!spent.unpack(1));
     }
 }

@@ -88,7 +88,7 @@ pub(super) fn look(input: Input<'_>, origin: &Origin, sink: &dyn Sink) -> io::Re
         Input::Stream(_) => 0,
     };
     let spent = Spent::of(containers.limits, stored);
-    let dive = Dive { sink, containers, spent: &spent, chain: Chain::new(&containers.memory), shares: true };
+    let dive = Dive { sink, containers, spent: &spent, chain: Chain::new(&containers.memory), shares: true, is_fork: false };
     let place = Place { origin: origin.clone(), depth: 0, len: None, pending: None };
     match input {
         Input::Stream(stream) => {
@@ -118,7 +118,7 @@ pub(crate) fn look_into(bytes: &[u8], origin: &Origin, sink: &dyn Sink) -> Optio
     let containers = sink.containers();
     let kind = Kind::of(bytes).or_else(|| zip::ends_like_one(bytes).then_some(Kind::Zip))?;
     let spent = Spent::of(containers.limits, bytes.len() as u64);
-    let dive = Dive { sink, containers, spent: &spent, chain: Chain::new(&containers.memory), shares: false };
+    let dive = Dive { sink, containers, spent: &spent, chain: Chain::new(&containers.memory), shares: false, is_fork: false };
     let place = Place { origin: origin.clone(), depth: 0, len: Some(bytes.len() as u64), pending: None };
     dive.may_open(kind, &place).then(|| {
         dive.open_at(kind, &InMemory(bytes), &place);
@@ -195,6 +195,8 @@ struct Dive<'a> {
     pub chain: Chain<'a>,
     /// Whether other threads may help.
     pub shares: bool,
+    /// It is one of several ways that go on at the same time.
+    is_fork: bool,
 }
 
 thread_local! {
@@ -217,7 +219,23 @@ impl<'a> Dive<'a> {
     /// The same way for another thread.
     pub(super) fn fork(&self) -> Dive<'a> {
         let chain = Chain::new(&self.containers.memory);
-        Dive { sink: self.sink, containers: self.containers, spent: self.spent, chain, shares: false }
+        Dive { sink: self.sink, containers: self.containers, spent: self.spent, chain, shares: false, is_fork: true }
+    }
+
+    /// Notes what was decoded. Of ways that go on at the same time it counts when all are at their end, so that their order
+    /// decides about nothing.
+    fn decoded(&self, bytes: u64, origin: &Origin) {
+        self.spent.decode(bytes);
+        if !self.is_fork {
+            self.settle(origin);
+        }
+    }
+
+    /// Lets what was decoded count; that it was more than may come out is told.
+    pub(super) fn settle(&self, origin: &Origin) {
+        if self.spent.settle() {
+            self.skip(SkipReason::ExpansionBudget, origin, 0);
+        }
     }
 
     /// Tells that something was not looked at.
@@ -291,8 +309,10 @@ impl<'a> Dive<'a> {
                 }
                 return;
             }
-            let (total, error) = read::rest(&mut reader, (ended, error), 0, &place.leaf(), self.sink, buffers);
-            *read = error.map_or(Ok(total), Err);
+            let origin = place.leaf();
+            let done = read::rest(&mut reader, (ended, error), 0, &origin, self.sink, buffers);
+            self.decoded(done.decoded, &origin);
+            *read = done.error.map_or(Ok(done.total), Err);
         });
     }
 
@@ -310,9 +330,11 @@ impl<'a> Dive<'a> {
                 kind = Some(Kind::Zip);
             }
             let Some(kind) = kind.filter(|kind| self.may_open(*kind, place)) else {
-                let (total, _) = read::rest(stream, state, 0, &place.leaf(), self.sink, buffers);
+                let origin = place.leaf();
+                let done = read::rest(stream, state, 0, &origin, self.sink, buffers);
+                self.decoded(done.decoded, &origin);
                 if place.depth > 0 {
-                    self.sink.member(total);
+                    self.sink.member(done.total);
                 }
                 return;
             };
@@ -382,13 +404,14 @@ impl<'a> Dive<'a> {
     /// Looks at something as bytes, whatever it is.
     fn leaf(&self, input: Input<'_>, place: &Place) {
         let origin = place.leaf();
-        let total = match input {
-            Input::Bytes(mut bytes) => with_buffers(|buffers| read::read_all(&mut bytes, &origin, self.sink, buffers)).0,
-            Input::Stream(stream) => with_buffers(|buffers| read::read_all(stream, &origin, self.sink, buffers)).0,
-            Input::File(mut file, _) => with_buffers(|buffers| read::read_all(&mut file, &origin, self.sink, buffers)).0,
-        };
+        let done = with_buffers(|buffers| match input {
+            Input::Bytes(mut bytes) => read::read_all(&mut bytes, &origin, self.sink, buffers),
+            Input::Stream(stream) => read::read_all(stream, &origin, self.sink, buffers),
+            Input::File(mut file, _) => read::read_all(&mut file, &origin, self.sink, buffers),
+        });
+        self.decoded(done.decoded, &origin);
         if place.depth > 0 {
-            self.sink.member(total);
+            self.sink.member(done.total);
         }
     }
 
@@ -397,7 +420,8 @@ impl<'a> Dive<'a> {
         with_buffers(|buffers| {
             let state = read::head(bytes, &mut buffers.stored);
             if buffers.stored.iter().any(|b| *b != 0) || !state.0 {
-                read::rest(bytes, state, offset, &place.origin, self.sink, buffers);
+                let done = read::rest(bytes, state, offset, &place.origin, self.sink, buffers);
+                self.decoded(done.decoded, &place.origin);
             }
         });
     }

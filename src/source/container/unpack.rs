@@ -76,7 +76,7 @@ impl Packed {
 /// Looks at what a compressed stream holds.
 pub(super) fn walk(dive: &Dive<'_>, format: Packed, source: &mut Source<'_>, place: &Place) {
     let inner = place.unpacked();
-    let mut unpacker = Unpacker::new(source, dive, format.codec(), Some(format));
+    let mut unpacker = Unpacker::new(Box::new(source), dive, format.codec(), Some(format));
     if let Some(true) = dive.admit(&inner) {
         // Trouble is the compressed file's: it is told under its own name.
         let mut member = Member::new(&mut unpacker, dive, place, None, None);
@@ -98,7 +98,7 @@ const INPUT: usize = 136 << 10;
 
 /// What comes out of a compressed stream.
 pub(super) struct Unpacker<'s, 'd> {
-    source: &'s mut dyn Read,
+    source: Box<dyn Read + 's>,
     input: Vec<u8>,
     start: usize,
     end: usize,
@@ -117,7 +117,7 @@ pub(super) struct Unpacker<'s, 'd> {
 }
 
 impl<'s, 'd> Unpacker<'s, 'd> {
-    pub(super) fn new(source: &'s mut dyn Read, dive: &'d Dive<'d>, codec: Box<dyn Codec>, format: Option<Packed>) -> Self {
+    pub(super) fn new(source: Box<dyn Read + 's>, dive: &'d Dive<'d>, codec: Box<dyn Codec>, format: Option<Packed>) -> Self {
         let mut input = INPUTS.with_borrow_mut(Vec::pop).unwrap_or_default();
         input.resize(INPUT, 0);
         Self {

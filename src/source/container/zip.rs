@@ -303,6 +303,7 @@ impl Walk<'_, '_> {
             return true;
         }
         let looked: Vec<Option<Span>> = entries.par_iter().map(|entry| self.member(&self.dive.fork(), entry, true)).collect();
+        self.dive.settle(&self.place.origin);
         for (entry, span) in entries.iter().zip(looked) {
             let Some(span) = span else { return false };
             if span.is_put_off {
@@ -462,7 +463,7 @@ impl Walk<'_, '_> {
             }
         };
         let mut source = Source::of(&mut data);
-        let mut unpacker = Unpacker::new(&mut source, self.dive, codec, None);
+        let mut unpacker = Unpacker::new(Box::new(&mut source), self.dive, codec, None);
         let sum = (!is_streamed).then_some(entry.sum);
         let mut reader = Member::new(&mut unpacker, self.dive, &member, len, sum);
         self.dive.look(Input::Stream(&mut reader), &member);
@@ -484,7 +485,7 @@ fn unpack(dive: &Dive<'_>, entry: &Entry, mut data: Stretch<'_>, member: &Place,
         Err(reason) => return dive.skip(reason, &member.origin, entry.len),
     };
     let mut source = Source::of(&mut data);
-    let mut unpacker = Unpacker::new(&mut source, dive, codec, None);
+    let mut unpacker = Unpacker::new(Box::new(&mut source), dive, codec, None);
     if let Some(put_off) = put_off {
         let mut head = [0; 512];
         let mut filled = 0;

@@ -1,13 +1,15 @@
 //! 7z: packed streams, and behind them a header that may itself be packed. Solid blocks are read once, from their beginning to
 //! their end. <https://github.com/ip7z/7zip/blob/main/DOC/7zFormat.txt>
+//!
+//! - here: headers, blocks and members
+//! - `coders`: what unpacks a block
+
+mod coders;
 
 use super::at::{ReadAt, Stretch, read_at, u32_at, u64_at};
-use super::codec::{Bzip2, Codec, Deflate64, Inflate, Lzma, Stored, Zstd};
 use super::member::{Member, Part, Source};
-use super::unpack::Unpacker;
 use super::{Dive, Input, Place};
 use crate::source::SkipReason;
-use lzma_rust2::{FilterConfig, FilterType};
 use std::io::{self, Read};
 
 const START: u64 = 32;
@@ -87,7 +89,8 @@ struct Block {
     coders: Vec<Coder>,
     /// Which input is which output.
     bound: Vec<(u64, u64)>,
-    packed_streams: usize,
+    /// Which input is which packed stream.
+    packed: Vec<u64>,
     /// Of each coder.
     sizes: Vec<u64>,
     sum: Option<u32>,
@@ -117,91 +120,31 @@ impl Block {
             return Err(DAMAGED);
         }
         for _ in 0..outputs - 1 {
-            this.bound.push((header.number()?, header.number()?));
+            let (input, output) = (header.number()?, header.number()?);
+            // Each is used once: so no way through them is longer than they are many.
+            if this.bound.iter().any(|(i, o)| *i == input || *o == output) {
+                return Err(DAMAGED);
+            }
+            this.bound.push((input, output));
         }
         let packed = inputs.checked_sub(outputs - 1).filter(|n| *n > 0).ok_or(DAMAGED)?;
-        if packed > 1 {
-            for _ in 0..packed {
-                header.number()?;
-            }
-        }
-        this.packed_streams = usize::try_from(packed).map_err(|_| DAMAGED)?;
+        this.packed = if packed > 1 {
+            (0..packed).map(|_| header.number()).collect::<Parsed<_>>()?
+        } else {
+            (0..inputs).filter(|input| this.bound.iter().all(|(to, _)| to != input)).take(1).collect()
+        };
         Ok(this)
     }
 
-    /// The coder whose output is the members'.
+    /// The output that is the members'.
+    fn last(&self) -> Option<usize> {
+        (0..self.sizes.len()).find(|n| self.bound.iter().all(|(_, out)| *out != *n as u64))
+    }
+
+    /// The bytes of the members.
     fn size(&self) -> u64 {
-        let last = (0..self.sizes.len()).find(|n| self.bound.iter().all(|(_, out)| *out != *n as u64));
-        last.and_then(|n| self.sizes.get(n)).copied().unwrap_or(0)
+        self.last().and_then(|n| self.sizes.get(n)).copied().unwrap_or(0)
     }
-
-    /// What unpacks it: one method, with at most one filter behind it.
-    fn codec(&self) -> Parsed<Box<dyn Codec>> {
-        if self.coders.iter().any(|c| c.id == [6, 0xf1, 7, 1]) {
-            return Err(SkipReason::EncryptedMember);
-        }
-        if self.coders.iter().any(|c| c.inputs != 1 || c.outputs != 1) || self.coders.len() > 2 {
-            return Err(SkipReason::UnsupportedMethod);
-        }
-        // The method reads what is packed; what reads its output is the filter.
-        let filtered = self.bound.first().map(|(input, output)| (place(*input), place(*output)));
-        let (main, filter) = match filtered {
-            None => (0, None),
-            Some((filter, main)) => (main, Some(filter)),
-        };
-        let main_len = self.sizes.get(main).copied();
-        let (Some(main), filter) = (self.coders.get(main), filter.map(|n| self.coders.get(n).ok_or(DAMAGED)).transpose()?) else {
-            return Err(DAMAGED);
-        };
-        let filters: Vec<FilterConfig> = filter.map(filter_of).transpose()?.into_iter().collect();
-        let codec: Box<dyn Codec> = match main.id[..] {
-            [0x21] => {
-                let bits = u32::from(*main.properties.first().ok_or(DAMAGED)?);
-                let dictionary = match bits {
-                    0..=39 => (2 | bits & 1) << (bits / 2 + 11),
-                    40 => u32::MAX,
-                    _ => return Err(DAMAGED),
-                };
-                return Ok(Box::new(Lzma::raw2(dictionary, &filters).ok_or(DAMAGED)?));
-            }
-            [3, 1, 1] if main.properties.len() >= 5 => {
-                let dictionary = u32_at(&main.properties, 1);
-                return Ok(Box::new(Lzma::raw(main_len, main.properties[0], dictionary, &filters).ok_or(DAMAGED)?));
-            }
-            [0] => Box::new(Stored),
-            [4, 2, 2] => Box::new(Bzip2(bzip2::Decompress::new(false))),
-            [4, 1, 8] => Box::new(Inflate::new(false)),
-            [4, 1, 9] => Box::new(Deflate64(Box::new(deflate64::InflaterManaged::new()))),
-            [4, 0xf7, 0x11, 1] => Box::<Zstd>::default(),
-            _ => return Err(SkipReason::UnsupportedMethod),
-        };
-        if filters.is_empty() { Ok(codec) } else { Err(SkipReason::UnsupportedMethod) }
-    }
-}
-
-/// A number of a coder; none has this many.
-fn place(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-fn filter_of(coder: &Coder) -> Parsed<FilterConfig> {
-    let filter_type = match coder.id[..] {
-        [3] => FilterType::Delta,
-        [3, 3, 1, 3] | [4] => FilterType::BcjX86,
-        [3, 3, 2, 5] | [5] => FilterType::BcjPpc,
-        [3, 3, 4, 1] | [6] => FilterType::BcjIa64,
-        [3, 3, 5, 1] | [7] => FilterType::BcjArm,
-        [3, 3, 7, 1] | [8] => FilterType::BcjArmThumb,
-        [3, 3, 8, 5] | [9] => FilterType::BcjSparc,
-        [10] => FilterType::BcjArm64,
-        [11] => FilterType::BcjRiscv,
-        _ => return Err(SkipReason::UnsupportedMethod),
-    };
-    let property = match filter_type {
-        FilterType::Delta => u32::from(coder.properties.first().copied().unwrap_or(0)) + 1,
-        _ => 0,
-    };
-    Ok(FilterConfig { filter_type, property })
 }
 
 /// What a header says of streams.
@@ -396,12 +339,9 @@ fn try_walk(dive: &Dive<'_>, bytes: &dyn ReadAt, place: &Place) -> Parsed<()> {
             return Err(SkipReason::MemoryBudget);
         }
         held.push(dive.chain.hold(block.size().saturating_mul(4)).ok_or(SkipReason::MemoryBudget)?);
-        let from = START + streams.position;
-        let to = from.saturating_add(streams.packed.first().copied().unwrap_or(0));
-        let mut stretch = Stretch::of(bytes, from, to);
-        let mut unpacker = Unpacker::new(&mut stretch, dive, block.codec()?, None);
+        let unpacker = block.reader(dive, bytes, START.saturating_add(streams.position), &streams.packed)?;
         let mut inner = Vec::new();
-        (&mut unpacker).take(block.size()).read_to_end(&mut inner).map_err(|_| DAMAGED)?;
+        unpacker.take(block.size()).read_to_end(&mut inner).map_err(|_| DAMAGED)?;
         if block.sum.is_some_and(|sum| sum != crc32fast::hash(&inner)) {
             return Err(DAMAGED);
         }
@@ -439,11 +379,10 @@ fn blocks(dive: &Dive<'_>, bytes: &dyn ReadAt, place: &Place, streams: &Streams,
     let mut names = names.iter().map(String::as_str);
     for block in &streams.blocks {
         let from = at;
-        let sizes: Vec<u64> = packed.by_ref().take(block.packed_streams).collect();
+        let sizes: Vec<u64> = packed.by_ref().take(block.packed.len()).collect();
         at = at.saturating_add(sizes.iter().fold(0, |sum: u64, len| sum.saturating_add(*len)));
-        let mut stretch = Stretch::of(bytes, from, at);
-        let codec = match block.codec() {
-            Ok(codec) => codec,
+        let mut unpacker = match block.reader(dive, bytes, from, &sizes) {
+            Ok(unpacker) => unpacker,
             Err(reason) => {
                 for (len, _) in &block.members {
                     let member = place.member(names.next().unwrap_or_default().as_bytes(), Some(*len));
@@ -456,8 +395,7 @@ fn blocks(dive: &Dive<'_>, bytes: &dyn ReadAt, place: &Place, streams: &Streams,
                 continue;
             }
         };
-        let mut unpacker = Unpacker::new(&mut stretch, dive, codec, None);
-        let mut source = Source::of(&mut unpacker);
+        let mut source = Source::of(&mut *unpacker);
         for (len, sum) in &block.members {
             let member = place.member(names.next().unwrap_or_default().as_bytes(), Some(*len));
             let Some(is_admitted) = dive.admit(&member) else { return };
