@@ -204,7 +204,7 @@ fn a_page_of_somebody_else_is_no_answer() {
 fn an_endless_answer_is_not_read_to_its_end() {
     let body = format!(r#"{{"id": "made up", "filler": "{}"}}"#, "x".repeat(8 << 20));
     let fake = Fake::start(move |_| Reply::new(200, body.clone()));
-    for (rule, known) in ask_all(fake.address, PATIENT) {
+    for (rule, known) in ask_all(fake.address, PATIENT * 6) {
         assert!(known.is_because(Doubt::UnexpectedAnswer), "{}: {known:?}", rule.id);
     }
 }

@@ -1,5 +1,6 @@
-//! Logins against real servers from Debian's packages: `PostgreSQL`, `MariaDB`, Redis, each on a port of this machine. Where a
-//! server is not installed the test says so, and fails under `CI=true`.
+//! Logins against real servers: `PostgreSQL`, `MariaDB`, Redis and `RabbitMQ` from Debian's packages, and `FerretDB`, which speaks
+//! `MongoDB`'s protocol; each on a port of this machine. Where a server is not installed the test says so, and fails under `CI=true`
+//! if Debian has it.
 
 use crate::ask::{ask, options};
 use keysift::detect::Detector;
@@ -196,4 +197,74 @@ fn redis() {
     let server = start(command, port, folder);
     logs_in("redis", "default", &password, "0", server.port, Ok(()));
     logs_in("redis", "", &password, "0", server.port, Ok(()));
+}
+
+/// Erlang's own daemon, which a server starts and leaves behind.
+struct Epmd {
+    program: PathBuf,
+    port: u16,
+}
+
+impl Drop for Epmd {
+    fn drop(&mut self) {
+        let _ = Command::new(&self.program).args(["-port", &self.port.to_string(), "-kill"]).stdout(Stdio::null()).status();
+    }
+}
+
+#[test]
+fn rabbitmq() {
+    let (Some(server), Some(epmd)) = (program("rabbitmq-server", &["/usr/lib/rabbitmq/bin"]), program("epmd", &[])) else {
+        return not_done("RabbitMQ's server is not installed (Debian: rabbitmq-server)");
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let (password, port) = (crate::support::password("rabbitmq"), free_port());
+    let epmd = Epmd { program: epmd, port: free_port() };
+    let at = |name: &str| folder.path().join(name);
+    let config = format!("default_user = app\ndefault_pass = {password}\nlisteners.tcp.1 = 127.0.0.1:{port}\n");
+    std::fs::write(at("rabbitmq.conf"), config).expect("a file");
+    std::fs::write(at("plugins"), "[].\n").expect("a file");
+    let mut command = Command::new(server);
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("LANG", "C.UTF-8");
+    command.env("HOME", folder.path()).env("RABBITMQ_CONF_ENV_FILE", "/dev/null").env("RABBITMQ_LOGS", "-");
+    for (name, file) in [
+        ("RABBITMQ_MNESIA_BASE", "data"),
+        ("RABBITMQ_LOG_BASE", "log"),
+        ("RABBITMQ_PID_FILE", "pid"),
+        ("RABBITMQ_CONFIG_FILE", "rabbitmq.conf"),
+        ("RABBITMQ_ENABLED_PLUGINS_FILE", "plugins"),
+    ] {
+        command.env(name, at(file));
+    }
+    command.env("ERL_EPMD_PORT", epmd.port.to_string()).env("ERL_EPMD_ADDRESS", "127.0.0.1");
+    command.env("RABBITMQ_NODENAME", "keysift@localhost").env("RABBITMQ_DIST_PORT", free_port().to_string());
+    command.env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}");
+    let server = start(command, port, folder);
+    logs_in("amqp", "app", &password, "", server.port, Ok(()));
+    // The same login at a virtual host that is not there: keysift does not open one.
+    let text = format!("AMQP_URL=amqp://app:{password}@127.0.0.1:{port}/nothere\n");
+    assert_eq!(asked(&text, port).status, Status::Live);
+}
+
+/// Not in Debian. Of the sources of `github.com/FerretDB/FerretDB@v1.24.2`: `echo v1.24.2 > build/version/version.txt`, then
+/// `go install ./cmd/ferretdb`.
+#[test]
+fn mongodb() {
+    let home = std::env::var("HOME").unwrap_or_default();
+    let Some(server) = program("ferretdb", &[&format!("{home}/go/bin")]) else {
+        eprintln!("not done: FerretDB is not installed (it is not in Debian)");
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let (password, port) = (crate::support::password("mongodb"), free_port());
+    let mut command = Command::new(server);
+    command.args(["--handler=sqlite", "--telemetry=disable", "--debug-addr=-", "--test-enable-new-auth"]);
+    command.arg(format!("--listen-addr=127.0.0.1:{port}")).arg(format!("--state-dir={}", folder.path().display()));
+    command.arg(format!("--sqlite-url=file:{}/", folder.path().display()));
+    command.args(["--setup-database=admin", "--setup-username=app"]).arg(format!("--setup-password={password}"));
+    let server = start(command, port, folder);
+    std::thread::sleep(Duration::from_millis(500));
+    logs_in("mongodb", "app", &password, "admin", server.port, Ok(()));
+    let text = format!("MONGO_URL=mongodb+srv://app:{password}@cluster.example.com/admin\n");
+    let known = known(&text, &["cluster.example.com"]);
+    assert!(known.is_because(Doubt::RefusedByPolicy), "{known:?}");
 }

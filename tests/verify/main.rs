@@ -7,6 +7,7 @@
 //! - `aws`: against moto's server, which checks signatures
 //! - `databases`: against servers that are installed here
 //! - `docs`: what the manual says of all of this
+//! - `proxy`: through one of this machine, and authorities that the user adds
 //! - `openapi`: against the description that GitHub publishes
 
 #![cfg(feature = "verify")]
@@ -21,6 +22,7 @@ mod docs;
 mod fake;
 mod manners;
 mod openapi;
+mod proxy;
 mod reports;
 #[path = "../support/mod.rs"]
 mod support;
