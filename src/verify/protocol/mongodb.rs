@@ -12,9 +12,10 @@ use zeroize::Zeroizing;
 /// Logs in with what stands in the connection string.
 pub(super) async fn ask(asker: &Asker, secret: &Secret, way: &Way) -> Verification {
     match Target::of(secret, way, 27017) {
-        Ok(target) if target.scheme == "mongodb+srv" => {
-            Verification::unknown_because(Doubt::RefusedByPolicy, "the hosts stand in a record of DNS, which nobody allowed")
-        }
+        Ok(target) if target.scheme == "mongodb+srv" => Verification::unknown_because(
+            Doubt::RefusedByPolicy,
+            "its hosts stand in records of DNS, which keysift does not follow: a mongodb:// string names them",
+        ),
         Ok(target) => in_turn(asker, &target, login(asker, &target)).await,
         Err(failure) => failure.into(),
     }
