@@ -74,7 +74,7 @@ fn tree() -> (Tree, String) {
 fn verification(tree: &Tree, environment: &[(&str, &str)], flags: &[&str]) -> (Value, String) {
     let (_, stdout, stderr) = run(tree, environment, &[&["-f", "json"], flags].concat());
     let report: Value = serde_json::from_str(&stdout).unwrap_or_else(|e| panic!("{e}: {stdout} {stderr}"));
-    (report["findings"][0]["verification"].clone(), stdout + &stderr)
+    (report["findings"][0]["verification"].clone(), format!("{stdout}{stderr}"))
 }
 
 /// Scans and asks; gives the exit code, and what was printed.
