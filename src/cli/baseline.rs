@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Where a baseline is written where nobody says otherwise.
-const NAME: &str = "keysift-baseline.jsonl";
+pub(super) const NAME: &str = "keysift-baseline.jsonl";
 
 /// `keysift baseline …`
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@
 //! - `ci`: which commits a CI job asks for
 //! - `staged`: what `git commit` would record
 //! - `hook`: entry for git's hooks and their managers
+//! - `init`: config, hook and CI job of a repository
 //! - `allow`: a decision on one finding
 //! - `baseline`: findings that are known
 //! - `report`: reports into other formats
@@ -38,6 +39,7 @@ mod edit;
 mod explain;
 mod git;
 mod hook;
+mod init;
 mod policy;
 mod progress;
 mod remote;
@@ -86,6 +88,8 @@ enum Command {
     Staged(Box<staged::StagedArguments>),
     /// Run as a hook of git: pre-commit, commit-msg, pre-push, pre-receive
     Hook(Box<hook::HookArguments>),
+    /// Set a repository up: a config, the hook, a CI job
+    Init(init::InitArguments),
     /// Record a decision on a finding
     Allow(allow::AllowArguments),
     /// Keep a list of findings that are known, so that only new ones fail
@@ -118,6 +122,7 @@ pub fn main() -> ExitCode {
         Some(Command::Git(arguments)) => git::run(&arguments),
         Some(Command::Staged(arguments)) => staged::run(&arguments),
         Some(Command::Hook(arguments)) => hook::run(&arguments),
+        Some(Command::Init(arguments)) => init::run(&arguments),
         Some(Command::Allow(arguments)) => allow::run(&arguments),
         Some(Command::Baseline(arguments)) => baseline::run(&arguments),
         #[cfg(feature = "audit")]

@@ -13,6 +13,7 @@ fn help_pages() {
     page("help", &["--help"]);
     page("help-scan", &["scan", "--help"]);
     page("help-git", &["git", "--help"]);
+    page("help-init", &["init", "--help"]);
     page("help-allow", &["allow", "--help"]);
     page("help-baseline", &["baseline", "--help"]);
     page("help-baseline-create", &["baseline", "create", "--help"]);

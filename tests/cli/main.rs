@@ -18,6 +18,7 @@
 //! - `triage`: the ignore file, comments and `keysift allow`
 //! - `baseline`: what is known
 //! - `churn`: what is known through a year of edits
+//! - `init`: what `keysift init` writes and takes back
 //! - `interrupt`: Ctrl-C
 
 // Tests build their inputs in the plainest way.
@@ -48,6 +49,7 @@ mod gate;
 mod gitignore;
 mod help;
 mod hostile;
+mod init;
 mod input;
 mod interrupt;
 mod locations;

@@ -2,9 +2,9 @@
 
 use crate::finding::percent;
 
-/// A forge's way to write links.
+/// A forge, told by its host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Forge {
+pub enum Forge {
     GitHub,
     GitLab,
     Gitea,
@@ -48,6 +48,12 @@ impl Linker {
             None => format!("https://{host}/{path}"),
         };
         Some(Self { forge, base })
+    }
+
+    /// Which forge it is.
+    #[must_use]
+    pub const fn forge(&self) -> Forge {
+        self.forge
     }
 
     /// The page of a line.

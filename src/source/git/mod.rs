@@ -13,6 +13,7 @@
 //! - `changes`: which files commits change
 //! - `staged`: which files the index changes
 //! - `history`: the whole of it
+//! - `hooks`: where its hooks are
 //! - `ci`: what a CI job asks to look at
 //! - `url`: URLs that a person types
 //! - `remote`: repositories on other machines
@@ -24,6 +25,7 @@ mod delta;
 mod entry;
 pub mod graph;
 pub mod history;
+pub mod hooks;
 mod inflate;
 pub mod link;
 pub mod lookup;

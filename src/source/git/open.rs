@@ -34,6 +34,15 @@ pub struct Options {
     pub object_folders: Vec<PathBuf>,
 }
 
+/// Whose config is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhoseConfig {
+    /// That of the repository alone, no include followed: what a scan may know.
+    Repository,
+    /// As git itself reads it for the user: system, user, repository, linked work tree, with includes.
+    UserAndRepository,
+}
+
 /// An open repository.
 pub struct Repository {
     /// `.git`, or the folder of a linked work tree.
@@ -109,6 +118,17 @@ impl Repository {
             common_dir,
             work_tree,
         })
+    }
+
+    /// Its config.
+    ///
+    /// # Errors
+    /// Where a file of it cannot be read.
+    pub fn config(&self, whose: WhoseConfig) -> Result<gix::config::File, OpenError> {
+        match whose {
+            WhoseConfig::Repository => read_config(&self.common_dir),
+            WhoseConfig::UserAndRepository => read_users_config(&self.git_dir, &self.common_dir),
+        }
     }
 
     /// All its objects, listed when they are first asked for.
@@ -217,6 +237,42 @@ fn read_config(common_dir: &Path) -> Result<gix::config::File, OpenError> {
     }
     gix::config::File::from_path_no_includes(path.clone(), gix::config::Source::Local)
         .map_err(|e| OpenError::Config(path.display().to_string(), e.to_string()))
+}
+
+/// Config as git reads it for the user, but for the variables `GIT_CONFIG_COUNT` and `-c`.
+fn read_users_config(git_dir: &Path, common_dir: &Path) -> Result<gix::config::File, OpenError> {
+    use gix::config::Source;
+    use gix::config::file::Metadata;
+    use gix::config::file::includes::{self, conditional};
+    use gix::config::file::init;
+    let home = std::env::home_dir();
+    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let mut files: Vec<(PathBuf, Source)> = Vec::new();
+    if variable("GIT_CONFIG_NOSYSTEM").is_none() {
+        files.push((variable("GIT_CONFIG_SYSTEM").unwrap_or_else(|| PathBuf::from("/etc/gitconfig")), Source::System));
+    }
+    if let Some(global) = variable("GIT_CONFIG_GLOBAL") {
+        files.push((global, Source::User));
+    } else {
+        let xdg = variable("XDG_CONFIG_HOME").or_else(|| home.as_ref().map(|h| h.join(".config")));
+        files.extend(xdg.map(|folder| (folder.join("git/config"), Source::Git)));
+        files.extend(home.as_ref().map(|h| (h.join(".gitconfig"), Source::User)));
+    }
+    files.push((common_dir.join("config"), Source::Local));
+    if read_config(common_dir)?.boolean("extensions.worktreeConfig").is_ok_and(|v| v == Some(true)) {
+        files.push((git_dir.join("config.worktree"), Source::Worktree));
+    }
+    let options = init::Options {
+        includes: includes::Options {
+            conditional: conditional::Context { git_dir: Some(git_dir), branch_name: None },
+            ..includes::Options::follow_without_conditional(home.as_deref())
+        },
+        ..init::Options::default()
+    };
+    let mut files = files.into_iter().filter(|(path, _)| path.is_file()).map(|(path, source)| Metadata::from(source).at(path));
+    let config = gix::config::File::from_paths_metadata_buf(&mut files, &mut Vec::new(), false, options)
+        .map_err(|e| OpenError::Config(git_dir.display().to_string(), e.to_string()))?;
+    Ok(config.unwrap_or_default())
 }
 
 /// The object folders to read, and the alternates that are refused.
