@@ -123,6 +123,17 @@ fn properties(pairs: Vec<(&str, serde_json::Value)>, tags: Option<Vec<String>>) 
     bag
 }
 
+/// `github-pat-classic` as `GithubPatClassic`.
+fn one_word(id: &str) -> String {
+    let parts = id.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
+    parts
+        .flat_map(|part| {
+            let mut chars = part.chars();
+            chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
 fn descriptor(id: &str, findings: &[&ReportedFinding]) -> sarif::ReportingDescriptor {
     let finding = findings.iter().find(|f| f.rule_id == id).expect("ids come from findings");
     let built_in = RuleSet::built_in();
@@ -148,6 +159,11 @@ fn descriptor(id: &str, findings: &[&ReportedFinding]) -> sarif::ReportingDescri
             Some(vec!["security".to_owned(), "secret".to_owned(), "external/cwe/cwe-798".to_owned()]),
         ))
         .build();
+    // Azure DevOps asks for a name; the standard wants it in one word.
+    rule.name = Some(one_word(id));
+    if finding.remedy.rotate.starts_with("https://") && !finding.remedy.rotate.contains(char::is_whitespace) {
+        rule.help_uri = Some(finding.remedy.rotate.clone());
+    }
     if !formerly.is_empty() {
         rule.deprecated_ids = Some(formerly.iter().map(|f| (*f).to_owned()).collect());
     }
