@@ -30,7 +30,16 @@ pub struct Mirrors {
 struct Known {
     /// By digest: bytes, and when it was last used.
     sizes: HashMap<String, (u64, SystemTime)>,
+    /// Of all of them together.
+    total: u64,
     in_use: HashMap<String, usize>,
+}
+
+impl Known {
+    fn note(&mut self, digest: &str, bytes: u64, used: SystemTime) {
+        let before = self.sizes.insert(digest.to_owned(), (bytes, used)).map_or(0, |(bytes, _)| bytes);
+        self.total = self.total - before + bytes;
+    }
 }
 
 impl Mirrors {
@@ -51,7 +60,7 @@ impl Mirrors {
                     let path = mirror.path();
                     let Some(digest) = path.file_stem().and_then(|s| s.to_str()) else { continue };
                     let used = mirror.metadata().and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
-                    known.sizes.insert(digest.to_owned(), (size(&path), used));
+                    known.note(digest, size(&path), used);
                 }
             }
         }
@@ -120,14 +129,13 @@ impl Mirrors {
     /// Removes the mirrors that were not used for longest, until the rest fits.
     fn make_room(&self) {
         let mut known = self.lock();
-        let mut total: u64 = known.sizes.values().map(|(size, _)| size).sum();
-        if total <= self.most {
+        if known.total <= self.most {
             return;
         }
         let by_age: BTreeMap<(SystemTime, String), u64> =
             known.sizes.iter().map(|(digest, (size, used))| ((*used, digest.clone()), *size)).collect();
         for ((_, digest), size) in by_age {
-            if total <= self.most {
+            if known.total <= self.most {
                 break;
             }
             if known.in_use.contains_key(&digest) {
@@ -137,7 +145,7 @@ impl Mirrors {
                 && fs::remove_dir_all(path).is_ok()
             {
                 known.sizes.remove(&digest);
-                total -= size;
+                known.total -= size;
             }
         }
     }
@@ -185,7 +193,7 @@ impl Drop for Home<'_> {
         if let Place::Kept(path) = &self.place {
             let now = SystemTime::now();
             let _ = fs::File::open(path).and_then(|folder| folder.set_modified(now));
-            self.mirrors.lock().sizes.insert(self.digests[0].clone(), (size(path), now));
+            self.mirrors.lock().note(&self.digests[0], size(path), now);
         }
         for digest in &self.digests {
             self.mirrors.pin(digest, -1);

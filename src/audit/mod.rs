@@ -12,10 +12,13 @@
 //! - `queue`: which unit is next
 //! - `mirrors`: clones that are kept, under a size limit
 //! - `work`: a unit from its URL to its result
+//! - `fleet`: the same on many machines (feature `fleet`)
 //! - `summary`: numbers about all that is known
 //! - `run`: all of it at once, with bounded queues between
 
 pub mod catalogue;
+#[cfg(feature = "fleet")]
+pub mod fleet;
 pub mod listed;
 pub mod mirrors;
 pub mod queue;

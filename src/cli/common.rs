@@ -181,6 +181,7 @@ pub(super) struct Settings {
     pub detector: Detector,
     pub exclude: GlobSet,
     /// The same as they were written.
+    #[cfg_attr(not(feature = "audit"), expect(dead_code, reason = "audits remember them"))]
     globs: Vec<String>,
     pub max_file_size: Option<u64>,
     /// Whether archives are opened, and how far.

@@ -14,7 +14,7 @@ fn killed(organization: &Organization, store: &str, times: u64, whole: Duration)
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        let wait = whole.mul_f64(0.02 + f64::from(u32::try_from(state % 1000).expect("it is small")) / 1000.0 * 0.1);
+        let wait = whole.mul_f64(0.005 + f64::from(u32::try_from(state % 1000).expect("it is small")) / 1000.0 * 0.05);
         let mut child = organization.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
         std::thread::sleep(wait);
         // SIGKILL, which nobody can catch.

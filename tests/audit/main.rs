@@ -9,6 +9,8 @@ mod support;
 
 mod again;
 mod first;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod killed;
 mod organization;
 mod people;

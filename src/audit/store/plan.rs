@@ -70,7 +70,11 @@ impl Store {
             }
             let started_at = now();
             let next: i64 = t.query_row("SELECT coalesce(max(id), 0) + 1 FROM runs", [], |row| row.get(0))?;
-            let name = format!("{next}-{}", started_at.replace([':', '-'], ""));
+            // Several stores may plan into one queue.
+            let nonce = blake3::hash(
+                format!("{} {} {:?}", self.path.display(), std::process::id(), std::time::SystemTime::now()).as_bytes(),
+            );
+            let name = format!("{next}-{}-{}", started_at.replace([':', '-'], ""), &nonce.to_hex()[..8]);
             t.execute(
                 "INSERT INTO runs (id, name, catalogue, started_at, verifies) VALUES (?1, ?2, ?3, ?4, ?5)",
                 params![next, name, catalogue_id, started_at, verifies],
@@ -134,13 +138,18 @@ impl Store {
         self.write(|t| {
             let source: i64 = t.query_row("SELECT id FROM sources WHERE name = ?1", [source], |row| row.get(0))?;
             let at = now();
-            let mut added = 0;
+            let (mut first, mut last) = (i64::MAX, i64::MIN);
             for repository in &page.repositories {
                 let id = put_repository(t, repository, source, run.id, &at)?;
-                added += t
-                    .prepare_cached("INSERT OR IGNORE INTO units (run, repository, rank) VALUES (?1, ?2, ?3)")?
-                    .execute(params![run.id, id, repository.fork_of.is_some()])?;
+                (first, last) = (first.min(id), last.max(id));
             }
+            // Others between them that were listed in this run are units already.
+            let added = t
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO units (run, repository, rank) SELECT ?1, id, fork_of IS NOT NULL FROM repositories \
+                     WHERE id BETWEEN ?2 AND ?3 AND listed_run = ?1",
+                )?
+                .execute([run.id, first, last])?;
             for NotVisible { name, why } in &page.not_visible {
                 t.execute("INSERT OR REPLACE INTO not_visible VALUES (?1, ?2, ?3, ?4)", params![source, name, why, run.id])?;
             }

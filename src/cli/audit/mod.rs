@@ -2,10 +2,13 @@
 //!
 //! - `sources`: which repositories
 //! - `run`: looks at them
+//! - `fleet`: the same on many machines
 //! - `watch`: how far it is
 //! - `tell`: what was found: status, reports, what is new, events
 //! - `mark`: decisions
 
+#[cfg(feature = "fleet")]
+mod fleet;
 mod mark;
 mod run;
 mod sources;
@@ -32,6 +35,12 @@ enum Command {
     Plan(Box<run::PlanArguments>),
     /// List repositories, look at what is new in them, remember what was found; goes on where it was interrupted
     Run(Box<run::RunArguments>),
+    /// Work on what `plan --queue` published, on this machine and any number of others
+    #[cfg(feature = "fleet")]
+    Worker(Box<fleet::WorkerArguments>),
+    /// Collect what workers found into the store
+    #[cfg(feature = "fleet")]
+    Collect(Box<fleet::CollectArguments>),
     /// Tell where an audit stands
     Status(tell::StatusArguments),
     /// Report what is known
@@ -64,6 +73,10 @@ pub(super) fn run(arguments: &AuditArguments) -> ExitCode {
     let done = match &arguments.command {
         Command::Plan(arguments) => run::plan(arguments),
         Command::Run(arguments) => run::run(arguments),
+        #[cfg(feature = "fleet")]
+        Command::Worker(arguments) => fleet::worker(arguments),
+        #[cfg(feature = "fleet")]
+        Command::Collect(arguments) => fleet::collect(arguments),
         Command::Status(arguments) => tell::status(arguments),
         Command::Report(arguments) => tell::report(arguments),
         Command::Diff(arguments) => tell::diff(arguments),

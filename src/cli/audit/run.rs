@@ -34,6 +34,13 @@ pub(super) struct PlanArguments {
     store: StoreFlags,
     #[command(flatten)]
     sources: SourceFlags,
+    /// Publish what is to be looked at to workers on other machines: nats://host:4222
+    #[cfg(feature = "fleet")]
+    #[arg(long, value_name = "URL")]
+    queue: Option<String>,
+    /// Workers ask providers: known findings are asked about again
+    #[arg(long, help_heading = "Verification")]
+    verify: bool,
     #[command(flatten)]
     rules: RuleFlags,
     #[command(flatten)]
@@ -130,11 +137,18 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<ExitCode, ExitCode> {
     let mut sources = arguments.sources.sources()?;
     let store = arguments.store.open(Access::Create)?;
     let _lock = store.lock_run().map_err(|e| usage_error(&e.to_string()))?;
-    let run = begin(&store, &settings, false)?;
+    let run = begin(&store, &settings, arguments.verify)?;
     let planned = Planned::default();
     let stop = interruptible();
     read_lists(&store, &run, &mut sources.repositories, &planned, stop).map_err(|e| usage_error(&e.to_string()))?;
     let failed = tell_lists(&planned);
+    #[cfg(feature = "fleet")]
+    if let Some(url) = &arguments.queue {
+        let server = super::fleet::connect(url)?;
+        let sent = crate::audit::fleet::publish(&server, &store, &run, &settings.catalogue(), &settings.key.id(), stop);
+        let sent = sent.map_err(|e| usage_error(&e.to_string()))?;
+        println(&format!("{sent} units published"))?;
+    }
     let units = store.unit_counts(&run).map_err(|e| usage_error(&e.to_string()))?;
     println(&format!("{} repositories to look at", units.get("ready").copied().unwrap_or(0)))?;
     Ok(ExitCode::from(if stop.is_asked() {

@@ -1,0 +1,163 @@
+//! An audit on many machines: NATS JetStream (2.10 or newer) keeps units and results, workers hold no state.
+//!
+//! - here: the connection, and the three streams
+//! - `units`: units are published, and pulled by workers
+//! - `results`: results are sent in parts, and collected
+//!
+//! `KEYSIFT_UNITS` and `KEYSIFT_RESULTS` are work queues: a message stays until it is acknowledged, and comes again where a
+//! worker died. Nothing relies on its coming once: the store takes a result once for each unit and catalogue.
+//! `KEYSIFT_PARKED` lists units that were given up.
+
+mod results;
+mod units;
+
+pub use results::collect;
+pub use units::{FleetQueue, publish};
+
+use super::queue::QueueError;
+use crate::finding::Secret;
+use crate::finding::snippet::visible;
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
+use async_nats::jetstream::{self, Context};
+use serde::{Deserialize, Serialize};
+use std::future::Future;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+/// How long one question to the server may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A unit as it travels, with what its worker must agree on.
+#[derive(Debug, Serialize, Deserialize)]
+struct Envelope {
+    catalogue: String,
+    fingerprint_key: String,
+    unit: super::unit::Unit,
+}
+
+/// Who logs in.
+#[derive(Default)]
+pub struct Login {
+    pub user: Option<String>,
+    pub password: Option<Secret>,
+    pub token: Option<Secret>,
+}
+
+impl Login {
+    /// That of `KEYSIFT_NATS_TOKEN`, or `KEYSIFT_NATS_USER` and `KEYSIFT_NATS_PASSWORD`.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        let value = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+        let secret = |name: &str| value(name).map(|v| Secret::new(v.as_bytes()));
+        Self { user: value("KEYSIFT_NATS_USER"), password: secret("KEYSIFT_NATS_PASSWORD"), token: secret("KEYSIFT_NATS_TOKEN") }
+    }
+}
+
+/// A connection; its streams are there.
+pub struct Server {
+    handle: Handle,
+    /// Ends the thread behind it.
+    end: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+    context: Context,
+    units: Stream,
+    results: Stream,
+    parked: Stream,
+}
+
+fn failed(what: &str, cause: &dyn std::fmt::Display) -> QueueError {
+    QueueError::Server(format!("the queue: {what}: {}", visible(&cause.to_string())))
+}
+
+impl Server {
+    /// Connects to `url`, and makes the streams where they are not there.
+    ///
+    /// # Errors
+    /// Where there is no server, or it has no JetStream of a kind that will do.
+    pub fn connect(url: &str, login: &Login) -> Result<Self, QueueError> {
+        if url.split_once("://").is_some_and(|(_, rest)| rest.contains('@')) {
+            return Err(QueueError::Server(
+                "the URL of the queue holds a user or a password, which would stand in process lists: take it out, and give \
+                 KEYSIFT_NATS_TOKEN, or KEYSIFT_NATS_USER and KEYSIFT_NATS_PASSWORD"
+                    .to_owned(),
+            ));
+        }
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| failed("no runtime", &e))?;
+        let handle = runtime.handle().clone();
+        let (end, ended) = oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let _ = runtime.block_on(ended);
+            runtime.shutdown_timeout(Duration::from_secs(1));
+        });
+        let text = |secret: &Secret| String::from_utf8_lossy(secret.expose()).into_owned();
+        let mut options = async_nats::ConnectOptions::new().name("keysift").request_timeout(Some(PATIENCE));
+        if let Some(token) = &login.token {
+            options = options.token(text(token));
+        } else if let (Some(user), Some(password)) = (&login.user, &login.password) {
+            options = options.user_and_password(user.clone(), text(password));
+        }
+        let connected = handle.block_on(async {
+            let client = options.connect(url).await.map_err(|e| failed(&format!("{} cannot be reached", visible(url)), &e))?;
+            let context = jetstream::new(client);
+            let queue = |name: &str, subject: &str, retention| Config {
+                name: name.to_owned(),
+                subjects: vec![subject.to_owned()],
+                retention,
+                storage: StorageType::File,
+                ..Config::default()
+            };
+            // A unit that is in the queue is not queued again.
+            let units = Config {
+                max_messages_per_subject: 1,
+                discard: DiscardPolicy::New,
+                discard_new_per_subject: true,
+                ..queue("KEYSIFT_UNITS", "keysift.units.>", RetentionPolicy::WorkQueue)
+            };
+            let results = queue("KEYSIFT_RESULTS", "keysift.results.>", RetentionPolicy::WorkQueue);
+            let parked =
+                Config { max_messages_per_subject: 1, ..queue("KEYSIFT_PARKED", "keysift.parked.>", RetentionPolicy::Limits) };
+            let mut streams = Vec::new();
+            for config in [units, results, parked] {
+                let name = config.name.clone();
+                streams.push(context.get_or_create_stream(config).await.map_err(|e| failed(&format!("stream {name}"), &e))?);
+            }
+            Ok::<_, QueueError>((context, streams))
+        });
+        let (context, streams) = match connected {
+            Ok(connected) => connected,
+            Err(e) => {
+                let _ = end.send(());
+                return Err(e);
+            }
+        };
+        let [units, results, parked] = <[Stream; 3]>::try_from(streams).map_err(|_| failed("streams", &"three were made"))?;
+        Ok(Self { handle, end: Some(end), thread: Some(thread), context, units, results, parked })
+    }
+
+    /// How many units were given up.
+    ///
+    /// # Errors
+    /// Where the server cannot be asked.
+    pub fn parked(&self) -> Result<u64, QueueError> {
+        let info = self.wait(self.parked.get_info()).map_err(|e| failed("stream KEYSIFT_PARKED", &e))?;
+        Ok(info.state.messages)
+    }
+
+    /// Runs a conversation to its end.
+    fn wait<T>(&self, conversation: impl Future<Output = T>) -> T {
+        self.handle.block_on(conversation)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(end) = self.end.take() {
+            let _ = end.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
