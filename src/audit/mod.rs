@@ -14,6 +14,7 @@
 //! - `work`: a unit from its URL to its result
 //! - `fleet`: the same on many machines (feature `fleet`)
 //! - `summary`: numbers about all that is known
+//! - `notify`: people are told what happened
 //! - `run`: all of it at once, with bounded queues between
 
 pub mod catalogue;
@@ -21,6 +22,7 @@ pub mod catalogue;
 pub mod fleet;
 pub mod listed;
 pub mod mirrors;
+pub mod notify;
 pub mod queue;
 pub mod run;
 pub mod store;

@@ -26,6 +26,14 @@ fn help_pages() {
     page("help-rules-new", &["rules", "new", "--help"]);
     page("help-rules-check", &["rules", "check", "--help"]);
     page("help-rules-test", &["rules", "test", "--help"]);
+    #[cfg(feature = "audit")]
+    for name in ["plan", "run", "status", "report", "diff", "export", "notify", "mark"] {
+        page(&format!("help-audit-{name}"), &["audit", name, "--help"]);
+    }
+    #[cfg(feature = "fleet")]
+    for name in ["worker", "collect"] {
+        page(&format!("help-audit-{name}"), &["audit", name, "--help"]);
+    }
 }
 
 #[test]

@@ -128,12 +128,15 @@ impl Keeper<'_> {
     }
 
     fn new_one(&self, f: &ReportedFinding, from_text: bool) -> rusqlite::Result<()> {
-        let state = decided(self.t, &f.fingerprint)?.unwrap_or_else(|| State::Open.as_str().to_owned());
         let last: Option<String> = self
             .t
             .prepare_cached("SELECT status FROM latest_verifications WHERE secret_id = ?1 AND rule_id = ?2")?
             .query_row([&f.secret_id, &f.rule_id], |row| row.get(0))
             .optional()?;
+        // What is dead elsewhere is dead here.
+        let is_dead = last.as_deref() == Some(Status::Dead.as_str());
+        let usual = if is_dead { State::Revoked } else { State::Open };
+        let state = decided(self.t, &f.fingerprint)?.unwrap_or_else(|| usual.as_str().to_owned());
         self.t
             .prepare_cached(
                 "INSERT INTO findings (repository, fingerprint, secret_id, rule_id, rule_name, provider, severity, confidence, \
@@ -149,7 +152,11 @@ impl Keeper<'_> {
                 self.at,
                 from_text
             ])?;
-        self.fill(f, self.t.last_insert_rowid())?;
+        let id = self.t.last_insert_rowid();
+        self.t
+            .prepare_cached("UPDATE findings SET revoked_at = first_seen WHERE id = ?1 AND state = 'revoked'")?
+            .execute([id])?;
+        self.fill(f, id)?;
         self.event("found", &f.fingerprint, None, Some(&state))
     }
 

@@ -443,3 +443,47 @@ impl Store {
         })
     }
 }
+
+impl Store {
+    /// What somebody was not told yet: findings of medium confidence and above that are new, gone or back, decisions, and what
+    /// providers say that matters.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn untold(&self, sink: &str) -> Result<Vec<EventRow>, StoreError> {
+        let told: std::collections::HashSet<i64> = self.read(|c| {
+            c.prepare("SELECT event FROM deliveries WHERE sink = ?1")?.query_map([sink], |row| row.get(0))?.collect()
+        })?;
+        let sure: std::collections::HashSet<(Option<String>, Option<String>)> = self.read(|c| {
+            c.prepare(
+                "SELECT r.full_name, f.fingerprint FROM findings f JOIN repositories r ON r.id = f.repository \
+                 WHERE f.confidence <> 'low'",
+            )?
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect()
+        })?;
+        let matters = |e: &EventRow| match e.kind.as_str() {
+            "found" => e.now.as_deref() == Some("open"),
+            "gone" | "back" | "state" => true,
+            "verification" => matches!(e.now.as_deref(), Some("live" | "dead")),
+            _ => false,
+        };
+        let mut events = self.events(0)?;
+        events.retain(|e| matters(e) && !told.contains(&e.id) && sure.contains(&(e.repository.clone(), e.fingerprint.clone())));
+        Ok(events)
+    }
+
+    /// Notes that somebody was told of events.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    pub fn told(&self, sink: &str, events: &[i64]) -> Result<(), StoreError> {
+        self.write(|t| {
+            let mut add = t.prepare_cached("INSERT OR IGNORE INTO deliveries VALUES (?1, ?2, ?3)")?;
+            for event in events {
+                add.execute(params![sink, event, super::now()])?;
+            }
+            Ok(())
+        })
+    }
+}

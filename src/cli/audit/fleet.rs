@@ -1,7 +1,6 @@
 //! `keysift audit worker` and `collect`: an audit on many machines.
 
 use super::run::{GateFlags, WorkFlags, settings, with_how};
-use super::sources::SourceFlags;
 use super::{StoreFlags, tell};
 use crate::audit::fleet::{FleetQueue, Login, Server, collect as collect_results};
 use crate::audit::run::work;
@@ -31,8 +30,6 @@ pub(super) struct WorkerArguments {
     ack_wait: u64,
     #[command(flatten)]
     work: WorkFlags,
-    #[command(flatten)]
-    sources: SourceFlags,
 }
 
 /// `keysift audit collect …`
@@ -63,13 +60,12 @@ pub(super) fn connect(url: &str) -> Result<Server, ExitCode> {
 pub(super) fn worker(arguments: &WorkerArguments) -> Result<ExitCode, ExitCode> {
     let flags = &arguments.work;
     let settings = settings(&flags.rules, &flags.limits, None)?;
-    let texts = arguments.sources.sources()?.texts;
     let server = connect(&arguments.queue)?;
     let stop = interruptible();
     let place = arguments.work_dir.clone().unwrap_or_else(std::env::temp_dir);
     let folder = place.join(format!("keysift-worker-{}", std::process::id()));
     let ack_wait = Duration::from_secs(arguments.ack_wait.clamp(2, 3600));
-    let done = with_how(flags, &settings, &NoLore, folder, &texts, false, stop, |how, threads| {
+    let done = with_how(flags, &settings, &NoLore, folder, &[], false, stop, |how, threads| {
         let queue = FleetQueue::open(&server, how.catalogue, &settings.key.id(), ack_wait, arguments.until_empty)?;
         work(&queue, how, threads)
     })?;

@@ -6,10 +6,12 @@
 //! - `watch`: how far it is
 //! - `tell`: what was found: status, reports, what is new, events
 //! - `mark`: decisions
+//! - `notify`: people are told what happened
 
 #[cfg(feature = "fleet")]
 mod fleet;
 mod mark;
+mod notify;
 mod run;
 mod sources;
 mod tell;
@@ -49,6 +51,8 @@ enum Command {
     Diff(Box<tell::DiffArguments>),
     /// Write what happened as JSON lines, or numbers for Prometheus
     Export(tell::ExportArguments),
+    /// Tell a webhook or Slack what happened since it was told last
+    Notify(notify::NotifyArguments),
     /// Record decisions on findings
     Mark(mark::MarkArguments),
 }
@@ -81,6 +85,7 @@ pub(super) fn run(arguments: &AuditArguments) -> ExitCode {
         Command::Report(arguments) => tell::report(arguments),
         Command::Diff(arguments) => tell::diff(arguments),
         Command::Export(arguments) => tell::export(arguments),
+        Command::Notify(arguments) => notify::run(arguments),
         Command::Mark(arguments) => mark::run(arguments),
     };
     done.unwrap_or_else(|code| code)

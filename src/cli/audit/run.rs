@@ -189,8 +189,8 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, ExitCode> {
     let _lock = store.lock_run().map_err(|e| usage_error(&e.to_string()))?;
     let failed = |e: &dyn std::fmt::Display| usage_error(&e.to_string());
     store.expire(settings.today).map_err(|e| failed(&e))?;
-    let open = store.last_run().map_err(|e| failed(&e))?;
-    if sources.repositories.is_empty() && open.is_none() {
+    let last = store.status().map_err(|e| failed(&e))?;
+    if sources.repositories.is_empty() && (last.run.is_none() || last.ended_at.is_some()) {
         return Err(usage_error("name repositories: --urls FILE, --folder FOLDER … `keysift audit run --help` lists the ways"));
     }
     let run = begin(&store, &settings, work.verify)?;
@@ -205,8 +205,8 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, ExitCode> {
         })
     })?;
     worked.map_err(|e| failed(&e))?;
-    let lists_failed = tell_lists(&planned);
-    if !stop.is_asked() && !lists_failed {
+    tell_lists(&planned);
+    if !stop.is_asked() {
         store.end_run(&run).map_err(|e| failed(&e))?;
     }
     tell::after_run(&store, &arguments.gate, stop.is_asked())

@@ -1,0 +1,56 @@
+//! `keysift audit notify`: people are told what happened since they were told last.
+
+use super::StoreFlags;
+use crate::audit::notify::{Sink, notify};
+use crate::audit::store::Access;
+use crate::cli::run::interruptible;
+use crate::cli::usage_error;
+use crate::finding::Secret;
+use clap::Args;
+use std::process::ExitCode;
+
+/// `keysift audit notify`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "KEYSIFT_WEBHOOK_URL gets JSON, signed with the key in KEYSIFT_WEBHOOK_SECRET; KEYSIFT_SLACK_URL, an incoming \
+                        webhook of Slack, gets text. Both are secrets, so neither is a flag."
+)]
+pub(super) struct NotifyArguments {
+    #[command(flatten)]
+    store: StoreFlags,
+    /// Send nothing: what happened until now counts as told
+    #[arg(long)]
+    skip: bool,
+}
+
+/// Runs it.
+pub(super) fn run(arguments: &NotifyArguments) -> Result<ExitCode, ExitCode> {
+    let secret = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty()).map(|v| Secret::new(v.as_bytes()));
+    let webhook = secret("KEYSIFT_WEBHOOK_URL").map(|url| Sink::Webhook { url, key: secret("KEYSIFT_WEBHOOK_SECRET") });
+    let slack = secret("KEYSIFT_SLACK_URL").map(|url| Sink::Slack { url });
+    let sinks: Vec<Sink> = webhook.into_iter().chain(slack).collect();
+    if sinks.is_empty() {
+        return Err(usage_error("say who is to be told: set KEYSIFT_WEBHOOK_URL, KEYSIFT_SLACK_URL or both"));
+    }
+    let store = arguments.store.open(Access::Existing)?;
+    let stop = interruptible();
+    let mut sent = 0;
+    let mut is_whole = true;
+    for sink in &sinks {
+        match notify(&store, sink, arguments.skip, stop) {
+            Ok(n) => sent += n,
+            Err(e) => {
+                eprintln!("keysift: {e}");
+                is_whole = false;
+            }
+        }
+    }
+    crate::cli::print(&format!("{sent} messages sent\n"));
+    Ok(ExitCode::from(if stop.is_asked() {
+        130
+    } else if is_whole {
+        0
+    } else {
+        3
+    }))
+}
