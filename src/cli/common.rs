@@ -2,6 +2,7 @@
 
 use super::policy::{Named, unreadable};
 use super::usage_error;
+use crate::config::allowlist::Allowlists;
 use crate::config::discover::{self, Home};
 use crate::config::{AcceptedGap, Config, parse_size};
 use crate::detect::Detector;
@@ -17,6 +18,7 @@ use clap::{Args, ValueEnum};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// When to use colour or to show progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -188,6 +190,7 @@ pub(super) struct Settings {
     opens: bool,
     limits: Limits,
     gaps: Vec<(AcceptedGap, GlobSet)>,
+    pub allowlists: Arc<Allowlists>,
     pub key: IdentityKey,
     pub today: Day,
     /// Findings of rules younger than this version are notices.
@@ -243,6 +246,10 @@ impl Settings {
             let paths = glob_set(&gap.path.iter().collect::<Vec<_>>())?;
             gaps.push((gap, paths));
         }
+        let allowlists = Allowlists::new(config.allowlists);
+        for unknown in allowlists.unknown_rules(&rules) {
+            eprintln!("keysift: {}", visible(&unknown));
+        }
         let key = IdentityKey::from_environment();
         let default = Limits::default();
         let limits = Limits {
@@ -259,6 +266,7 @@ impl Settings {
             opens: config.archives.unwrap_or(true),
             limits,
             gaps,
+            allowlists: Arc::new(allowlists),
             key,
             today,
             catalogue: config.catalogue,

@@ -23,6 +23,7 @@ use clap::Args;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The wish to stop, which Ctrl-C sets.
@@ -236,7 +237,9 @@ pub(super) fn look_with(
 ) -> Result<(Outcome, Targets), ExitCode> {
     listen_for_interrupts();
     let accepts = |reason: SkipReason, path: &str| settings.accepts(reason.as_str(), path);
-    let collector = Collector::new(&settings.detector, &STOP, keep_rejected, &accepts).with_containers(settings.containers());
+    let collector = Collector::new(&settings.detector, &STOP, keep_rejected, &accepts)
+        .with_containers(settings.containers())
+        .with_allowlists(Arc::clone(&settings.allowlists));
     let mut targets = Targets::default();
     progress::during(progress, &collector, || look(settings, &collector, &mut targets))?;
     let outcome = collector.finish(&settings.key);

@@ -1,14 +1,17 @@
 //! `keysift.toml`: own rules, what to leave out, limits, accepted gaps and where the baseline is.
 //!
 //! - here: what the text says, wherever it comes from
+//! - `allowlist`: what is no finding, by path, text, word or commit
 //! - `discover`: where a repository keeps it
 
+pub mod allowlist;
 pub mod discover;
 
 use crate::finding::Day;
 use crate::rule::catalogue::{CATALOGUE_VERSION, Version};
 use crate::rule::format::file::{Author, RawRule, build_rules, toml_error};
 use crate::rule::{Rule, RuleError, RuleErrors};
+use allowlist::{Allowlist, RawAllowlist};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -36,6 +39,8 @@ struct Raw {
     verify: Option<Spanned<toml::Value>>,
     #[serde(default)]
     accept_gap: Vec<Spanned<AcceptedGap>>,
+    #[serde(default)]
+    allowlist: Vec<Spanned<RawAllowlist>>,
     #[serde(default)]
     rule: Vec<Spanned<RawRule>>,
 }
@@ -70,6 +75,7 @@ pub struct Config {
     /// Where the baseline is, relative to the config file.
     pub baseline: Option<String>,
     pub accept_gap: Vec<AcceptedGap>,
+    pub allowlists: Vec<Allowlist>,
     pub rules: Vec<Rule>,
     pub warnings: Vec<RuleError>,
 }
@@ -121,6 +127,11 @@ impl Config {
                 return Err(problem(start, format!("`path`: {e}")));
             }
             config.accept_gap.push(gap);
+        }
+        for (n, table) in raw.allowlist.into_iter().enumerate() {
+            let start = table.span().start;
+            let built = Allowlist::build(table.into_inner(), &format!("allowlist {} of {file}", n + 1));
+            config.allowlists.push(built.map_err(|message| problem(start, message))?);
         }
         (config.rules, config.warnings) = build_rules(file, text, Author::Config, ("", ""), raw.rule)?;
         Ok(config)

@@ -10,6 +10,7 @@ use crate::judge::{PathClass, Reason};
 use crate::rule::structure::Fact;
 use crate::rule::{Confidence, Rule};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One place where a secret was seen.
 #[derive(Clone)]
@@ -63,6 +64,8 @@ pub struct Finding {
     pub verification: Option<Verification>,
     /// The comment that allows it, where every one of its places has one.
     pub inline: Option<InlineAllow>,
+    /// The allowlist that keeps it out, where every one of its places is in one.
+    pub allowed: Option<Arc<str>>,
     pub target: usize,
     /// What git tells of it, where git is the source.
     pub git: Option<GitStory>,
@@ -153,6 +156,8 @@ pub fn group(mut occurrences: Vec<Occurrence>, key: &IdentityKey) -> Vec<Finding
             }
             if finding.occurrences.len() < MOST_OCCURRENCES {
                 finding.occurrences.push(o.location);
+            } else if let Some(last) = finding.occurrences.last_mut() {
+                last.speak_for(&o.location);
             }
             continue;
         }
@@ -176,6 +181,7 @@ pub fn group(mut occurrences: Vec<Occurrence>, key: &IdentityKey) -> Vec<Finding
             beside: Some(o.beside).filter(|b| !b.is_empty()).into_iter().collect(),
             verification: None,
             inline: o.inline,
+            allowed: None,
             target: o.target,
             git: None,
         });

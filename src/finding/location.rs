@@ -123,9 +123,17 @@ pub struct Location {
     /// What the program that fed the text said of its origin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<serde_json::Value>,
+    /// The allowlists of this run whose regexes and stop words allow what stands here (`config::allowlist`).
+    #[serde(skip)]
+    pub allows: Vec<u16>,
 }
 
 impl Location {
+    /// Lets this place speak for `other` too: only what is allowed at both stays allowed.
+    pub fn speak_for(&mut self, other: &Self) {
+        self.allows.retain(|n| other.allows.contains(n));
+    }
+
     /// The way as reports show it: `outer.zip!inner.tar!path`. It is what fingerprints are made of.
     #[must_use]
     pub fn joined(&self) -> String {

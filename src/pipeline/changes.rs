@@ -386,8 +386,14 @@ impl Scan<'_> {
         let mut findings = Vec::new();
         for ((path, key), mut stands) in grouped(added) {
             stands.sort_by_key(|one| (one.commit, one.occurrence.location.byte_start));
-            // Of several in one commit the first counts.
-            stands.dedup_by_key(|one| one.commit);
+            // Of several in one commit the first counts, and speaks for the others.
+            stands.dedup_by(|one, first| {
+                let is_same = one.commit == first.commit;
+                if is_same {
+                    first.occurrence.location.speak_for(&one.occurrence.location);
+                }
+                is_same
+            });
             let shown = String::from_utf8_lossy(&path).into_owned();
             let mut places: Vec<Location> = Vec::new();
             for one in stands.iter().take(group::MOST_OCCURRENCES) {
@@ -397,7 +403,10 @@ impl Scan<'_> {
                 let blob = blob_at(lookup, tip.tree, &path)?;
                 let bytes = lookup.read_kind(&blob, Kind::Blob).ok()?;
                 let all = self.sink.tell(&bytes, &shown).found;
-                let here = all.into_iter().find(|o| key_of(o.rule.family(), o.secret.expose(), o.member) == key)?;
+                let mut here = all.into_iter().filter(|o| key_of(o.rule.family(), o.secret.expose(), o.member) == key);
+                let mut first = here.next()?;
+                here.for_each(|o| first.location.speak_for(&o.location));
+                let here = first;
                 Some((here, blob, tip))
             });
             let first = commits[stands[0].commit].id;

@@ -18,6 +18,7 @@ use base64::Engine as _;
 use gix::hash::ObjectId;
 use globset::GlobSet;
 use rayon::prelude::*;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -530,10 +531,13 @@ impl<'a> Placer<'a> {
             }
             told
         });
-        let mut seen = HashMap::new();
+        let mut seen: HashMap<(usize, Nr), Occurrence> = HashMap::new();
         for (place, occurrence) in told.collect::<Vec<_>>().into_iter().flatten() {
-            // Of several in one blob the first counts.
-            seen.entry(place).or_insert(occurrence);
+            // Of several in one blob the first counts, and speaks for the others.
+            match seen.entry(place) {
+                Entry::Vacant(entry) => _ = entry.insert(occurrence),
+                Entry::Occupied(mut entry) => entry.get_mut().location.speak_for(&occurrence.location),
+            }
         }
         seen
     }
@@ -628,6 +632,7 @@ pub(super) fn finding_at(here: Occurrence, path: &str, key: &IdentityKey, placed
         beside: Some(here.beside).filter(|b| !b.is_empty()).into_iter().collect(),
         verification: None,
         inline: here.inline,
+        allowed: None,
         target: here.target,
         secret: here.secret,
     }

@@ -12,6 +12,7 @@ mod inside;
 pub use changes::{Asked, scan_range, scan_staged};
 pub use git::{Clean, scan_repository, scan_repository_again};
 
+use crate::config::allowlist::{Allowlists, Sight};
 use crate::detect::{ByteSpan, Detector, Scratch};
 use crate::examine::{Examined, Judged, examine};
 use crate::finding::group::MATCH;
@@ -23,8 +24,8 @@ use crate::source::{Blob, ExcludeReason, Origin, Sink, SkipReason, Stop};
 use base64::Engine as _;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// How many paths a report names for each reason.
 const EXAMPLES: usize = 10;
@@ -59,6 +60,7 @@ pub struct Collector<'a> {
     keep_rejected: bool,
     accepts: Accepts<'a>,
     containers: Containers,
+    allowlists: Arc<Allowlists>,
     /// Blobs, bytes and rejected candidates so far; progress reads them.
     pub files: AtomicU64,
     pub bytes: AtomicU64,
@@ -120,6 +122,7 @@ impl<'a> Collector<'a> {
             keep_rejected,
             accepts,
             containers: Containers::default(),
+            allowlists: Arc::default(),
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             members: AtomicU64::new(0),
@@ -135,12 +138,22 @@ impl<'a> Collector<'a> {
         Self { containers, ..self }
     }
 
+    /// The same collector with allowlists.
+    #[must_use]
+    pub fn with_allowlists(self, allowlists: Arc<Allowlists>) -> Self {
+        Self { allowlists, ..self }
+    }
+
     /// What was found, grouped and in order.
     #[must_use]
     pub fn finish(self, key: &IdentityKey) -> Outcome {
         let inner = self.inner.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut findings = group::merge(group::group(inner.found, key), inner.placed);
+        for finding in &mut findings {
+            finding.allowed = self.allowlists.of(finding);
+        }
         Outcome {
-            findings: group::merge(group::group(inner.found, key), inner.placed),
+            findings,
             rejected: group::merge(group::group(inner.rejected, key), inner.placed_rejected),
             rejected_total: self.rejected.into_inner(),
             files: self.files.into_inner(),
@@ -207,7 +220,13 @@ impl<'a> Collector<'a> {
         let hidden = examined.found.iter().chain(examined.rejected.iter().filter(|j| is_hidden(j)));
         let hidden = Hidden::new(hidden.map(|j| (j.at(), redact::shown(j.rule, j.value(blob.bytes)))).collect());
         let told = |judged: &[Judged]| {
-            let mut teller = Teller { blob, hidden: &hidden, places: Places::new(blob.bytes, blob.base), stored: (0, 0) };
+            let mut teller = Teller {
+                blob,
+                allowlists: &self.allowlists,
+                hidden: &hidden,
+                places: Places::new(blob.bytes, blob.base),
+                stored: (0, 0),
+            };
             judged.iter().filter(|j| in_core(blob, j)).map(|j| teller.occurrence(j)).collect()
         };
         let rejected = if keep_rejected { told(&examined.rejected) } else { Vec::new() };
@@ -304,6 +323,7 @@ fn is_hidden_everywhere(judged: &Judged, value: &[u8]) -> bool {
 /// Tells candidates of one blob, each stretch of it counted once when they come in ascending order.
 struct Teller<'a> {
     blob: &'a Blob<'a>,
+    allowlists: &'a Allowlists,
     hidden: &'a Hidden,
     places: Places<'a>,
     /// A place in the blob's text, and the stored bytes before it.
@@ -348,6 +368,15 @@ impl Teller<'_> {
                     .map(|d| d.chain.iter().map(|&step| step.to_owned()).collect())
                     .unwrap_or_default(),
                 origin: blob.origin.note.clone(),
+                allows: self.allowlists.marks(
+                    judged.rule,
+                    &Sight {
+                        text: judged.text(blob.bytes),
+                        secret: judged.candidate.secret,
+                        span: judged.candidate.span,
+                        around: judged.decoding.as_ref().map(|d| (blob.bytes, d.at)),
+                    },
+                ),
                 ..Location::default()
             },
             score: judged.verdict.score,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Suppressed {
-    /// Where the decision stands: `ignore_file`, `inline` or `baseline`.
+    /// Where the decision stands: `ignore_file`, `inline`, `allowlist` or `baseline`.
     pub source: String,
     pub fingerprint: String,
     pub rule_id: String,
@@ -24,7 +24,7 @@ pub struct Suppressed {
     /// The last day it counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
-    /// How the decision was found to be about it: `fingerprint`, `rule_and_path`, `comment`, `moved` or `re_ruled`.
+    /// How the decision was found to be about it: `fingerprint`, `rule_and_path`, `comment`, `allowlist`, `moved` or `re_ruled`.
     pub matched: String,
     /// The path or the rule that it had before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,6 +102,7 @@ pub fn source_in_words(source: &str) -> &'static str {
     match Source::ALL.into_iter().find(|s| s.as_str() == source) {
         Some(Source::IgnoreFile) => "the ignore file",
         Some(Source::Inline) => "a comment",
+        Some(Source::Allowlist) => "an allowlist",
         Some(Source::Baseline) => "the baseline",
         None => "",
     }

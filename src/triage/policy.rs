@@ -135,11 +135,16 @@ impl Policy {
         let by_comment = self.by_comment(findings, view, has_comment, &mut stale);
         let by_baseline = self.by_baseline(findings, view, &mut stale);
         // What someone said of this finding before what was only taken note of.
-        let chosen = by_line.into_iter().zip(by_comment).zip(by_baseline).map(|((line, comment), known)| {
+        let said = by_line
+            .into_iter()
+            .zip(by_comment)
+            .zip(findings)
+            .map(|((line, comment), f)| line.or(comment).or_else(|| by_allowlist(f)));
+        let chosen = said.zip(by_baseline).map(|(said, known)| {
             let decided = |s: &Suppression| s.decision.state != State::Open;
             match known {
-                Some(known) if !decided(&known) => line.or(comment).or(Some(known)),
-                known => line.or(comment).or(known),
+                Some(known) if !decided(&known) => said.or(Some(known)),
+                known => said.or(known),
             }
         });
         (chosen.collect(), stale)
@@ -230,4 +235,11 @@ impl Policy {
         };
         known.into_iter().map(|k| k.and_then(suppression)).collect()
     }
+}
+
+/// The allowlist of the config that keeps `finding` out.
+fn by_allowlist(finding: &Finding) -> Option<Suppression> {
+    let name = finding.allowed.as_ref()?;
+    let decision = Decision { reason: Some(name.to_string()), ..Decision::of(State::Accepted) };
+    Some(Suppression { source: Source::Allowlist, decision, how: How::Allowlist })
 }

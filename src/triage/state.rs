@@ -78,12 +78,13 @@ impl Decision {
 pub enum Source {
     IgnoreFile,
     Inline,
+    Allowlist,
     Baseline,
 }
 
 impl Source {
     /// All sources.
-    pub const ALL: [Self; 3] = [Self::IgnoreFile, Self::Inline, Self::Baseline];
+    pub const ALL: [Self; 4] = [Self::IgnoreFile, Self::Inline, Self::Allowlist, Self::Baseline];
 
     /// The word used in reports.
     #[must_use]
@@ -91,6 +92,7 @@ impl Source {
         match self {
             Self::IgnoreFile => "ignore_file",
             Self::Inline => "inline",
+            Self::Allowlist => "allowlist",
             Self::Baseline => "baseline",
         }
     }
@@ -105,6 +107,8 @@ pub enum How {
     RuleAndPath,
     /// A comment at the place.
     Comment,
+    /// Its places are in an allowlist.
+    Allowlist,
     /// The secret stood in another path, where it is gone.
     Moved { from: String },
     /// Another rule found the same secret in the same path.
@@ -119,6 +123,7 @@ impl How {
             Self::Fingerprint => "fingerprint",
             Self::RuleAndPath => "rule_and_path",
             Self::Comment => "comment",
+            Self::Allowlist => "allowlist",
             Self::Moved { .. } => "moved",
             Self::ReRuled { .. } => "re_ruled",
         }

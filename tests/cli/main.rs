@@ -16,6 +16,7 @@
 //! - `locations`: lines, columns and offsets in every encoding, and across the chunks of large files
 //! - `fingerprints`: what keeps a finding's identity and what changes it
 //! - `triage`: the ignore file, comments and `keysift allow`
+//! - `allowlists`: what config says is no finding
 //! - `baseline`: what is known
 //! - `churn`: what is known through a year of edits
 //! - `init`: what `keysift init` writes and takes back
@@ -37,6 +38,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod allowlists;
 mod baseline;
 mod bounds;
 mod churn;
