@@ -98,6 +98,9 @@ fn in_words(e: &EventRow) -> String {
 }
 
 /// HMAC-SHA256 of a body, hex: the receiver makes the same with the key that both have.
+///
+/// # Panics
+/// Never: a key of any length will do.
 #[must_use]
 pub fn signature(key: &[u8], body: &[u8]) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length will do");

@@ -1,4 +1,4 @@
-//! An audit on many machines: NATS JetStream (2.10 or newer) keeps units and results, workers hold no state.
+//! An audit on many machines: NATS `JetStream` (2.10 or newer) keeps units and results, workers hold no state.
 //!
 //! - here: the connection, and the three streams
 //! - `units`: units are published, and pulled by workers
@@ -74,7 +74,7 @@ impl Server {
     /// Connects to `url`, and makes the streams where they are not there.
     ///
     /// # Errors
-    /// Where there is no server, or it has no JetStream of a kind that will do.
+    /// Where there is no server, or it has no `JetStream` of a kind that will do.
     pub fn connect(url: &str, login: &Login) -> Result<Self, QueueError> {
         if url.split_once("://").is_some_and(|(_, rest)| rest.contains('@')) {
             return Err(QueueError::Server(

@@ -131,12 +131,9 @@ impl<'a> FleetQueue<'a> {
     /// The next message; `None` where none comes for a while. A server that restarts is waited for.
     async fn pull(&self) -> Option<Message> {
         let batch = self.consumer.fetch().max_messages(1).expires(A_WHILE).messages();
-        let mut batch = match tokio::time::timeout(PATIENCE, batch).await {
-            Ok(Ok(batch)) => batch,
-            _ => {
-                tokio::time::sleep(A_WHILE).await;
-                return None;
-            }
+        let Ok(Ok(mut batch)) = tokio::time::timeout(PATIENCE, batch).await else {
+            tokio::time::sleep(A_WHILE).await;
+            return None;
         };
         tokio::time::timeout(A_WHILE * 2, batch.next()).await.ok().flatten().and_then(Result::ok)
     }
