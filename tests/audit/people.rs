@@ -89,8 +89,11 @@ fn numbers() {
     assert_eq!((&json["complete"], &json["repositories"]["scanned"]), (&true.into(), &8.into()));
 }
 
+/// Heads and bodies of requests.
+type Requests = std::sync::Arc<std::sync::Mutex<Vec<(String, String)>>>;
+
 /// A receiver that refuses the first message, then takes all.
-fn receiver() -> (u16, std::sync::Arc<std::sync::Mutex<Vec<(String, String)>>>) {
+fn receiver() -> (u16, Requests) {
     use std::io::{BufRead as _, BufReader, Read as _, Write as _};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
