@@ -4,7 +4,7 @@
 //! Only those are looked for that stand for printable ASCII: no credential has others in it. Where one is, all escapes around
 //! it are undone.
 
-use super::{ByteSpan, Decoded, Kind, Region, Writer, clusters};
+use super::{ByteSpan, Decoded, Kind, Writer};
 
 /// What stands at a place: how many bytes it takes, and what it means.
 pub(super) type Read = fn(&[u8]) -> Option<(usize, Meaning)>;
@@ -17,31 +17,17 @@ pub(super) enum Meaning {
     Nothing,
 }
 
-/// Finds regions with escapes.
-pub(super) fn find(text: &[u8], zone: ByteSpan, found: &mut Vec<Region>) {
-    for (sign, kind, is_mark) in [
-        (b'\\', Kind::Backslash, is_telling as fn(&[u8]) -> Option<usize>),
-        (b'%', Kind::Percent, is_percent),
-        (b'&', Kind::Entity, is_entity),
-    ] {
-        let next = |from: usize, to: usize| {
-            let mut signs = memchr::memchr_iter(sign, text.get(from..to)?).map(|at| at + from);
-            signs.find_map(|at| Some(ByteSpan::new(at, at + is_mark(&text[at..])?)))
-        };
-        clusters(text, zone, kind, next, found);
-    }
-    if may_be_quoted(&text[zone.start..text.len().min(zone.end + 2)]) {
-        let next = |from: usize, to: usize| {
-            let mut signs = memchr::memchr_iter(b'=', text.get(from..to)?).map(|at| at + from);
-            signs.find_map(|at| Some(ByteSpan::new(at, at + is_quoted(text, at)?)))
-        };
-        clusters(text, zone, Kind::Quoted, next, found);
-    }
-}
-
-/// Whether anything in a text could be a mark of quoted-printable; almost everywhere nothing is.
-fn may_be_quoted(text: &[u8]) -> bool {
-    [&b"=3D"[..], b"=\n", b"=\r\n"].iter().any(|mark| memchr::memmem::find(text, mark).is_some())
+/// The mark of a kind that begins at the place.
+pub(super) fn mark(kind: Kind, text: &[u8], at: usize) -> Option<ByteSpan> {
+    let rest = text.get(at..)?;
+    let length = match (kind, rest.first()?) {
+        (Kind::Backslash, b'\\') => is_telling(rest)?,
+        (Kind::Percent, b'%') => is_percent(rest)?,
+        (Kind::Entity, b'&') => is_entity(rest)?,
+        (Kind::Quoted, b'=') => is_quoted(text, at)?,
+        _ => return None,
+    };
+    Some(ByteSpan::new(at, at + length))
 }
 
 /// Marks of quoted-printable that stand nowhere else: an encoded equals sign, and a line that is cut at the length at which

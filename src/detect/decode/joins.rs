@@ -1,21 +1,10 @@
 //! Strings in pieces: `"abc" + "def"`, `"abc" \` with the rest on the next line, and values that stand on the line below their
 //! name, as in YAML's block scalars.
 
-use super::{ByteSpan, Decoded, Kind, Region, Writer, clusters};
+use super::{ByteSpan, Decoded, Kind, Writer};
 
 /// The most blanks between the pieces.
 const BLANKS: usize = 120;
-
-/// Finds regions with strings in pieces.
-pub(super) fn find(text: &[u8], zone: ByteSpan, found: &mut Vec<Region>) {
-    for (kind, seam, signs) in [
-        (Kind::Join, between_strings as fn(&[u8], usize) -> Option<ByteSpan>, [b'"', b'\'']),
-        (Kind::Block, block_scalar, [b'|', b'>']),
-    ] {
-        let next = |from: usize, to: usize| seams(text, from, to, seam, signs).next();
-        clusters(text, zone, kind, next, found);
-    }
-}
 
 /// The seams that begin between the two places.
 fn seams(
@@ -48,8 +37,8 @@ pub(super) fn decode(text: &[u8], span: ByteSpan, kind: Kind) -> Option<Decoded>
 }
 
 /// From a closing quote to the opening one of the next piece.
-fn between_strings(text: &[u8], at: usize) -> Option<ByteSpan> {
-    let quote = text[at];
+pub(super) fn between_strings(text: &[u8], at: usize) -> Option<ByteSpan> {
+    let quote = *text.get(at).filter(|b| matches!(b, b'"' | b'\''))?;
     // Most quotes are none that close a piece: before it stands a part of a token.
     let is_token = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'+' | b'/' | b'=' | b'.' | b':' | b'@');
     if at == 0 || !is_token(text[at - 1]) {
@@ -76,8 +65,8 @@ fn between_strings(text: &[u8], at: usize) -> Option<ByteSpan> {
 }
 
 /// `key: |` and one line below it that is all of the value.
-fn block_scalar(text: &[u8], at: usize) -> Option<ByteSpan> {
-    if !text[..at].ends_with(b": ") {
+pub(super) fn block_scalar(text: &[u8], at: usize) -> Option<ByteSpan> {
+    if !matches!(text.get(at), Some(b'|' | b'>')) || !text[..at].ends_with(b": ") {
         return None;
     }
     let mut cursor = at + 1;

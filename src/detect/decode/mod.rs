@@ -9,10 +9,14 @@
 //! - `runs`: long runs of base64 and hex digits, and what is compressed behind them
 //! - `escapes`: `\u0041`, `\x41`, `\101`, `\"`, `%41`, `&#65;`, `&quot;`, `=3D`
 //! - `joins`: `"abc" + "def"`, lines that go on, values on the line below their name
+//! - `marks`: one pass that finds where any of these may begin, but for runs
+//! - `vectors`: loops for processors with long vectors
 
 mod escapes;
 mod joins;
+mod marks;
 mod runs;
+mod vectors;
 
 use super::ByteSpan;
 
@@ -98,10 +102,26 @@ impl Region {
 pub fn regions(text: &[u8], zone: ByteSpan) -> Vec<Region> {
     let mut found = Vec::new();
     runs::find(text, zone, &mut found);
-    escapes::find(text, zone, &mut found);
-    joins::find(text, zone, &mut found);
+    let places = marks::Places::of(text, zone);
+    for (n, kind) in marks::ORDER.into_iter().enumerate() {
+        let next = |from, to| places.next(n, is_mark(kind), text, from, to);
+        clusters(text, zone, kind, next, &mut found);
+    }
     found.sort_unstable();
     found
+}
+
+/// How a mark of a kind is read.
+const fn is_mark(kind: Kind) -> marks::IsMark {
+    match kind {
+        Kind::Backslash => |text, at| escapes::mark(Kind::Backslash, text, at),
+        Kind::Percent => |text, at| escapes::mark(Kind::Percent, text, at),
+        Kind::Entity => |text, at| escapes::mark(Kind::Entity, text, at),
+        Kind::Quoted => |text, at| escapes::mark(Kind::Quoted, text, at),
+        Kind::Join => joins::between_strings,
+        Kind::Block => joins::block_scalar,
+        Kind::Run(_) => |_, _| None,
+    }
 }
 
 /// Writes `region` of `text` anew, in at most `room` bytes; `None` where nothing comes of it.

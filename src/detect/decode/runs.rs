@@ -1,5 +1,6 @@
 //! Long runs of base64 or hex digits that stand for text, and what is compressed behind them.
 
+use super::vectors::vectorized;
 use super::{ByteSpan, Decoded, Kind, Region, Writer, with_line};
 use crate::rule::structure::decoded;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
@@ -12,47 +13,52 @@ const MOST: usize = 16 << 20;
 /// The shortest line of a run that goes on over several.
 const LEAST_LINE: usize = 16;
 
-/// Digits of base64 in both alphabets; those of hex are among them.
-static IS_DIGIT: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut b = 0;
-    while b < 256 {
-        #[allow(clippy::cast_possible_truncation, reason = "below 256")]
-        let c = b as u8;
-        table[b] = c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'-' | b'_');
-        b += 1;
-    }
-    table
-};
-
-fn is_digit(b: u8) -> bool {
-    IS_DIGIT[usize::from(b)]
+/// Digits of base64 in both alphabets; those of hex are among them. Without `||`: it becomes vector instructions.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "the loop around it becomes vector instructions only as a whole")]
+const fn is_digit(b: u8) -> bool {
+    // `+` and `/` differ by one bit.
+    ((b | 0x20).wrapping_sub(b'a') < 26) | (b.wrapping_sub(b'0') < 10) | (b & 0xfb == b'+') | (b == b'-') | (b == b'_')
 }
 
-/// Finds runs. One of 32 digits covers two places in a row of which each is a multiple of 16, so that few bytes are looked at.
+/// Half of the shortest run: of one that long, some such stretch that begins at a multiple of its length is all digits.
+const STRETCH: usize = LEAST / 2;
+
+/// Finds runs.
 pub(super) fn find(text: &[u8], zone: ByteSpan, found: &mut Vec<Region>) {
-    const STEP: usize = LEAST / 2;
-    let mut at = first_line(text, zone.start) / STEP * STEP;
-    while at + STEP < text.len() && at < zone.end {
-        if !is_digit(text[at + STEP]) {
-            at += 2 * STEP;
-            continue;
-        }
-        let between = [at, at + STEP / 2, at + STEP / 4, at + 3 * STEP / 4];
-        if !between.iter().all(|&place| is_digit(text[place])) {
-            at += STEP;
-            continue;
-        }
-        let start = text[..at].iter().rposition(|b| !is_digit(*b)).map_or(0, |before| before + 1);
-        let end = at + text[at..].iter().position(|b| !is_digit(*b)).unwrap_or(text.len() - at);
+    let mut at = first_line(text, zone.start) / STRETCH * STRETCH;
+    while let Some(inside) = stretch(text, at, zone.end) {
+        let start = text[..inside].iter().rposition(|b| !is_digit(*b)).map_or(0, |before| before + 1);
+        let end = inside + text[inside..].iter().position(|b| !is_digit(*b)).unwrap_or(text.len() - inside);
         if end - start >= LEAST && begins_text(&text[start..end]) && !is_part_of_token(text, start, end) {
             let run = ByteSpan::new(start, end_of_lines(text, start, end));
             found.push(Region { span: with_line(text, run), kind: Kind::Run(run) });
-            at = run.end.next_multiple_of(STEP);
+            at = run.end.next_multiple_of(STRETCH);
         } else {
-            at = (end + 1).next_multiple_of(STEP).max(at + STEP);
+            at = (end + 1).next_multiple_of(STRETCH);
         }
     }
+}
+
+/// The first stretch of digits that begins at `from` or a multiple of its length behind it, before `to`.
+fn stretch(text: &[u8], from: usize, to: usize) -> Option<usize> {
+    const BLOCK: usize = 4 * STRETCH;
+    const ALL: [u8; STRETCH] = [1; STRETCH];
+    let mut at = from;
+    let inside = vectorized(|| {
+        while at < to
+            && let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>())
+        {
+            let digits = block.map(|b| u8::from(is_digit(b)));
+            if let Some(n) = digits.as_chunks::<STRETCH>().0.iter().position(|stretch| *stretch == ALL) {
+                return Some(at + n * STRETCH);
+            }
+            at += BLOCK;
+        }
+        None
+    });
+    let rest = || text.get(at..)?.chunks_exact(STRETCH).position(|s| s.iter().all(|b| is_digit(*b))).map(|n| at + n * STRETCH);
+    inside.or_else(rest).filter(|at| *at < to)
 }
 
 /// The begin of the first line from which a run may go on to the one that holds `at`.

@@ -185,3 +185,41 @@ fn regions_are_local() {
         }
     }
 }
+
+#[test]
+fn one_pass_sees_every_mark() {
+    let pieces = [
+        "\\u0041", "\\U00000041", "\\x41", "\\101", "\\\":", "\\\n", "%41", "%u0041", "&#65;", "&quot;", "&amp;", "=3D", "=\n",
+        "=\r\n", "a\" + \"b", "a' . 'b", "a\"\n  \"b", "a\"\"b", "k: |\n    v\nx", "k: >-\n  v\n", "\"", "'", "&", "%", "=", " ",
+        "\n", "ab", "7", "\\",
+    ];
+    let mut state = 11u64;
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap_or(0) % below
+    };
+    let mut seen = 0;
+    for _ in 0..300 {
+        let text: String =
+            (0..next(120)).map(|_| if next(3) == 0 { "lorem ipsum dolor " } else { pieces[next(pieces.len())] }).collect();
+        let text = text.as_bytes();
+        let start = next(text.len() + 1);
+        let zone = ByteSpan::new(start, start + next(text.len() - start + 1));
+        let places = marks::Places::of(text, zone);
+        for (n, kind) in marks::ORDER.into_iter().enumerate() {
+            for _ in 0..20 {
+                let from = next(text.len() + 1);
+                let to = from + next(text.len() - from + 1);
+                let slow = (from..to).find_map(|at| is_mark(kind)(text, at));
+                assert_eq!(
+                    places.next(n, is_mark(kind), text, from, to),
+                    slow,
+                    "{kind:?} {from}..{to} of {:?}",
+                    String::from_utf8_lossy(text)
+                );
+                seen += usize::from(slow.is_some());
+            }
+        }
+    }
+    assert!(seen > 5000, "{seen}");
+}
