@@ -6,6 +6,7 @@
 //! ```
 //! - `target`: what an audit looks at: repositories, and texts beside their code
 //! - `listed`: URL lists and folders of clones
+//! - `forge`: what organizations have at GitHub, GitLab and others
 //! - `catalogue`: what a repository was scanned with
 //! - `unit`: a unit of work, and what came of it
 //! - `store`: what is remembered, in `SQLite`
@@ -20,6 +21,7 @@
 pub mod catalogue;
 #[cfg(feature = "fleet")]
 pub mod fleet;
+pub mod forge;
 pub mod listed;
 pub mod mirrors;
 pub mod notify;

@@ -11,6 +11,7 @@ mod again;
 mod first;
 #[cfg(feature = "fleet")]
 mod fleet;
+mod forges;
 mod killed;
 mod organization;
 mod people;

@@ -1,6 +1,6 @@
 //! `keysift audit …`: many repositories, again and again.
 //!
-//! - `sources`: which repositories
+//! - `sources`, `forges`: which repositories
 //! - `run`: looks at them
 //! - `fleet`: the same on many machines
 //! - `watch`: how far it is
@@ -10,6 +10,7 @@
 
 #[cfg(feature = "fleet")]
 mod fleet;
+mod forges;
 mod mark;
 mod notify;
 mod run;

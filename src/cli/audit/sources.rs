@@ -1,5 +1,6 @@
 //! Which repositories an audit is about: flags become lists.
 
+use super::forges::ForgeFlags;
 use crate::audit::listed::{Folder, Urls};
 use crate::audit::target::{RepositorySource, TextSource};
 use crate::cli::usage_error;
@@ -17,6 +18,8 @@ pub(super) struct SourceFlags {
     /// A folder of clones or mirrors, at any depth; may be given several times
     #[arg(long, visible_alias = "mirrors", value_name = "FOLDER", help_heading = "Which repositories")]
     pub folder: Vec<PathBuf>,
+    #[command(flatten)]
+    pub forges: ForgeFlags,
 }
 
 /// The lists that flags name.
@@ -41,6 +44,8 @@ impl SourceFlags {
             let source = Folder::new(folder).map_err(|e| usage_error(&format!("{}: {e}", folder.display())))?;
             all.repositories.push(Box::new(source));
         }
+        let forges = self.forges.sources(&|name| std::env::var(name).ok()).map_err(|e| usage_error(&e))?;
+        all.repositories.extend(forges);
         Ok(all)
     }
 }

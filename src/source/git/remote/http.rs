@@ -62,7 +62,7 @@ type MadeFor = (bool, bool, Limits);
 static CLIENTS: Mutex<Vec<(MadeFor, Client)>> = Mutex::new(Vec::new());
 
 /// A client for https alone or for http, past all proxies or not.
-fn client(is_https: bool, is_loopback: bool, limits: Limits) -> Result<Client, reqwest::Error> {
+pub(crate) fn client(is_https: bool, is_loopback: bool, limits: Limits) -> Result<Client, reqwest::Error> {
     let mut clients = CLIENTS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let wanted = (is_https, is_loopback, limits);
     if let Some((_, client)) = clients.iter().find(|(made_for, _)| *made_for == wanted) {

@@ -22,6 +22,8 @@ mod visit;
 
 pub use clone::TemporaryClone;
 pub use credentials::Credentials;
+#[cfg(feature = "audit")]
+pub(crate) use http::client as http_client;
 pub use session::{RemoteRef, remote_refs};
 pub use visit::{Visit, tips_in};
 

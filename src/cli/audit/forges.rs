@@ -1,0 +1,179 @@
+//! Forges that an audit lists: flags and variables become requests.
+
+use crate::audit::forge::api::{Account, Api};
+use crate::audit::forge::filter::{Filter, Wanted};
+use crate::audit::forge::{Asked, Listing};
+use crate::audit::target::{Forge, RepositorySource, Visibility};
+use crate::config::parse_size;
+use crate::finding::{Day, Secret};
+use clap::Args;
+
+/// Which forges, and which of their repositories.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Which repositories")]
+pub(super) struct ForgeFlags {
+    /// An organization or a user of GitHub (GITHUB_TOKEN or GH_TOKEN); may be given several times
+    #[arg(long, value_name = "OWNER")]
+    pub github: Vec<String>,
+    /// The API of an Enterprise Server
+    #[arg(long, value_name = "URL", default_value = "https://api.github.com", requires = "github")]
+    pub github_url: String,
+    /// A group, with its subgroups, or a user of GitLab (GITLAB_TOKEN); may be given several times
+    #[arg(long, value_name = "GROUP")]
+    pub gitlab: Vec<String>,
+    /// A self-managed GitLab
+    #[arg(long, value_name = "URL", default_value = "https://gitlab.com", requires = "gitlab")]
+    pub gitlab_url: String,
+    /// An organization or a user of Gitea or Forgejo (GITEA_TOKEN); may be given several times
+    #[arg(long, value_name = "OWNER", requires = "gitea_url")]
+    pub gitea: Vec<String>,
+    /// Where Gitea or Forgejo is
+    #[arg(long, value_name = "URL", requires = "gitea")]
+    pub gitea_url: Option<String>,
+    /// A workspace of Bitbucket Cloud (BITBUCKET_TOKEN, for an API token with BITBUCKET_USER); may be given several times
+    #[arg(long, value_name = "WORKSPACE")]
+    pub bitbucket: Vec<String>,
+    /// A project of Bitbucket Data Center, `*` for all (BITBUCKET_DC_TOKEN); may be given several times
+    #[arg(long, value_name = "PROJECT", requires = "bitbucket_dc_url")]
+    pub bitbucket_dc: Vec<String>,
+    /// Where Bitbucket Data Center is
+    #[arg(long, value_name = "URL", requires = "bitbucket_dc")]
+    pub bitbucket_dc_url: Option<String>,
+    /// The API of Bitbucket Cloud, behind a gateway
+    #[arg(long, value_name = "URL", default_value = "https://api.bitbucket.org", requires = "bitbucket")]
+    pub bitbucket_url: String,
+    /// An organization of Azure DevOps (AZURE_DEVOPS_TOKEN); may be given several times
+    #[arg(long, value_name = "ORGANIZATION")]
+    pub azure: Vec<String>,
+    /// Azure DevOps Server
+    #[arg(long, value_name = "URL", default_value = "https://dev.azure.com", requires = "azure")]
+    pub azure_url: String,
+    /// The variable that holds the token for the forges' APIs, instead of the usual ones
+    #[arg(long, value_name = "VARIABLE")]
+    pub token_env: Option<String>,
+    /// Wikis as well: of GitHub, GitLab, Gitea
+    #[arg(long)]
+    pub wikis: bool,
+    /// Only repositories whose full name matches; may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub include_repository: Vec<String>,
+    /// No repository whose full name matches; may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub exclude_repository: Vec<String>,
+    /// Only these: public, internal, private
+    #[arg(long, value_name = "WHO", value_delimiter = ',')]
+    pub visibility: Vec<String>,
+    /// No archived repositories
+    #[arg(long)]
+    pub no_archived: bool,
+    /// No forks
+    #[arg(long)]
+    pub no_forks: bool,
+    /// Only repositories of these main languages
+    #[arg(long, value_name = "LANGUAGE", value_delimiter = ',')]
+    pub language: Vec<String>,
+    /// No repository that its forge says is larger
+    #[arg(long, value_name = "SIZE")]
+    pub max_repository_size: Option<String>,
+    /// Only repositories that were pushed to since this day
+    #[arg(long, value_name = "DAY")]
+    pub pushed_since: Option<String>,
+}
+
+/// How tokens are handed over.
+enum Kind {
+    Bearer,
+    Header(&'static str),
+    /// The user's name, or the variable that holds it.
+    Basic(Option<&'static str>),
+}
+
+impl ForgeFlags {
+    /// The lists that are named.
+    ///
+    /// # Errors
+    /// What is wrong with a flag, in words.
+    pub(super) fn sources(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Box<dyn RepositorySource>>, String> {
+        const GITHUB: &[(&str, &str)] = &[("accept", "application/vnd.github+json"), ("x-github-api-version", "2022-11-28")];
+        let url = |base: &str, tail: &str| format!("{}{tail}", base.trim_end_matches('/'));
+        let gitea = self.gitea_url.clone().unwrap_or_default();
+        let data_center = self.bitbucket_dc_url.clone().unwrap_or_default();
+        let forges = [
+            (Forge::GitHub, &self.github, self.github_url.clone(), GITHUB, &["GITHUB_TOKEN", "GH_TOKEN"][..], Kind::Bearer),
+            (
+                Forge::GitLab,
+                &self.gitlab,
+                url(&self.gitlab_url, "/api/v4"),
+                &[],
+                &["GITLAB_TOKEN"],
+                Kind::Header("private-token"),
+            ),
+            (Forge::Gitea, &self.gitea, url(&gitea, "/api/v1"), &[], &["GITEA_TOKEN"], Kind::Bearer),
+            (
+                Forge::Bitbucket,
+                &self.bitbucket,
+                url(&self.bitbucket_url, "/2.0"),
+                &[],
+                &["BITBUCKET_TOKEN"],
+                Kind::Basic(Some("BITBUCKET_USER")),
+            ),
+            (
+                Forge::BitbucketDataCenter,
+                &self.bitbucket_dc,
+                url(&data_center, "/rest/api/latest"),
+                &[],
+                &["BITBUCKET_DC_TOKEN"],
+                Kind::Bearer,
+            ),
+            (Forge::Azure, &self.azure, self.azure_url.clone(), &[], &["AZURE_DEVOPS_TOKEN"], Kind::Basic(None)),
+        ];
+        let mut sources: Vec<Box<dyn RepositorySource>> = Vec::new();
+        for (forge, owners, base, headers, variables, kind) in forges {
+            for owner in owners {
+                let api = Api::new(&base, self.account(variables, &kind, env), headers)?;
+                let asked = Asked { forge, owner: owner.clone(), wikis: self.wikis };
+                sources.push(Box::new(Listing::new(asked, api, self.filter()?)));
+            }
+        }
+        Ok(sources)
+    }
+
+    fn account(&self, variables: &[&str], kind: &Kind, env: &dyn Fn(&str) -> Option<String>) -> Account {
+        let named: Vec<&str> = self.token_env.as_deref().map_or_else(|| variables.to_vec(), |variable| vec![variable]);
+        let found = named.iter().find_map(|variable| Some((*variable, env(variable).filter(|t| !t.is_empty())?)));
+        let Some((variable, token)) = found else { return Account::Nobody };
+        let (variable, token) = (variable.to_owned(), Secret::new(token.as_bytes()));
+        match kind {
+            Kind::Bearer => Account::Bearer { variable, token },
+            Kind::Header(name) => Account::Header { variable, name, token },
+            Kind::Basic(None) => Account::Basic { variable, user: String::new(), token },
+            Kind::Basic(Some(user)) => match env(user).filter(|u| !u.is_empty()) {
+                Some(user) => Account::Basic { variable, user, token },
+                None => Account::Bearer { variable, token },
+            },
+        }
+    }
+
+    fn filter(&self) -> Result<Filter, String> {
+        let visibility = self.visibility.iter().map(|word| {
+            Visibility::parse(word).ok_or_else(|| format!("`--visibility {word}`: one of public, internal, private, unknown"))
+        });
+        let size = self.max_repository_size.as_ref().map(|size| {
+            parse_size(size).map(|bytes| bytes / 1000).ok_or_else(|| format!("`{size}` is no size: write for example 500MB"))
+        });
+        if let Some(day) = self.pushed_since.as_ref().filter(|day| Day::parse(day).is_none()) {
+            return Err(format!("`--pushed-since {day}`: a day such as 2026-01-31"));
+        }
+        Filter::new(Wanted {
+            include: self.include_repository.clone(),
+            exclude: self.exclude_repository.clone(),
+            visibility: visibility.collect::<Result<_, _>>()?,
+            without_archived: self.no_archived,
+            without_forks: self.no_forks,
+            language: self.language.clone(),
+            max_size_kb: size.transpose()?,
+            pushed_since: self.pushed_since.clone(),
+        })
+        .map_err(|e| e.to_string())
+    }
+}
