@@ -142,6 +142,7 @@ impl Place {
             rule_files: flags.rule_files.clone(),
             only: Vec::new(),
             without: Vec::new(),
+            policy: None,
         };
         let settings = Settings::of(&rules, &[], flags.now, &home)?;
         let file = flags.baseline.as_deref().map(Named::given).or_else(|| settings.baseline.clone());

@@ -3,8 +3,9 @@
 
 use super::common::{RuleFlags, Settings};
 use super::policy::{Loaded, Named, PolicyFlags};
-use super::usage_error;
-use crate::config::{Config, discover};
+use super::{layers, usage_error};
+use crate::config::discover;
+use crate::config::layers::{Layer, Layers};
 use crate::finding::Day;
 use crate::finding::snippet::visible;
 use crate::source::git::Repository;
@@ -47,14 +48,33 @@ impl Commits {
     /// # Errors
     /// The exit code, after the message.
     pub(super) fn settings(&self, flags: &RuleFlags, exclude: &[String], now: Option<Day>) -> Result<Settings, ExitCode> {
+        // A policy that stands in the work tree is that of the base too.
+        let mut layers = layers::above_repository(flags, &|path| {
+            let found = self.text(&self.base, Some(path), "")?;
+            if found.is_none() {
+                let name = visible(&path.display().to_string());
+                eprintln!("keysift: the policy {name} is not in the base of the change, and counts once it is merged");
+            }
+            Ok(found)
+        })?;
         let found = if flags.no_config { None } else { self.text(&self.base, flags.config.as_deref(), discover::NAME)? };
-        let Some((name, text)) = found else { return Settings::with_config(Config::default(), flags, exclude, now) };
-        let config = Config::parse(&name, &text).map_err(|e| usage_error(&e.to_string()))?;
-        let baseline = config.baseline.as_ref().map(|path| Named { path: PathBuf::from(path), name: path.clone() });
+        let Some((name, text)) = found else { return Self::finish(layers, flags, exclude, now) };
         let is_same = self.text(&self.head, flags.config.as_deref(), discover::NAME)?.is_some_and(|(_, head)| head == text);
-        let shown = if is_same { name } else { format!("{name} (the change has another: proposed)") };
-        let mut settings = Settings::with_config(config, flags, exclude, now)?;
-        (settings.config, settings.baseline) = (Some(shown), baseline);
+        layers::add(&mut layers, Layer::Repository, &name, PathBuf::from(discover::NAME), &text)?;
+        if !is_same && let Some(shown) = layers.files.last_mut() {
+            *shown = format!("{name} (the change has another: proposed)");
+        }
+        Self::finish(layers, flags, exclude, now)
+    }
+
+    fn finish(layers: Layers, flags: &RuleFlags, exclude: &[String], now: Option<Day>) -> Result<Settings, ExitCode> {
+        // One that a policy or the user names stands outside of the commit.
+        let baseline = layers.config.baseline.as_ref().zip(layers.place_of("baseline")).map(|(path, place)| match place.layer {
+            Layer::Repository => Named { path: PathBuf::from(path), name: path.clone() },
+            _ => Named::given(&std::path::absolute(place.path.with_file_name(path)).unwrap_or_else(|_| PathBuf::from(path))),
+        });
+        let mut settings = Settings::with_layers(layers, flags, exclude, now)?;
+        settings.baseline = baseline;
         Ok(settings)
     }
 
@@ -69,6 +89,7 @@ impl Commits {
                 if flags.no_ignore_file { None } else { self.text(side, flags.ignore_file.as_deref(), ignore_file::NAME)? };
             let baseline = match (&flags.baseline, &settings.baseline) {
                 (Some(path), _) => self.text(side, Some(path), "")?,
+                (None, Some(file)) if file.path.is_absolute() => self.text(side, Some(&file.path), "")?,
                 (None, Some(file)) => self.text(side, None, &file.name)?,
                 (None, None) => None,
             };

@@ -1,10 +1,11 @@
 //! Flags that several commands share, and what they are turned into.
 
-use super::policy::{Named, unreadable};
-use super::usage_error;
+use super::policy::Named;
+use super::{layers, usage_error};
 use crate::config::allowlist::Allowlists;
-use crate::config::discover::{self, Home};
-use crate::config::{AcceptedGap, Config, parse_size};
+use crate::config::discover::Home;
+use crate::config::layers::{Layers, Refused};
+use crate::config::{AcceptedGap, Threshold, parse_size};
 use crate::detect::Detector;
 use crate::finding::snippet::visible;
 use crate::finding::{Day, Finding, IdentityKey, Status};
@@ -50,9 +51,12 @@ pub(super) struct RuleFlags {
     /// A config file [default: keysift.toml of the scanned repository or folder]
     #[arg(short, long, value_name = "FILE", help_heading = "What to look for")]
     pub config: Option<PathBuf>,
-    /// Read no config file
+    /// Read no config file, neither the user's nor the repository's; a policy counts all the same
     #[arg(long, conflicts_with = "config", help_heading = "What to look for")]
     pub no_config: bool,
+    /// The policy of an organization, beside that of the machine: what it locks nobody changes
+    #[arg(long, value_name = "FILE", help_heading = "What to look for")]
+    pub policy: Option<PathBuf>,
     /// A file of own rules; may be given several times
     #[arg(long = "rules", value_name = "FILE", help_heading = "What to look for")]
     pub rule_files: Vec<PathBuf>,
@@ -74,12 +78,12 @@ pub(super) struct ReportFlags {
     /// Where it goes; `-` is stdout
     #[arg(short, long, value_name = "FILE", help_heading = "Report")]
     pub output: Vec<PathBuf>,
-    /// The least confidence that is reported: low, medium, high
-    #[arg(long, value_name = "LEVEL", default_value = "medium", value_parser = confidence, help_heading = "Report")]
-    pub min_confidence: Confidence,
-    /// The least severity that is reported: low, medium, high, critical
-    #[arg(long, value_name = "LEVEL", default_value = "low", value_parser = severity, help_heading = "Report")]
-    pub min_severity: Severity,
+    /// The least confidence that is reported: low, medium, high [default: what config says, else medium]
+    #[arg(long, value_name = "LEVEL", value_parser = confidence, help_heading = "Report")]
+    pub min_confidence: Option<Confidence>,
+    /// The least severity that is reported: low, medium, high, critical [default: what config says, else low]
+    #[arg(long, value_name = "LEVEL", value_parser = severity, help_heading = "Report")]
+    pub min_severity: Option<Severity>,
     /// What fails the run: any, low, medium, high, critical, none; with --verify also live, or live,unknown
     #[arg(long, value_name = "WHAT", default_value = "any", value_parser = FailOn::parse, help_heading = "Report")]
     pub fail_on: FailOn,
@@ -195,10 +199,16 @@ pub(super) struct Settings {
     pub today: Day,
     /// Findings of rules younger than this version are notices.
     pub catalogue: Option<Version>,
-    /// The config file, if there is one.
-    pub config: Option<String>,
-    /// The baseline that it names.
+    /// The config files that count.
+    pub config: Vec<String>,
+    /// The baseline that one of them names.
     pub baseline: Option<Named>,
+    /// What is told in some paths, the nearest word last.
+    thresholds: Vec<(Threshold, GlobSet)>,
+    /// The least that is told whatever config says.
+    least: (Option<Confidence>, Option<Severity>),
+    /// Who decides.
+    layers: Layers,
 }
 
 impl Settings {
@@ -207,34 +217,41 @@ impl Settings {
     /// # Errors
     /// The exit code, after the message.
     pub(super) fn of(flags: &RuleFlags, exclude: &[String], now: Option<Day>, home: &Home) -> Result<Self, ExitCode> {
-        let Some(file) = config_file(flags, home)? else { return Self::with_config(Config::default(), flags, exclude, now) };
-        let text = match &flags.config {
-            Some(path) => std::fs::read_to_string(path),
-            None => discover::read(&file.path).map(Option::unwrap_or_default),
-        };
-        let text = text.map_err(|e| unreadable(&file.name, &e))?;
-        let config = Config::parse(&file.name, &text).map_err(|e| usage_error(&e.to_string()))?;
-        let baseline = baseline_of(&config, &file, home, flags.config.is_some())?;
-        Ok(Self { config: Some(file.name), baseline, ..Self::with_config(config, flags, exclude, now)? })
+        let layers = layers::all(flags, home)?;
+        let baseline = layers::baseline(&layers, flags, home)?;
+        Ok(Self { baseline, ..Self::with_layers(layers, flags, exclude, now)? })
     }
 
-    /// The same for a config that is there already, wherever its text comes from.
+    /// The same for layers that are there already, wherever their texts come from.
     ///
     /// # Errors
     /// The exit code, after the message.
-    pub(super) fn with_config(config: Config, flags: &RuleFlags, exclude: &[String], now: Option<Day>) -> Result<Self, ExitCode> {
+    pub(super) fn with_layers(
+        mut layers: Layers,
+        flags: &RuleFlags,
+        exclude: &[String],
+        now: Option<Day>,
+    ) -> Result<Self, ExitCode> {
+        let mut config = std::mem::take(&mut layers.config);
         for warning in &config.warnings {
             eprintln!("{warning}");
         }
-        let mut own = config.rules;
-        for file in &flags.rule_files {
+        // Flags are the nearest layer, and bound by locks as all are.
+        let mut unless_locked = |key: &str, flag: &str, is_given: bool| is_given && layers.allows(key, flag);
+        let exclude = if unless_locked("exclude", "--exclude", !exclude.is_empty()) { exclude } else { &[] };
+        let only = if unless_locked("disable", "--rule", !flags.only.is_empty()) { &flags.only[..] } else { &[] };
+        let without =
+            if unless_locked("disable", "--exclude-rule", !flags.without.is_empty()) { &flags.without[..] } else { &[] };
+        let rule_files = if unless_locked("rule", "--rules", !flags.rule_files.is_empty()) { &flags.rule_files[..] } else { &[] };
+        let mut own = std::mem::take(&mut config.rules);
+        for file in rule_files {
             let (rules, warnings) = super::read_rule_file(file).map_err(|e| usage_error(&e.to_string()))?;
             for warning in warnings {
                 eprintln!("{warning}");
             }
             own.extend(rules);
         }
-        let rules = select(own, &flags.only, &flags.without, &config.disable)?;
+        let rules = select(own, only, without, &config.disable)?;
         let globs: Vec<&String> = exclude.iter().chain(&config.exclude).collect();
         let today = now.unwrap_or_else(Day::today);
         let mut gaps = Vec::new();
@@ -249,6 +266,11 @@ impl Settings {
         let allowlists = Allowlists::new(config.allowlists);
         for unknown in allowlists.unknown_rules(&rules) {
             eprintln!("keysift: {}", visible(&unknown));
+        }
+        let mut thresholds = Vec::new();
+        for threshold in config.thresholds {
+            let paths = glob_set(&threshold.path.iter().collect::<Vec<_>>())?;
+            thresholds.push((threshold, paths));
         }
         let key = IdentityKey::from_environment();
         let default = Limits::default();
@@ -270,8 +292,11 @@ impl Settings {
             key,
             today,
             catalogue: config.catalogue,
-            config: None,
+            config: std::mem::take(&mut layers.files),
             baseline: None,
+            thresholds,
+            least: (None, None),
+            layers,
         })
     }
 
@@ -282,14 +307,56 @@ impl Settings {
         self.catalogue.is_some_and(|pinned| finding.rule.since() > pinned && also.map(Rule::since).all(|since| since > pinned))
     }
 
-    /// Lets flags decide about archives where they say something.
+    /// Lets flags decide about sizes and archives where they say something that is not locked.
     pub(super) fn bound_by(&mut self, flags: &LimitFlags) {
-        let limits = &mut self.limits;
-        self.opens &= !flags.no_archives;
-        limits.depth = flags.max_depth.unwrap_or(limits.depth);
-        limits.unpacked = flags.max_unpacked.unwrap_or(limits.unpacked);
-        limits.members = flags.max_members.unwrap_or(limits.members);
-        limits.member = flags.max_file_size.unwrap_or(limits.member);
+        let mut unless_locked = |key: &str, flag: &str, is_given: bool| is_given && self.layers.allows(key, flag);
+        if unless_locked("max_file_size", "--max-file-size", flags.max_file_size.is_some()) {
+            self.max_file_size = flags.max_file_size;
+            self.limits.member = flags.max_file_size.unwrap_or(self.limits.member);
+        }
+        if unless_locked("archives", "--no-archives", flags.no_archives) {
+            self.opens = false;
+        }
+        if unless_locked("max_depth", "--max-depth", flags.max_depth.is_some()) {
+            self.limits.depth = flags.max_depth.unwrap_or(self.limits.depth);
+        }
+        if unless_locked("max_unpacked", "--max-unpacked", flags.max_unpacked.is_some()) {
+            self.limits.unpacked = flags.max_unpacked.unwrap_or(self.limits.unpacked);
+        }
+        if unless_locked("max_members", "--max-members", flags.max_members.is_some()) {
+            self.limits.members = flags.max_members.unwrap_or(self.limits.members);
+        }
+    }
+
+    /// Lets flags decide about what is told; the flag that names a baseline as well.
+    pub(super) fn asked_by(&mut self, flags: &ReportFlags) {
+        if flags.min_confidence.is_some() && self.layers.allows("threshold", "--min-confidence") {
+            self.least.0 = flags.min_confidence;
+        }
+        if flags.min_severity.is_some() && self.layers.allows("threshold", "--min-severity") {
+            self.least.1 = flags.min_severity;
+        }
+    }
+
+    /// The baseline that a flag names, unless config alone may name one.
+    pub(super) fn baseline_flag<'a>(&mut self, flag: Option<&'a Path>) -> Option<&'a Path> {
+        flag.filter(|_| self.layers.allows("baseline", "--baseline"))
+    }
+
+    /// What was said and does not count, because it is locked.
+    pub(super) fn refused(&self) -> &[Refused] {
+        &self.layers.refused
+    }
+
+    /// Whether a finding is of the confidence and severity that is asked for: by a flag, else by the last threshold that is
+    /// about its path.
+    #[must_use]
+    pub(super) fn asks_for(&self, finding: &Finding) -> bool {
+        let path = &finding.location.path;
+        let about = || self.thresholds.iter().rev().filter(|(t, paths)| t.path.is_none() || paths.is_match(path)).map(|(t, _)| t);
+        let sure = self.least.0.or_else(|| about().find_map(|t| t.min_confidence)).unwrap_or(Confidence::Medium);
+        let severe = self.least.1.or_else(|| about().find_map(|t| t.min_severity)).unwrap_or(Severity::Low);
+        finding.confidence() >= Some(sure) && finding.rule.severity >= severe
     }
 
     /// What repositories are scanned with, for those who remember what was.
@@ -308,40 +375,6 @@ impl Settings {
     pub(super) fn accepts(&self, reason: &str, path: &str) -> bool {
         self.gaps.iter().any(|(gap, paths)| gap.reason == reason && (gap.path.is_none() || paths.is_match(path)))
     }
-}
-
-/// The config file of the run: the one that was named, or the one that all targets have.
-fn config_file(flags: &RuleFlags, home: &Home) -> Result<Option<Named>, ExitCode> {
-    if flags.no_config {
-        return Ok(None);
-    }
-    if let Some(path) = &flags.config {
-        return Ok(Some(Named::given(path)));
-    }
-    match (&home.configs[..], home.root()) {
-        ([], _) => Ok(None),
-        ([file], Some(root)) => Ok(Some(Named::found(file.clone(), root))),
-        (files, _) => {
-            let files: Vec<String> = files.iter().map(|f| visible(&f.display().to_string())).collect();
-            Err(usage_error(&format!(
-                "the folders have config of their own ({}): scan them one by one, or say --config FILE or --no-config",
-                files.join(", ")
-            )))
-        }
-    }
-}
-
-/// The baseline that a config file names. One that was found leads nowhere else; one that the user named may.
-fn baseline_of(config: &Config, file: &Named, home: &Home, is_named: bool) -> Result<Option<Named>, ExitCode> {
-    let Some(named) = &config.baseline else { return Ok(None) };
-    let folder = file.path.parent().unwrap_or(Path::new(""));
-    if is_named {
-        return Ok(Some(Named::given(&folder.join(named))));
-    }
-    let path = discover::inside(folder, named).ok_or_else(|| {
-        usage_error(&format!("{}: `baseline` is a path in the folder of the config file, without `..`", visible(&file.name)))
-    })?;
-    Ok(Some(Named::found(path, home.root().unwrap_or(folder))))
 }
 
 fn glob_set(globs: &[&String]) -> Result<GlobSet, ExitCode> {

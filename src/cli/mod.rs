@@ -14,6 +14,9 @@
 //! - `audit`: many repositories
 //! - `run`: a scan from its flags to its exit code
 //! - `remote`: repositories that are named by their URL
+//! - `config`: what config comes to, and who said it
+//! - `layers`: the configs of a run
+//! - `pages`: completions of shells, man pages
 //! - `common`: flags that commands share
 //! - `policy`: where decisions come from
 //! - `commits`: the same, from the base of a change
@@ -35,11 +38,14 @@ mod baseline;
 mod ci;
 mod commits;
 mod common;
+mod config;
 mod edit;
 mod explain;
 mod git;
 mod hook;
 mod init;
+mod layers;
+mod pages;
 mod policy;
 mod progress;
 mod remote;
@@ -57,7 +63,7 @@ mod verification;
 mod verify;
 
 use crate::rule::{Rule, RuleError, RuleErrors};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Finds leaked credentials in folders, files and text.
@@ -106,6 +112,12 @@ enum Command {
     Explain(explain::ExplainArguments),
     /// Look at rules, check and test them, draft new ones
     Rules(rules::RulesArguments),
+    /// Show what config comes to and who said it, check it
+    Config(Box<config::ConfigArguments>),
+    /// Write what a shell needs to complete commands and flags
+    Completions(pages::CompletionsArguments),
+    /// Write a man page for every command
+    Man(pages::ManArguments),
 }
 
 /// The whole program.
@@ -132,6 +144,9 @@ pub fn main() -> ExitCode {
         Some(Command::Report(arguments)) => report::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Rules(arguments)) => rules::run(arguments),
+        Some(Command::Config(arguments)) => config::run(&arguments),
+        Some(Command::Completions(arguments)) => pages::completions(&arguments, Arguments::command()),
+        Some(Command::Man(arguments)) => pages::man(&arguments, Arguments::command()),
         None => match Arguments::parse_from(["keysift", "scan"]).command {
             Some(Command::Scan(arguments)) => scan::run(&arguments),
             _ => usage_error("say what to do: `keysift --help` lists the commands"),

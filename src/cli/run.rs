@@ -10,7 +10,7 @@ use crate::finding::date::rfc3339;
 use crate::finding::snippet::visible;
 use crate::finding::{Finding, Status};
 use crate::pipeline::{Collector, Outcome};
-use crate::report::model::{Gap, Report, ReportedFinding, Run, SCHEMA_VERSION, Scan, Told, Tool};
+use crate::report::model::{Gap, RefusedSetting, Report, ReportedFinding, Run, SCHEMA_VERSION, Scan, Told, Tool};
 use crate::report::triage::{StaleDecision, Suppressed};
 use crate::report::{Format, Style, write};
 use crate::rule::catalogue::CATALOGUE_VERSION;
@@ -118,18 +118,24 @@ fn try_run(
     let (mut settings, loaded, base) = match whence {
         Whence::Files(places) => {
             let home = Home::of(places);
-            let settings = Settings::of(rules, &limits.exclude, report.now, &home)?;
+            let mut settings = Settings::of(rules, &limits.exclude, report.now, &home)?;
+            let baseline = settings.baseline_flag(flags.policy.baseline.as_deref());
+            let decisions = PolicyFlags { baseline: baseline.map(Path::to_owned), ..flags.policy.clone() };
             let rules = settings.detector.rules();
-            let loaded = policy::load(flags.policy, &home, settings.baseline.as_ref(), rules, &settings.key)?;
+            let loaded = policy::load(&decisions, &home, settings.baseline.as_ref(), rules, &settings.key)?;
             (settings, loaded, None)
         }
         Whence::Commits(commits) => {
-            let settings = commits.settings(rules, &limits.exclude, report.now)?;
-            let (head, base) = commits.policies(flags.policy, &settings)?;
+            let mut settings = commits.settings(rules, &limits.exclude, report.now)?;
+            let baseline = settings.baseline_flag(flags.policy.baseline.as_deref());
+            let decisions = PolicyFlags { baseline: baseline.map(Path::to_owned), ..flags.policy.clone() };
+            let (head, base) = commits.policies(&decisions, &settings)?;
             (settings, head, Some(base))
         }
     };
     settings.bound_by(limits);
+    settings.asked_by(report);
+    tell_refused(&settings, &destinations);
     let threads = start_threads(limits.threads)?;
     let (mut outcome, mut targets) = look_with(&settings, report.show_rejected, report.progress, look)?;
     if base.is_some() {
@@ -190,9 +196,13 @@ fn triaged<'f>(orders: &Orders<'_>, outcome: &'f Outcome, targets: &Targets) -> 
     })
 }
 
-/// Whether a finding is of the confidence and severity that is asked for.
-fn is_asked(flags: &ReportFlags, finding: &Finding) -> bool {
-    finding.confidence() >= Some(flags.min_confidence) && finding.rule.severity >= flags.min_severity
+/// Says what is locked and was said all the same, where no report does.
+fn tell_refused(settings: &Settings, destinations: &[(Format, PathBuf)]) {
+    if destinations.iter().all(|(format, _)| !matches!(format, Format::Human | Format::Json)) {
+        for refused in settings.refused() {
+            eprintln!("keysift: {}", visible(&refused.to_string()));
+        }
+    }
 }
 
 /// Asks about what will be told, and about what is taken to be revoked.
@@ -211,7 +221,7 @@ fn verify_findings(
         let triaged = triaged(orders, outcome, targets);
         let revoked = triaged.suppressed.iter().filter(|(_, s)| s.decision.state == State::Revoked).map(|(f, _)| *f);
         let told: HashSet<*const Finding> =
-            triaged.open.iter().copied().chain(revoked).filter(|f| is_asked(orders.flags, f)).map(std::ptr::from_ref).collect();
+            triaged.open.iter().copied().chain(revoked).filter(|f| orders.settings.asks_for(f)).map(std::ptr::from_ref).collect();
         let all = outcome.findings.iter().enumerate();
         all.filter(|(_, f)| told.contains(&std::ptr::from_ref(*f))).map(|(n, _)| n).collect()
     };
@@ -270,7 +280,7 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
     let is_live = |f: &Finding| status(f) == Status::Live;
     let again = triaged.suppressed.extract_if(.., |(f, s)| s.decision.state == State::Revoked && is_live(f));
     triaged.open.extend(again.map(|(f, _)| f));
-    let is_asked = |f: &Finding| is_asked(flags, f);
+    let is_asked = |f: &Finding| orders.settings.asks_for(f);
     let is_only = |f: &Finding| flags.only_states.is_empty() || flags.only_states.contains(&status(f));
     let mut open: Vec<&Finding> = triaged.open.iter().copied().filter(|f| is_asked(f) && is_only(f)).collect();
     open.sort_by_key(|f| !is_live(f));
@@ -317,6 +327,7 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
             members: outcome.members,
             unpacked: outcome.unpacked,
             policy: orders.settings.config.iter().chain(&orders.loaded.files).map(|f| clean(f)).collect(),
+            refused: orders.settings.refused().iter().map(|r| RefusedSetting::of(r, &clean)).collect(),
             excluded: outcome.excluded.iter().map(|(reason, tally)| Gap::of(reason.as_str(), tally, true, redactor)).collect(),
             skipped: outcome
                 .skipped

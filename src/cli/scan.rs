@@ -67,7 +67,7 @@ fn look(
                 named: named.clone(),
                 target: target_of(roots, root.folder.to_string_lossy().into_owned()),
                 exclude: settings.exclude.clone(),
-                max_file_size: arguments.run.limits.max_file_size.or(settings.max_file_size).unwrap_or(MAX_FILE_SIZE),
+                max_file_size: settings.max_file_size.unwrap_or(MAX_FILE_SIZE),
                 obey_gitignore: !arguments.run.limits.no_gitignore,
             };
             tree.scan(&root, collector)?;

@@ -103,7 +103,7 @@ fn read_whole(file: &Path, flags: &Flags<'_>, settings: &Settings, collector: &C
             named: file.to_owned(),
             target,
             exclude: settings.exclude.clone(),
-            max_file_size: flags.limits.max_file_size.or(settings.max_file_size).unwrap_or(MAX_FILE_SIZE),
+            max_file_size: settings.max_file_size.unwrap_or(MAX_FILE_SIZE),
             obey_gitignore: !flags.limits.no_gitignore,
         };
         tree.scan(&root, collector)

@@ -8,7 +8,7 @@ use super::reread::{Reread, reread};
 use super::run::{Look, interruptible, write_all};
 use super::usage_error;
 use super::verification::HowFlags;
-use crate::config::Config;
+use crate::config::layers::Layers;
 use crate::finding::snippet::visible;
 use crate::finding::{Finding, Redactor, Secret, Status, Verification};
 use crate::pipeline::Collector;
@@ -69,8 +69,9 @@ fn settings(arguments: &VerifyArguments) -> Result<Settings, ExitCode> {
         rule_files: arguments.rule_files.clone(),
         only: Vec::new(),
         without: Vec::new(),
+        policy: None,
     };
-    Settings::with_config(Config::default(), &flags, &[], arguments.told.now)
+    Settings::with_layers(Layers::default(), &flags, &[], arguments.told.now)
 }
 
 /// Asks, with the cache that the flags name.

@@ -23,6 +23,7 @@ const SHORTEST_COMMIT: usize = 7;
 
 /// An `[[allowlist]]` as it stands in a config file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RawAllowlist {
     /// Why; reports tell it.
@@ -53,6 +54,7 @@ pub struct RawAllowlist {
 
 /// How the criteria of an allowlist come together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Condition {
     /// One of them is enough.
@@ -64,6 +66,7 @@ pub enum Condition {
 
 /// What `regexes` are matched against.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Target {
     /// The secret.

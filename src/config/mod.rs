@@ -3,20 +3,28 @@
 //! - here: what the text says, wherever it comes from
 //! - `allowlist`: what is no finding, by path, text, word or commit
 //! - `discover`: where a repository keeps it
+//! - `layers`: whose word counts
+//! - `places`: where an organization and a user keep theirs
 
 pub mod allowlist;
 pub mod discover;
+pub mod layers;
+pub mod places;
+#[cfg(test)]
+mod schema_test;
 
 use crate::finding::Day;
 use crate::rule::catalogue::{CATALOGUE_VERSION, Version};
 use crate::rule::format::file::{Author, RawRule, build_rules, toml_error};
-use crate::rule::{Rule, RuleError, RuleErrors};
+use crate::rule::{Confidence, Rule, RuleError, RuleErrors, Severity};
 use allowlist::{Allowlist, RawAllowlist};
+use layers::{Layer, Said};
 use serde::Deserialize;
 use toml::Spanned;
 
 /// A config file as it stands.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Raw {
     /// Globs of paths to leave out.
@@ -26,27 +34,76 @@ struct Raw {
     #[serde(default)]
     disable: Vec<String>,
     /// The catalogue version that the repository was set up with.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     catalogue: Option<Spanned<String>>,
+    /// Larger files are not looked at, and make the scan incomplete: `"500MB"`, `"4GB"`, or bytes.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     max_file_size: Option<Spanned<String>>,
     /// Whether archives are opened.
     archives: Option<bool>,
+    /// How many archives may stand in each other.
     max_depth: Option<usize>,
+    /// How many bytes may come out of one file.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     max_unpacked: Option<Spanned<String>>,
+    /// How many members the archives in one file may have.
     max_members: Option<u64>,
     /// The baseline, relative to the config file.
     baseline: Option<String>,
     /// Refused with words of its own: no file of a repository makes keysift talk to anyone.
+    #[cfg_attr(test, schemars(skip))]
     verify: Option<Spanned<toml::Value>>,
+    /// Keys that later layers cannot change; in the policy of an organization alone.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
+    lock: Vec<Spanned<String>>,
+    /// Gaps in coverage that someone decided to live with.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<AcceptedGap>"))]
     accept_gap: Vec<Spanned<AcceptedGap>>,
+    /// What is told in some paths, where it differs.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<RawThreshold>"))]
+    threshold: Vec<Spanned<RawThreshold>>,
+    /// What is no finding, by path, text, word or commit.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<RawAllowlist>"))]
     allowlist: Vec<Spanned<RawAllowlist>>,
+    /// Own rules.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<RawRule>"))]
     rule: Vec<Spanned<RawRule>>,
 }
 
+/// What is told in some paths, as it stands.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct RawThreshold {
+    /// A glob of the paths it is about; all where left out.
+    path: Option<String>,
+    min_confidence: Option<String>,
+    min_severity: Option<String>,
+}
+
+/// What is told in some paths; the last one that is about a path and says something counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Threshold {
+    /// A glob; all paths where left out.
+    pub path: Option<String>,
+    pub min_confidence: Option<Confidence>,
+    pub min_severity: Option<Severity>,
+}
+
+/// The keys of a config file that layers decide on.
+pub const KEYS: [&str; 13] = [
+    "exclude", "disable", "catalogue", "max_file_size", "archives", "max_depth", "max_unpacked", "max_members", "baseline",
+    "accept_gap", "threshold", "rule",
+];
+
 /// A gap in coverage that someone decided to live with.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AcceptedGap {
     /// The reason of the skip, as the report names it.
@@ -76,16 +133,29 @@ pub struct Config {
     pub baseline: Option<String>,
     pub accept_gap: Vec<AcceptedGap>,
     pub allowlists: Vec<Allowlist>,
+    pub thresholds: Vec<Threshold>,
     pub rules: Vec<Rule>,
     pub warnings: Vec<RuleError>,
+    /// The keys of the file, each with its line.
+    pub said: Vec<Said>,
+    /// The keys that later layers cannot change, each with its line.
+    pub lock: Vec<(String, usize)>,
 }
 
 impl Config {
-    /// Reads a config file's text; `file` is its name in messages.
+    /// Reads the text of a repository's config file; `file` is its name in messages.
     ///
     /// # Errors
     /// Everything wrong with it, each with its line.
     pub fn parse(file: &str, text: &str) -> Result<Self, RuleErrors> {
+        Self::parse_of(file, text, Layer::Repository)
+    }
+
+    /// Reads the text of a config file of `layer`; `file` is its name in messages.
+    ///
+    /// # Errors
+    /// Everything wrong with it, each with its line.
+    pub fn parse_of(file: &str, text: &str, layer: Layer) -> Result<Self, RuleErrors> {
         let raw: Raw = toml::from_str(text).map_err(|e| RuleErrors(vec![toml_error(file, text, &e)]))?;
         let line = |offset: usize| 1 + memchr::memchr_iter(b'\n', &text.as_bytes()[..offset]).count();
         let problem = |offset: usize, message: String| {
@@ -95,6 +165,21 @@ impl Config {
         if let Some(verify) = raw.verify {
             let message = "a config file cannot ask for verification: `verify` is for the one who runs keysift to say";
             return Err(problem(verify.span().start, message.into()));
+        }
+        for key in raw.lock {
+            let start = key.span().start;
+            let key = key.into_inner();
+            if layer != Layer::Policy {
+                return Err(problem(start, "`lock` is for the policy of an organization: this file cannot lock anything".into()));
+            }
+            if !layers::is_lockable(&key) {
+                let hint = crate::rule::format::file::nearest(&key, &KEYS).map_or_else(
+                    || format!("one of {}, or `*` for all", KEYS.join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                return Err(problem(start, format!("`{key}` is no key that can be locked: {hint}")));
+            }
+            config.lock.push((key, line(start)));
         }
         for glob in &config.exclude {
             globset::Glob::new(glob).map_err(|e| problem(0, format!("`exclude`: {e}")))?;
@@ -133,9 +218,80 @@ impl Config {
             let built = Allowlist::build(table.into_inner(), &format!("allowlist {} of {file}", n + 1));
             config.allowlists.push(built.map_err(|message| problem(start, message))?);
         }
+        for threshold in raw.threshold {
+            let start = threshold.span().start;
+            config.thresholds.push(Threshold::read(threshold.into_inner()).map_err(|message| problem(start, message))?);
+        }
+        config.said = said(text);
         (config.rules, config.warnings) = build_rules(file, text, Author::Config, ("", ""), raw.rule)?;
         Ok(config)
     }
+
+    /// Takes what `nearer` says of `key`: a single value replaces the one that is here, a list adds to it. Says whether it
+    /// is a key that layers decide on.
+    fn take(&mut self, key: &str, nearer: &mut Self) -> bool {
+        match key {
+            "exclude" => self.exclude.append(&mut nearer.exclude),
+            "disable" => self.disable.append(&mut nearer.disable),
+            "catalogue" => self.catalogue = nearer.catalogue,
+            "max_file_size" => self.max_file_size = nearer.max_file_size,
+            "archives" => self.archives = nearer.archives,
+            "max_depth" => self.max_depth = nearer.max_depth,
+            "max_unpacked" => self.max_unpacked = nearer.max_unpacked,
+            "max_members" => self.max_members = nearer.max_members,
+            "baseline" => self.baseline = nearer.baseline.take(),
+            "accept_gap" => self.accept_gap.append(&mut nearer.accept_gap),
+            "threshold" => self.thresholds.append(&mut nearer.thresholds),
+            "allowlist" => self.allowlists.append(&mut nearer.allowlists),
+            "rule" => self.rules.append(&mut nearer.rules),
+            _ => return false,
+        }
+        true
+    }
+}
+
+impl Threshold {
+    fn read(raw: RawThreshold) -> Result<Self, String> {
+        if raw.min_confidence.is_none() && raw.min_severity.is_none() {
+            return Err("a threshold needs `min_confidence` or `min_severity`".to_owned());
+        }
+        if let Some(Err(e)) = raw.path.as_deref().map(globset::Glob::new) {
+            return Err(format!("`path`: {e}"));
+        }
+        let sure =
+            |word: String| Confidence::parse(&word).ok_or_else(|| format!("`{word}` is no confidence: one of low, medium, high"));
+        let severe = |word: String| {
+            Severity::parse(&word).ok_or_else(|| format!("`{word}` is no severity: one of low, medium, high, critical"))
+        };
+        Ok(Self {
+            path: raw.path,
+            min_confidence: raw.min_confidence.map(sure).transpose()?,
+            min_severity: raw.min_severity.map(severe).transpose()?,
+        })
+    }
+}
+
+/// The keys of a file that can be read, in the order of their lines.
+fn said(text: &str) -> Vec<Said> {
+    use toml::de::{DeTable, DeValue};
+    let Ok(table) = DeTable::parse(text) else { return Vec::new() };
+    let mut said: Vec<Said> = table
+        .into_inner()
+        .iter()
+        .map(|(key, value)| {
+            let start = key.span().start.min(value.span().start);
+            let written = match value.get_ref() {
+                DeValue::Array(items) if items.iter().any(|item| matches!(item.get_ref(), DeValue::Table(_))) => {
+                    format!("{} of them", items.len())
+                }
+                _ => text.get(value.span()).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" "),
+            };
+            let line = 1 + memchr::memchr_iter(b'\n', &text.as_bytes()[..start]).count();
+            Said { key: key.get_ref().to_string(), value: written, line }
+        })
+        .collect();
+    said.sort_by_key(|said| said.line);
+    said
 }
 
 /// Reads `500`, `20kB`, `8MB`, `4GB`, `1GiB`: bytes.
@@ -167,6 +323,18 @@ mod tests {
         assert_eq!(parse_size("8MB"), Some(8_000_000));
         assert_eq!(parse_size("1 GiB"), Some(1 << 30));
         assert_eq!(parse_size("many"), None);
+    }
+
+    #[test]
+    fn layers_decide_on_every_key() {
+        for key in KEYS {
+            assert!(Config::default().take(key, &mut Config::default()), "{key}");
+            // A value of a wrong type is found out only where the key is known.
+            let error = toml::from_str::<Raw>(&format!("{key} = 1979-05-27")).expect_err(key).to_string();
+            assert!(!error.contains("unknown field"), "{error}");
+        }
+        let all = said("exclude = [\n  \"a\",\n  \"b\"]\n[[threshold]]\nmin_severity = \"high\"\n");
+        assert_eq!((&all[0].value[..], all[0].line, &all[1].value[..], all[1].line), ("[ \"a\", \"b\"]", 1, "1 of them", 4));
     }
 
     #[test]

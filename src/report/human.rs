@@ -386,6 +386,11 @@ fn write_decisions(pen: &mut Pen<'_>, report: &Report) -> io::Result<()> {
             pen.line(&format!("{open} of them in the baseline without a decision"))?;
         }
     }
+    for refused in &scan.refused {
+        let text = format!("does not count: `{}` of {}, which {} locks", refused.key, refused.place, refused.locked_by);
+        let text = pen.paint(YELLOW, &visible(&text));
+        pen.line(&text)?;
+    }
     if !scan.proposed.is_empty() {
         let text = format!("{} would be suppressed once the change is merged: {}", scan.proposed.len(), tally(&scan.proposed));
         let text = pen.paint(YELLOW, &text);

@@ -52,6 +52,7 @@ fn add(all: &mut Report, more: Report) {
     gaps(&mut scan.excluded, more_scan.excluded);
     gaps(&mut scan.skipped, more_scan.skipped);
     unite_lists(&mut scan.policy, more_scan.policy);
+    scan.refused.extend(more_scan.refused);
     unite_lists(&mut scan.missing, more_scan.missing);
     scan.proposed.extend(more_scan.proposed);
     scan.stale.extend(more_scan.stale);

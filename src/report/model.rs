@@ -55,6 +55,9 @@ pub struct Scan {
     /// The files whose word counted: config, ignore file, baseline.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policy: Vec<String>,
+    /// What config or a flag says of keys that a policy locks: it did not count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<RefusedSetting>,
     pub excluded: Vec<Gap>,
     pub skipped: Vec<Gap>,
     /// Named paths that do not exist.
@@ -76,6 +79,32 @@ pub struct Scan {
     pub fingerprint_key: String,
     /// What depends on this run alone.
     pub run: Run,
+}
+
+/// Something that was said of a locked key, and did not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RefusedSetting {
+    pub key: String,
+    /// Who said it: `policy`, `user`, `repository`, `command_line`.
+    pub layer: String,
+    /// The file and line, or the flag.
+    pub place: String,
+    /// Where the lock is.
+    pub locked_by: String,
+}
+
+impl RefusedSetting {
+    /// Tells `refused`; every string passes `clean`.
+    #[must_use]
+    pub fn of(refused: &crate::config::layers::Refused, clean: &impl Fn(&str) -> String) -> Self {
+        Self {
+            key: clean(&refused.key),
+            layer: refused.place.layer.as_str().to_owned(),
+            place: clean(&refused.place.short()),
+            locked_by: clean(&refused.by.short()),
+        }
+    }
 }
 
 /// What was left out or not looked at, for one reason.

@@ -136,6 +136,7 @@ mod tests {
             schema_version: 1,
             tool: Tool { name: "keysift".into(), version: "0".into(), catalogue: "0".into(), rules: 1 },
             scan: Scan {
+                refused: Vec::new(),
                 members: 0,
                 unpacked: 0,
                 complete: true,

@@ -18,6 +18,10 @@ fn help_pages() {
     page("help-baseline", &["baseline", "--help"]);
     page("help-baseline-create", &["baseline", "create", "--help"]);
     page("help-baseline-status", &["baseline", "status", "--help"]);
+    page("help-config", &["config", "--help"]);
+    page("help-config-show", &["config", "show", "--help"]);
+    page("help-completions", &["completions", "--help"]);
+    page("help-man", &["man", "--help"]);
     page("help-report", &["report", "--help"]);
     page("help-explain", &["explain", "--help"]);
     page("help-rules", &["rules", "--help"]);

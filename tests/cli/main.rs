@@ -7,6 +7,7 @@
 //! - `rules`: choosing rules, own rules, `keysift rules …`
 //! - `schema`: JSON reports against the published schema
 //! - `config`: `keysift.toml`
+//! - `layers`: who decides, locks, `keysift config`, completions and man pages
 //! - `explain`: why a line is or is not a finding
 //! - `redaction`: no secret leaves by any way
 //! - `coverage`: what could not be looked at is told
@@ -54,6 +55,7 @@ mod hostile;
 mod init;
 mod input;
 mod interrupt;
+mod layers;
 mod locations;
 mod redaction;
 mod reports;

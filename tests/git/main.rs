@@ -81,6 +81,7 @@ fn findings(folder: &Path, more: &[&str]) -> Vec<Value> {
         .arg(folder)
         .args(["-f", "json", "--show-secrets"])
         .args(more)
+        .env("XDG_CONFIG_HOME", "/nonexistent")
         .output()
         .expect("keysift runs");
     let report: Value =
@@ -101,7 +102,7 @@ fn line(name: &str) -> String {
 /// keysift, run in `folder`, without what a hook manager or a CI around this test would tell it.
 fn keysift_command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_keysift"));
-    command.args(arguments).current_dir(folder);
+    command.args(arguments).current_dir(folder).env("XDG_CONFIG_HOME", "/nonexistent").env_remove("KEYSIFT_POLICY");
     for name in
         ["GIT_DIR", "GIT_INDEX_FILE", "PRE_COMMIT_FROM_REF", "PRE_COMMIT_TO_REF", "PRE_COMMIT_SOURCE", "PRE_COMMIT_ORIGIN"]
     {

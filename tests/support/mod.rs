@@ -122,10 +122,11 @@ impl Tree {
 pub fn keysift<S: AsRef<OsStr>>(arguments: &[S]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_keysift"));
     command.args(arguments);
-    for name in ["KEYSIFT_FINGERPRINT_KEY", "NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "GITHUB_ACTIONS", "CI"] {
+    for name in ["KEYSIFT_FINGERPRINT_KEY", "NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "GITHUB_ACTIONS", "CI", "KEYSIFT_POLICY"] {
         command.env_remove(name);
     }
-    command.env("TERM", "dumb");
+    // Nobody's own config counts.
+    command.env("XDG_CONFIG_HOME", "/nonexistent").env("TERM", "dumb");
     command
 }
 

@@ -383,6 +383,7 @@ fn assemble(store: &Store, told: Vec<Row>, decided: Vec<Row>, below: usize, how:
             rules: RuleSet::built_in().len(),
         },
         scan: Scan {
+            refused: Vec::new(),
             complete: coverage.is_complete(),
             blobs,
             bytes,

@@ -52,6 +52,7 @@ pub(super) fn report(name: &str, tool: &str, found: Vec<Foreign>, key: &Identity
             rules: 0,
         },
         scan: Scan {
+            refused: Vec::new(),
             // What the tool did not look at, its report does not say.
             complete: false,
             blobs: 0,

@@ -71,8 +71,10 @@ struct RawFile {
 
 /// A `[[rule]]` table as it stands in a file; config files embed it too.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RawRule {
+    #[cfg_attr(test, schemars(with = "String"))]
     id: Spanned<String>,
     #[serde(default)]
     formerly: Vec<String>,
@@ -80,27 +82,38 @@ pub struct RawRule {
     provider: Option<String>,
     name: Option<String>,
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     severity: Option<Spanned<String>>,
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     format_confidence: Option<Spanned<String>>,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     kind: Option<Spanned<String>>,
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<Vec<String>>"))]
     keywords: Option<Spanned<Vec<String>>>,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pattern: Option<Spanned<String>>,
     #[serde(default)]
     assigned: Vec<String>,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     assignment: Option<Spanned<String>>,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     until: Option<Spanned<String>>,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     scope: Option<Spanned<String>>,
     #[serde(default)]
     entropy: f32,
     checksum: Option<RawChecksum>,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     structure: Option<Spanned<String>>,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     path: Option<Spanned<String>>,
     #[serde(default)]
     near: Vec<RawNear>,
     #[serde(default)]
     remedy: RawRemedy,
+    #[cfg_attr(test, schemars(with = "Option<RawVerify>"))]
     verify: Option<Spanned<RawVerify>>,
     #[serde(default)]
     example: Vec<RawExample>,
@@ -109,13 +122,17 @@ pub struct RawRule {
 }
 
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawChecksum {
+    #[cfg_attr(test, schemars(with = "String"))]
     kind: Spanned<String>,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     on_fail: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawNear {
     name: String,
@@ -126,6 +143,7 @@ struct RawNear {
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawRemedy {
     #[serde(default)]
@@ -135,6 +153,7 @@ struct RawRemedy {
 }
 
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawExample {
     secret: String,
@@ -142,6 +161,7 @@ struct RawExample {
 }
 
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawCounterexample {
     text: String,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 /// The table as it stands in a file.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RawVerify {
     evidence: String,
@@ -45,6 +46,7 @@ pub struct RawVerify {
 }
 
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawAuth {
     bearer: Option<String>,
@@ -52,6 +54,7 @@ struct RawAuth {
 }
 
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawParts {
     #[serde(rename = "in")]
@@ -60,12 +63,15 @@ struct RawParts {
 }
 
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawCondition {
+    #[cfg_attr(test, schemars(with = "Option<serde_json::Value>"))]
     status: Option<toml::Value>,
     #[serde(default)]
     header: BTreeMap<String, String>,
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, serde_json::Value>"))]
     json: BTreeMap<String, toml::Value>,
     #[serde(default)]
     json_has: OneOrMany,
@@ -76,6 +82,7 @@ struct RawCondition {
 
 /// A text, or a list of them.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 enum OneOrMany {
     #[default]
