@@ -21,6 +21,12 @@ use std::process::ExitCode;
 
 /// `keysift git …`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 nothing found and everything looked at · 1 secrets found · 2 wrong usage, config, or no repository \
+                        there · 3 nothing found, but not everything could be looked at · 130 interrupted\n\n\
+                        Examples:\n  keysift git                       all of history\n  keysift git --range main..HEAD    what a branch \
+                        adds\n  keysift git --ci                  what this CI job is about\n  keysift git https://git.example.com/a/b"
+)]
 pub(super) struct GitArguments {
     /// A work tree, a bare repository, a folder in one, or a URL [default: the current folder]
     pub repository: Option<PathBuf>,

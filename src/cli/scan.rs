@@ -14,6 +14,12 @@ use std::process::ExitCode;
 
 /// `keysift scan …`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 nothing found and everything looked at · 1 secrets found · 2 wrong usage, config or a path that is not \
+                        there · 3 nothing found, but not everything could be looked at · 130 interrupted\n\n\
+                        Examples:\n  keysift scan                      the current folder\n  keysift scan src app.zip          a folder and \
+                        an archive\n  kubectl get secret -o yaml | keysift scan -\n  keysift scan -f sarif -o keysift.sarif"
+)]
 pub(super) struct ScanArguments {
     /// Files and folders; `-` is stdin [default: the current folder]
     pub paths: Vec<PathBuf>,
