@@ -139,6 +139,7 @@ impl Place {
         let rules = RuleFlags {
             config: flags.config.clone(),
             no_config: flags.no_config,
+            gitleaks_config: None,
             rule_files: flags.rule_files.clone(),
             only: Vec::new(),
             without: Vec::new(),

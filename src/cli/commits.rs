@@ -57,10 +57,14 @@ impl Commits {
             }
             Ok(found)
         })?;
-        let found = if flags.no_config { None } else { self.text(&self.base, flags.config.as_deref(), discover::NAME)? };
+        let found = if flags.no_config { None } else { self.text(&self.base, flags.named(), discover::NAME)? };
         let Some((name, text)) = found else { return Self::finish(layers, flags, exclude, now) };
-        let is_same = self.text(&self.head, flags.config.as_deref(), discover::NAME)?.is_some_and(|(_, head)| head == text);
-        layers::add(&mut layers, Layer::Repository, &name, PathBuf::from(discover::NAME), &text)?;
+        let is_same = self.text(&self.head, flags.named(), discover::NAME)?.is_some_and(|(_, head)| head == text);
+        let open = |path: &str| match self.text(&self.base, Some(Path::new(path)), "") {
+            Ok(Some((_, text))) => Ok(text),
+            Ok(None) | Err(_) => Err(format!("{path}: it is not in the commit")),
+        };
+        layers.add(Layer::Repository, &name, PathBuf::from(discover::NAME), flags.parse(&name, &text, &open)?);
         if !is_same && let Some(shown) = layers.files.last_mut() {
             *shown = format!("{name} (the change has another: proposed)");
         }

@@ -4,14 +4,14 @@ use super::policy::Named;
 use super::{layers, usage_error};
 use crate::config::allowlist::Allowlists;
 use crate::config::discover::Home;
-use crate::config::layers::{Layers, Refused};
-use crate::config::{AcceptedGap, Threshold, parse_size};
+use crate::config::layers::{Layer, Layers, Refused};
+use crate::config::{AcceptedGap, Config, Threshold, gitleaks, parse_size};
 use crate::detect::Detector;
 use crate::finding::snippet::visible;
 use crate::finding::{Day, Finding, IdentityKey, Status};
 use crate::report::Format;
 use crate::rule::catalogue::Version;
-use crate::rule::{Confidence, Rule, RuleSet, Severity};
+use crate::rule::{Confidence, Rule, RuleError, RuleErrors, RuleSet, Severity};
 use crate::source::container::{Containers, Limits};
 use crate::triage::gate::{FailOn, Incomplete};
 use clap::builder::{PossibleValue, TypedValueParser};
@@ -57,6 +57,9 @@ pub(super) struct RuleFlags {
     /// The policy of an organization, beside that of the machine: what it locks nobody changes
     #[arg(long, value_name = "FILE", help_heading = "What to look for")]
     pub policy: Option<PathBuf>,
+    /// A config file of gitleaks, in place of keysift.toml
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "no_config"], help_heading = "What to look for")]
+    pub gitleaks_config: Option<PathBuf>,
     /// A file of own rules; may be given several times
     #[arg(long = "rules", value_name = "FILE", help_heading = "What to look for")]
     pub rule_files: Vec<PathBuf>,
@@ -66,6 +69,33 @@ pub(super) struct RuleFlags {
     /// All rules but these; `*` stands for anything
     #[arg(long = "exclude-rule", value_name = "ID", help_heading = "What to look for")]
     pub without: Vec<String>,
+}
+
+impl RuleFlags {
+    /// The config file that was named, ours or one of gitleaks.
+    pub(super) fn named(&self) -> Option<&Path> {
+        self.config.as_deref().or(self.gitleaks_config.as_deref())
+    }
+
+    /// Reads the text of a config; `open` reads a file that it extends.
+    ///
+    /// # Errors
+    /// The exit code, after the message.
+    pub(super) fn parse(&self, name: &str, text: &str, open: &gitleaks::Open<'_>) -> Result<Config, ExitCode> {
+        if self.gitleaks_config.is_none() {
+            return Config::parse_of(name, text, Layer::Repository).map_err(|e| usage_error(&e.to_string()));
+        }
+        let translated = gitleaks::translate(name, text, open).map_err(|e| usage_error(&visible(&e)))?;
+        for note in &translated.notes {
+            eprintln!("keysift: {}", visible(&format!("{name}: {note}")));
+        }
+        let parsed = Config::parse_of(name, &translated.toml, Layer::Repository);
+        // Lines are those of the text in between, and what rules of ours should have is no one's concern here.
+        let parsed = parsed.map(|config| Config { warnings: Vec::new(), ..config }).map_err(|RuleErrors(all)| {
+            RuleErrors(all.into_iter().filter(|e| !e.warning).map(|e| RuleError { line: 0, ..e }).collect())
+        });
+        parsed.map_err(|e| usage_error(&e.to_string()))
+    }
 }
 
 /// What is told, and how.

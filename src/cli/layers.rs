@@ -60,12 +60,14 @@ pub(super) fn above_repository(flags: &RuleFlags, named: Reader<'_>) -> Result<L
 pub(super) fn all(flags: &RuleFlags, home: &Home) -> Result<Layers, ExitCode> {
     let mut layers = above_repository(flags, &as_it_stands)?;
     let Some(file) = config_file(flags, home)? else { return Ok(layers) };
-    let text = match &flags.config {
+    let text = match flags.named() {
         Some(path) => std::fs::read_to_string(path),
         None => discover::read(&file.path).map(Option::unwrap_or_default),
     };
     let text = text.map_err(|e| unreadable(&file.name, &e))?;
-    add(&mut layers, Layer::Repository, &file.name, file.path, &text)?;
+    let open = |path: &str| std::fs::read_to_string(path).map_err(|e| format!("{path}: cannot be read: {e}"));
+    let config = flags.parse(&file.name, &text, &open)?;
+    layers.add(Layer::Repository, &file.name, file.path, config);
     Ok(layers)
 }
 
@@ -100,7 +102,7 @@ fn config_file(flags: &RuleFlags, home: &Home) -> Result<Option<Named>, ExitCode
     if flags.no_config {
         return Ok(None);
     }
-    if let Some(path) = &flags.config {
+    if let Some(path) = flags.named() {
         return Ok(Some(Named::given(path)));
     }
     match (&home.configs[..], home.root()) {
@@ -123,7 +125,7 @@ fn config_file(flags: &RuleFlags, home: &Home) -> Result<Option<Named>, ExitCode
 pub(super) fn baseline(layers: &Layers, flags: &RuleFlags, home: &Home) -> Result<Option<Named>, ExitCode> {
     let Some((named, place)) = layers.config.baseline.as_ref().zip(layers.place_of("baseline")) else { return Ok(None) };
     let folder = place.path.parent().unwrap_or(Path::new(""));
-    if place.layer != Layer::Repository || flags.config.is_some() {
+    if place.layer != Layer::Repository || flags.named().is_some() {
         return Ok(Some(Named::given(&folder.join(named))));
     }
     let path = discover::inside(folder, named).ok_or_else(|| {

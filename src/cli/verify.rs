@@ -66,6 +66,7 @@ fn settings(arguments: &VerifyArguments) -> Result<Settings, ExitCode> {
     let flags = RuleFlags {
         config: None,
         no_config: true,
+        gitleaks_config: None,
         rule_files: arguments.rule_files.clone(),
         only: Vec::new(),
         without: Vec::new(),

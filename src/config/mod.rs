@@ -3,11 +3,13 @@
 //! - here: what the text says, wherever it comes from
 //! - `allowlist`: what is no finding, by path, text, word or commit
 //! - `discover`: where a repository keeps it
+//! - `gitleaks`: config files of gitleaks
 //! - `layers`: whose word counts
 //! - `places`: where an organization and a user keep theirs
 
 pub mod allowlist;
 pub mod discover;
+pub mod gitleaks;
 pub mod layers;
 pub mod places;
 #[cfg(test)]
@@ -98,7 +100,7 @@ pub struct Threshold {
 /// The keys of a config file that layers decide on.
 pub const KEYS: [&str; 13] = [
     "exclude", "disable", "catalogue", "max_file_size", "archives", "max_depth", "max_unpacked", "max_members", "baseline",
-    "accept_gap", "threshold", "rule",
+    "accept_gap", "allowlist", "threshold", "rule",
 ];
 
 /// A gap in coverage that someone decided to live with.

@@ -18,6 +18,7 @@
 //! - `fingerprints`: what keeps a finding's identity and what changes it
 //! - `triage`: the ignore file, comments and `keysift allow`
 //! - `allowlists`: what config says is no finding
+//! - `gitleaks`: config files of gitleaks
 //! - `baseline`: what is known
 //! - `churn`: what is known through a year of edits
 //! - `init`: what `keysift init` writes and takes back
@@ -50,6 +51,7 @@ mod explain;
 mod fingerprints;
 mod gate;
 mod gitignore;
+mod gitleaks;
 mod help;
 mod hostile;
 mod init;

@@ -11,6 +11,7 @@
 
 pub mod regex;
 
+use crate::rule::format::file::toml_error;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -135,11 +136,14 @@ struct Whole {
     use_default: bool,
 }
 
+/// Reads a file that a config extends, or says why not.
+pub type Open<'a> = dyn Fn(&str) -> Result<String, String> + 'a;
+
 /// Reads a config of gitleaks; `open` reads a file that it extends.
 ///
 /// # Errors
 /// What is wrong with it, with the file's name.
-pub fn translate(file: &str, text: &str, open: &dyn Fn(&str) -> Result<String, String>) -> Result<Translated, String> {
+pub fn translate(file: &str, text: &str, open: &Open<'_>) -> Result<Translated, String> {
     let mut whole = Whole::default();
     whole.add(file, text, open, 0)?;
     let mut writer = Writer::default();
@@ -148,8 +152,8 @@ pub fn translate(file: &str, text: &str, open: &dyn Fn(&str) -> Result<String, S
 }
 
 impl Whole {
-    fn add(&mut self, file: &str, text: &str, open: &dyn Fn(&str) -> Result<String, String>, depth: usize) -> Result<(), String> {
-        let raw: RawConfig = parse(file, text)?;
+    fn add(&mut self, file: &str, text: &str, open: &Open<'_>, depth: usize) -> Result<(), String> {
+        let raw: RawConfig = toml::from_str(text).map_err(|e| toml_error(file, text, &e).to_string())?;
         if !raw.extend.url.is_empty() {
             return Err(format!(
                 "{file}: `extend.url` is not read, by gitleaks neither: keep the file beside this one, as `extend.path`"
@@ -197,7 +201,10 @@ impl Whole {
 
     /// Adds a rule; one that is there says more than one of a file that is extended, and both say it where they say lists.
     fn rule(&mut self, base: RawRule) {
-        let Some(rule) = self.rules.iter_mut().find(|r| r.id == base.id) else { return self.rules.push(base) };
+        let Some(rule) = self.rules.iter_mut().find(|r| r.id == base.id) else {
+            self.rules.push(base);
+            return;
+        };
         let first = |mine: &mut String, base: String| {
             if mine.is_empty() {
                 *mine = base;
@@ -219,13 +226,6 @@ impl Whole {
     }
 }
 
-fn parse(file: &str, text: &str) -> Result<RawConfig, String> {
-    toml::from_str(text).map_err(|e| {
-        let line = e.span().map_or(0, |span| 1 + text.as_bytes()[..span.start].iter().filter(|b| **b == b'\n').count());
-        format!("{file}:{line}: {}", e.message().replace('\n', " "))
-    })
-}
-
 #[derive(Default)]
 struct Writer {
     out: String,
@@ -241,13 +241,15 @@ impl Writer {
             for id in whole.disabled.iter().map(String::as_str).chain(replaced.iter().copied()) {
                 match ours(id) {
                     Some([]) => {}
-                    Some(ids) => off.extend(ids.iter().filter(|id| !self.is_wanted(id, whole, &replaced))),
+                    Some(ids) => off.extend(ids.iter().filter(|id| !is_wanted(id, whole, &replaced))),
                     None if whole.disabled.contains(id) => {
                         self.notes.push(format!("`disabledRules` names `{id}`, which is no default rule of gitleaks"));
                     }
                     None => {}
                 }
             }
+            // A rule of the file takes the place of ours with its id.
+            off.retain(|id| !whole.rules.iter().any(|r| slug(&r.id) == *id && !(r.regex.is_empty() && r.path.is_empty())));
             let off: Vec<String> = off.iter().map(|id| quoted(id)).collect();
             if !off.is_empty() {
                 let _ = writeln!(self.out, "disable = [{}]", off.join(", "));
@@ -269,11 +271,6 @@ impl Writer {
             }
         }
         Ok(())
-    }
-
-    /// Whether a rule of ours stands in for another default rule of theirs that is on.
-    fn is_wanted(&self, ours: &str, whole: &Whole, replaced: &BTreeSet<&str>) -> bool {
-        IDS.iter().any(|(theirs, all)| all.contains(&ours) && !whole.disabled.contains(*theirs) && !replaced.contains(theirs))
     }
 
     /// Ours for rules that the file names.
@@ -339,7 +336,7 @@ impl Writer {
             let path = regex::translate(&rule.path).map_err(|e| wrong("path", e))?;
             let _ = writeln!(out, "path = {}", quoted(&path));
         }
-        let near: Vec<String> = rule.required.iter().map(|r| companion(r)).collect();
+        let near: Vec<String> = rule.required.iter().map(companion).collect();
         if !near.is_empty() {
             let _ = writeln!(out, "near = [{}]", near.join(", "));
         }
@@ -397,7 +394,7 @@ impl Writer {
         for (key, all) in lists {
             let all: Vec<String> = all.iter().map(|text| quoted(text)).collect();
             match all.len() {
-                0 => continue,
+                0 => {}
                 1 => _ = writeln!(out, "{key} = [{}]", all[0]),
                 _ => _ = writeln!(out, "{key} = [\n    {},\n]", all.join(",\n    ")),
             }
@@ -407,6 +404,12 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// Whether a rule of ours stands in for another default rule of theirs that is on. What a generic rule finds is what theirs does.
+fn is_wanted(ours: &str, whole: &Whole, replaced: &BTreeSet<&str>) -> bool {
+    let on = |theirs: &str| !whole.disabled.contains(theirs) && !replaced.contains(theirs);
+    !ours.starts_with("generic-") && IDS.iter().any(|(theirs, all)| all.contains(&ours) && on(theirs))
 }
 
 /// What must stand near, as rules say it: anywhere in the file where no lines are given.
@@ -431,4 +434,34 @@ fn quoted(text: &str) -> String {
     }
     out.push('"');
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{IDS, ours, translate};
+    use crate::rule::RuleSet;
+
+    #[test]
+    fn the_table_is_sorted_and_names_rules_that_are_there() {
+        let rules = RuleSet::built_in();
+        assert!(IDS.is_sorted_by_key(|(theirs, _)| theirs));
+        for (theirs, all) in IDS {
+            assert!(all.iter().all(|id| rules.find(id).is_some_and(|r| r.id == *id)), "{theirs}: {all:?}");
+        }
+        assert_eq!(ours("github-pat"), Some(&["github-pat-classic"][..]));
+        assert_eq!((ours("adobe-client-id"), ours("no-such-rule")), (Some(&[][..]), None));
+    }
+
+    #[test]
+    fn files_extend_each_other() {
+        let open = |path: &str| match path {
+            "base.toml" => Ok("[[rules]]\nid='a'\nregex='a_one'\nkeywords=['a_']\n[[rules]]\nid='b'\nregex='b_one'".to_owned()),
+            _ => Err("not there".to_owned()),
+        };
+        let text = "[extend]\npath='base.toml'\ndisabledRules=['b']\n[[rules]]\nid='a'\nregex='a_two'\nkeywords=['two']";
+        let told = translate("f", text, &open).unwrap();
+        assert!(told.toml.contains("pattern = 'a_two'") && told.toml.contains("keywords = ['two', 'a_']"), "{}", told.toml);
+        assert!(!told.toml.contains("b_one"), "{}", told.toml);
+        assert_eq!(translate("f", "[extend]\npath='x'", &open).unwrap_err(), "not there");
+    }
 }

@@ -192,9 +192,20 @@ impl Class {
 }
 
 fn range(out: &mut String, low: char, high: char) {
-    let _ = write!(out, r"\x{{{:X}}}", u32::from(low));
+    member(out, low);
     if low != high {
-        let _ = write!(out, r"-\x{{{:X}}}", u32::from(high));
+        out.push('-');
+        member(out, high);
+    }
+}
+
+/// A character in a class.
+fn member(out: &mut String, c: char) {
+    match c {
+        '<' | '>' | ' ' => out.push(c),
+        c if c.is_ascii_alphanumeric() => out.push(c),
+        c if c.is_ascii_punctuation() => out.extend(['\\', c]),
+        c => _ = write!(out, r"\x{{{:X}}}", u32::from(c)),
     }
 }
 
@@ -214,8 +225,10 @@ fn literal(out: &mut String, c: char, is_plain: bool) {
             let _ = write!(out, r"\x{byte:02X}");
         }
         out.push(')');
-    } else if is_plain && (c.is_ascii_control() || c.is_ascii_punctuation() || c == ' ') {
+    } else if is_plain && c.is_ascii_control() {
         let _ = write!(out, r"\x{:02X}", u32::from(c));
+    } else if is_plain && c.is_ascii_punctuation() && !matches!(c, '<' | '>') {
+        out.extend(['\\', c]);
     } else {
         out.push(c);
     }
@@ -287,20 +300,20 @@ mod tests {
     #[test]
     fn what_differs() {
         for (go, ours) in [
-            (r"(?i)\bkey[_-]?[0-9a-z]{32,}\z", r"(?i)\bkey[\x{5F}\x{2D}]?[\x{30}-\x{39}\x{61}-\x{7A}]{32,}\z"),
-            (r"\Qa.b\E+c", r"a\x2Eb+c"),
-            (r"\Q[é", r"\x5B(?:\xC3\xA9)"),
+            (r"(?i)\bkey[_-]?[0-9a-z]{32,}\z", r"(?i)\bkey[\_\-]?[0-9a-z]{32,}\z"),
+            (r"\Qa.b\E+c", r"a\.b+c"),
+            (r"\Q[é", r"\[(?:\xC3\xA9)"),
             (r"\x41\x{e9}\101\0", r"A(?:\xC3\xA9)A\x00"),
             (r"é*", r"(?:\xC3\xA9)*"),
             (r"a{,3}b{2}c{x}", r"a\{,3}b{2}c\{x}"),
-            (r"\<a\>\/\_", r"\x3Ca\x3E\x2F\x5F"),
-            (r"[[&&~~]", r"[\x{5B}\x{26}\x{26}\x{7E}\x{7E}]"),
-            (r"[]a]", r"[\x{5D}\x{61}]"),
-            (r"[^]a]", r"[^\x{5D}\x{61}]"),
-            (r"[\w.-]", r"[\w\x{2E}\x{2D}]"),
-            (r"[\w-.]", r"[\w\x{2D}\x{2E}]"),
-            (r"[[:alpha:][:^digit:]_]", r"[[:alpha:][:^digit:]\x{5F}]"),
-            (r"[aé]", r"(?:[\x{61}]|(?u-i:[\x{E9}]))"),
+            (r"\<a\>\/\_", r"<a>\/\_"),
+            (r"[[&&~~]", r"[\[\&\&\~\~]"),
+            (r"[]a]", r"[\]a]"),
+            (r"[^]a]", r"[^\]a]"),
+            (r"[\w.-]", r"[\w\.\-]"),
+            (r"[\w-.]", r"[\w\-\.]"),
+            (r"[[:alpha:][:^digit:]_]", r"[[:alpha:][:^digit:]\_]"),
+            (r"[aé]", r"(?:[a]|(?u-i:[\x{E9}]))"),
             (r"[^é\d]", r"(?u-i:[^0-9\x{E9}])"),
             (r"[\pL\d]\p{Greek}\PN", r"(?:[\d]|(?u-i:[\pL]))(?u-i:\p{Greek})(?u-i:\PN)"),
             (r"\C{2}", r"(?s:.){2}"),

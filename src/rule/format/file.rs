@@ -490,7 +490,10 @@ impl Builder<'_> {
                 let secret = if raw.until.is_some() { Run::ANY } else { bounds.secret };
                 Some((keywords, Bounds { secret, ..bounds }, Some(whole)))
             }
-            Err(proof::Failure::TooLong(_)) if scope == Scope::Blob => Some((keywords, no_bounds, Some(whole))),
+            // A keyword anywhere has the whole of it searched.
+            Err(proof::Failure::TooLong(_) | proof::Failure::NoKeyword(_)) if scope == Scope::Blob => {
+                Some((keywords, no_bounds, Some(whole)))
+            }
             Err(failure) => {
                 let place = if matches!(failure, proof::Failure::NoKeyword(_)) { keyword_place } else { place };
                 self.error(place, no_keyword_help(&failure, &keywords));
