@@ -81,10 +81,10 @@ fn what_a_policy_locks_nobody_changes() {
 
 #[test]
 fn a_policy_keeps_rules_decisions_and_thresholds() {
-    let tree = tree();
+    let tree = &tree();
     let locked = |key: &str| {
         tree.write("policy.toml", format!("lock = [\"{key}\"]\nexclude = [\"policy.toml\"]\n"));
-        move |more: &[&str]| tree_scan(&tree, more)
+        move |more: &[&str]| tree_scan(tree, more)
     };
     fn tree_scan(tree: &Tree, more: &[&str]) -> usize {
         tree.run(&[&["scan", "-f", "json", "--policy", "policy.toml"], more].concat()).report().paths().len()
