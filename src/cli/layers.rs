@@ -45,6 +45,11 @@ pub(super) fn above_repository(flags: &RuleFlags, named: Reader<'_>) -> Result<L
         return Ok(layers);
     }
     for path in user_configs(&|name| std::env::var_os(name)) {
+        // A home of someone else, as in containers that run as another user, holds nothing of this user's.
+        let is_closed = std::fs::metadata(&path).is_err_and(|e| e.kind() == io::ErrorKind::PermissionDenied);
+        if is_closed {
+            continue;
+        }
         if let Some(text) = if_there(&path)? {
             add(&mut layers, Layer::User, &from_home(&path), path, &text)?;
             break;

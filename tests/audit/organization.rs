@@ -126,7 +126,7 @@ pub(crate) fn dump(store: &Path) -> BTreeSet<String> {
         ("ref", "SELECT r.forge_id, x.name, x.target FROM refs x JOIN repositories r ON r.id = x.repository"),
         (
             "finding",
-            "SELECT r.forge_id, f.fingerprint, f.secret_id, f.state, f.verification, f.gone_at, f.shown, f.body FROM findings f \
+            "SELECT r.forge_id, f.fingerprint, f.secret_id, f.state, f.verification, f.gone_at IS NULL, f.shown, f.body FROM findings f \
                      JOIN repositories r ON r.id = f.repository",
         ),
         (
