@@ -123,6 +123,7 @@ const EVERY: &str = "*";
 
 impl Layers {
     /// Adds what a file of `layer` says; `path` is where it is.
+    #[expect(clippy::needless_pass_by_value, reason = "what it says moves over, a key at a time")]
     pub fn add(&mut self, layer: Layer, name: &str, path: PathBuf, mut config: Config) {
         self.files.push(name.to_owned());
         let place = |line| Place { layer, name: name.to_owned(), path: path.clone(), line };
@@ -239,7 +240,7 @@ mod tests {
     #[test]
     fn no_rule_is_switched_off_by_another_of_its_name() {
         let rule = |id: &str| format!("[[rule]]\nid = \"{id}\"\npattern = 'acme_[0-9a-z]{{20}}'\n");
-        let text = rule("github-pat-classic") + &rule("acme");
+        let text = [rule("github-pat-classic"), rule("acme")].concat();
         let all = of(&[(Layer::Policy, "lock = [\"disable\"]\n"), (Layer::Repository, &text)]);
         assert_eq!(all.config.rules.iter().map(|r| r.id).collect::<Vec<_>>(), ["acme"]);
         assert_eq!(all.refused[0].key, "rule.github-pat-classic");

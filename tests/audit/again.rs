@@ -158,9 +158,8 @@ fn later_audits_and_forks_cost_little() {
     let first = least(&["a.db", "b.db"], "m-");
     let second = least(&["a.db", "a.db", "a.db"], "m-");
     eprintln!("without forks {without:.2} s, first {first:.2} s, second {second:.2} s of processor time");
-    // The aims are 3 and 5 of 100, seen on small repositories as 3 and 12: there what each one costs to open and to ask for its
-    // refs is most of it. These bounds only see to it that it gets no worse.
-    assert!(second <= first * 0.06, "a second audit took {second} s, the first {first} s");
+    assert!(second <= first * 0.03, "a second audit took {second} s, the first {first} s");
+    // The aim is 5 of 100, and 4 were seen; what two runs differ by is more than that.
     assert!(first <= without * 1.25, "with forks {first} s, without {without} s");
 }
 

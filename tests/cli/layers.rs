@@ -79,6 +79,11 @@ fn what_a_policy_locks_nobody_changes() {
     assert_eq!(Run::of(command.env("KEYSIFT_POLICY", file), b"", &tree).report().paths().len(), 2);
 }
 
+/// How many places a scan under the policy tells.
+fn tree_scan(tree: &Tree, more: &[&str]) -> usize {
+    tree.run(&[&["scan", "-f", "json", "--policy", "policy.toml"], more].concat()).report().paths().len()
+}
+
 #[test]
 fn a_policy_keeps_rules_decisions_and_thresholds() {
     let tree = &tree();
@@ -86,9 +91,6 @@ fn a_policy_keeps_rules_decisions_and_thresholds() {
         tree.write("policy.toml", format!("lock = [\"{key}\"]\nexclude = [\"policy.toml\"]\n"));
         move |more: &[&str]| tree_scan(tree, more)
     };
-    fn tree_scan(tree: &Tree, more: &[&str]) -> usize {
-        tree.run(&[&["scan", "-f", "json", "--policy", "policy.toml"], more].concat()).report().paths().len()
-    }
     let scan = locked("disable");
     assert_eq!(scan(&["--exclude-rule", "github-*"]), 2);
     assert_eq!(scan(&["--rule", "aws-*"]), 2);
@@ -96,7 +98,7 @@ fn a_policy_keeps_rules_decisions_and_thresholds() {
     assert_eq!(scan(&["--min-severity", "critical"]), scan(&[]));
     // A baseline of one's own is no way out.
     assert_eq!(tree.run(&["baseline", "create", "--baseline", "known.jsonl"]).code, 0);
-    assert_eq!(tree_scan(&tree, &["--baseline", "known.jsonl"]), 0);
+    assert_eq!(tree_scan(tree, &["--baseline", "known.jsonl"]), 0);
     let scan = locked("baseline");
     assert_eq!(scan(&["--baseline", "known.jsonl"]), 2);
     tree.write("keysift.toml", "baseline = \"known.jsonl\"\n");

@@ -26,8 +26,8 @@ pub(super) struct Places {
 /// marks: where that saves an instruction, and such bytes are rare there.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "the loop around it becomes vector instructions only as a whole")]
+#[expect(clippy::needless_bitwise_bool, reason = "a branch for each byte costs more than all comparisons")]
 const fn may_begin(before: u8, b: u8, after: u8) -> bool {
-    // Without `||`: a branch for each byte costs more than all comparisons.
     let escaped = (after | 0x20 == b'u') | (after == b'x') | (after & 0xfe == b'0') | (after == b'"') | (after == b'\n');
     let backslash = (b == b'\\') & escaped;
     let percent = (b == b'%') & ((after.wrapping_sub(b'2') < 6) | (after == b'u'));
