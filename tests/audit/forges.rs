@@ -63,9 +63,7 @@ impl Fake {
                 let reply = says(&format!("http://127.0.0.1:{port}"), &asked, before);
                 let body = reply.body.to_string();
                 let mut text = format!("HTTP/1.1 {} x\r\ncontent-length: {}\r\nconnection: close\r\n", reply.status, body.len());
-                for (name, value) in &reply.headers {
-                    text.push_str(&format!("{name}: {value}\r\n"));
-                }
+                text.extend(reply.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")));
                 let _ = (&stream).write_all(format!("{text}\r\n{body}").as_bytes());
             }
         });
@@ -113,7 +111,7 @@ fn names(found: &[[String; 5]]) -> Vec<&str> {
 
 fn github(n: u64, name: &str) -> Value {
     json!({"id": n, "full_name": format!("acme/{name}"), "clone_url": format!("https://github.example/acme/{name}.git"),
-        "html_url": format!("https://github.example/acme/{name}"), "private": n % 2 == 0, "visibility": if n % 2 == 0 { "private" } else { "public" },
+        "html_url": format!("https://github.example/acme/{name}"), "private": n.is_multiple_of(2), "visibility": if n.is_multiple_of(2) { "private" } else { "public" },
         "archived": n == 3, "fork": n == 4, "language": "Rust", "size": n * 100, "pushed_at": "2026-05-01T10:00:00Z",
         "default_branch": "main", "owner": {"login": "acme"}})
 }
