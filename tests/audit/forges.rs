@@ -172,6 +172,18 @@ fn a_refused_token_is_told_by_its_variable() {
     assert_eq!(fake.targets().len(), 1, "a refusal is asked once");
 }
 
+/// The longest time that a header can name is neither waited for nor a reason to fall over.
+#[test]
+fn a_limit_without_an_end_is_told() {
+    let fake = Fake::start(|_, _, before| {
+        Reply::status(429).with("retry-after", if before == 0 { "0" } else { "18446744073709551615" })
+    });
+    let (code, printed, _) = planned(&["--github", "acme", "--github-url", &fake.url()], &[]);
+    assert_ne!(code, 0);
+    assert!(printed.contains("asks to wait"), "{printed}");
+    assert_eq!(fake.targets().len(), 2);
+}
+
 #[test]
 fn a_next_page_at_another_server_is_not_asked() {
     let fake =

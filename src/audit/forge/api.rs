@@ -18,6 +18,8 @@ const ATTEMPTS: u32 = 5;
 const REDIRECTS: u32 = 5;
 /// The longest wait for a rate limit: those of the forges end within the hour.
 const PATIENCE: Duration = Duration::from_secs(65 * 60);
+/// The shortest one.
+const SHORTEST: Duration = Duration::from_secs(1);
 /// The largest answer.
 const LARGEST: u64 = 64 << 20;
 /// How long one goes without looking whether to stop.
@@ -179,7 +181,9 @@ impl Api {
             };
             let rest = if let Some(wait) = wait {
                 // Waiting is what was asked for: it is no failed attempt.
-                waited += wait;
+                // Never none at all: a server that asks for no pause, again and again, would be asked without an end.
+                let wait = wait.max(SHORTEST);
+                waited = waited.saturating_add(wait);
                 if waited > PATIENCE {
                     return Err(Trouble::Ended(SourceError::Unavailable { message, retry_after: Some(wait) }));
                 }
@@ -266,7 +270,7 @@ impl Api {
         let until_reset = || {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
             let reset = limit_header(headers, "reset").filter(|_| limit_header(headers, "remaining") == Some(0))?;
-            Some(Duration::from_secs(reset.saturating_sub(now) + 1))
+            Some(Duration::from_secs(reset.saturating_sub(now).saturating_add(1)))
         };
         after.or_else(until_reset).or_else(|| is_limit.then_some(self.pause * 60))
     }

@@ -12,7 +12,7 @@ pub struct Wanted {
     pub visibility: Vec<Visibility>,
     pub without_archived: bool,
     pub without_forks: bool,
-    /// Main languages, any case.
+    /// Main languages, any case; what a forge does not tell the language of is taken.
     pub language: Vec<String>,
     /// Kilobytes; what a forge does not tell the size of is taken.
     pub max_size_kb: Option<u64>,
@@ -42,13 +42,13 @@ impl Filter {
     #[must_use]
     pub fn takes(&self, repository: &RepositoryRef) -> bool {
         let wanted = &self.wanted;
-        let language = || repository.language.as_deref().unwrap_or_default();
+        let is_wanted = |language: &String| wanted.language.iter().any(|l| l.eq_ignore_ascii_case(language));
         self.include.as_ref().is_none_or(|globs| globs.is_match(&repository.full_name))
             && !self.exclude.is_match(&repository.full_name)
             && (wanted.visibility.is_empty() || wanted.visibility.contains(&repository.visibility))
             && !(wanted.without_archived && repository.archived)
             && !(wanted.without_forks && repository.fork_of.is_some())
-            && (wanted.language.is_empty() || wanted.language.iter().any(|l| l.eq_ignore_ascii_case(language())))
+            && (wanted.language.is_empty() || repository.language.as_ref().is_none_or(is_wanted))
             && wanted.max_size_kb.is_none_or(|most| repository.size_kb.is_none_or(|size| size <= most))
             // Times of RFC 3339 and days are in the order of their texts.
             && wanted.pushed_since.as_ref().is_none_or(|day| repository.pushed_at.as_ref().is_none_or(|at| at >= day))
@@ -83,6 +83,9 @@ mod tests {
         assert!(!takes(Wanted { exclude: vec!["*/*-api".into()], ..Wanted::default() }, &one));
         assert!(!takes(Wanted { visibility: vec![Visibility::Public], ..Wanted::default() }, &one));
         assert!(takes(Wanted { language: vec!["rust".into()], ..Wanted::default() }, &one));
+        assert!(!takes(Wanted { language: vec!["go".into()], ..Wanted::default() }, &one));
+        let untold = RepositoryRef { language: None, ..one.clone() };
+        assert!(takes(Wanted { language: vec!["go".into()], ..Wanted::default() }, &untold));
         assert!(!takes(Wanted { max_size_kb: Some(499), ..Wanted::default() }, &one));
         assert!(takes(Wanted { pushed_since: Some("2026-05-01".into()), ..Wanted::default() }, &one));
         assert!(!takes(Wanted { pushed_since: Some("2026-05-02".into()), ..Wanted::default() }, &one));
