@@ -1,10 +1,10 @@
 //! Flags that several commands share, and what they are turned into.
 
-use super::policy::Named;
+use super::policy::{Named, PolicyFlags};
 use super::{layers, usage_error};
 use crate::config::allowlist::Allowlists;
 use crate::config::discover::Home;
-use crate::config::layers::{Layer, Layers, Refused};
+use crate::config::layers::{Layer, Layers, Place, Refused};
 use crate::config::{AcceptedGap, Config, Threshold, gitleaks, parse_size};
 use crate::detect::Detector;
 use crate::finding::snippet::visible;
@@ -262,8 +262,7 @@ impl Settings {
         exclude: &[String],
         now: Option<Day>,
     ) -> Result<Self, ExitCode> {
-        let mut config = std::mem::take(&mut layers.config);
-        for warning in &config.warnings {
+        for warning in &layers.config.warnings {
             eprintln!("{warning}");
         }
         // Flags are the nearest layer, and bound by locks as all are.
@@ -273,14 +272,18 @@ impl Settings {
         let without =
             if unless_locked("disable", "--exclude-rule", !flags.without.is_empty()) { &flags.without[..] } else { &[] };
         let rule_files = if unless_locked("rule", "--rules", !flags.rule_files.is_empty()) { &flags.rule_files[..] } else { &[] };
-        let mut own = std::mem::take(&mut config.rules);
+        let mut given = Vec::new();
         for file in rule_files {
             let (rules, warnings) = super::read_rule_file(file).map_err(|e| usage_error(&e.to_string()))?;
             for warning in warnings {
                 eprintln!("{warning}");
             }
-            own.extend(rules);
+            given.extend(rules);
         }
+        layers.keep_rules(&mut given, &Place::flag("--rules"));
+        let mut config = std::mem::take(&mut layers.config);
+        let mut own = std::mem::take(&mut config.rules);
+        own.append(&mut given);
         let rules = select(own, only, without, &config.disable)?;
         let globs: Vec<&String> = exclude.iter().chain(&config.exclude).collect();
         let today = now.unwrap_or_else(Day::today);
@@ -368,9 +371,10 @@ impl Settings {
         }
     }
 
-    /// The baseline that a flag names, unless config alone may name one.
-    pub(super) fn baseline_flag<'a>(&mut self, flag: Option<&'a Path>) -> Option<&'a Path> {
-        flag.filter(|_| self.layers.allows("baseline", "--baseline"))
+    /// What flags say of decisions, without the baseline where config alone may name one.
+    pub(super) fn decisions(&mut self, flags: &PolicyFlags) -> PolicyFlags {
+        let baseline = flags.baseline.clone().filter(|_| self.layers.allows("baseline", "--baseline"));
+        PolicyFlags { baseline, ..flags.clone() }
     }
 
     /// What was said and does not count, because it is locked.

@@ -134,7 +134,10 @@ pub(super) fn baseline(layers: &Layers, flags: &RuleFlags, home: &Home) -> Resul
         return Ok(Some(Named::given(&folder.join(named))));
     }
     let path = discover::inside(folder, named).ok_or_else(|| {
-        usage_error(&format!("{}: `baseline` is a path in the folder of the config file, without `..`", visible(&place.name)))
+        usage_error(&format!(
+            "{}: `baseline` is a path in the folder of the config file, without `..` and links",
+            visible(&place.name)
+        ))
     })?;
     Ok(Some(Named::found(path, home.root().unwrap_or(folder))))
 }

@@ -119,16 +119,14 @@ fn try_run(
         Whence::Files(places) => {
             let home = Home::of(places);
             let mut settings = Settings::of(rules, &limits.exclude, report.now, &home)?;
-            let baseline = settings.baseline_flag(flags.policy.baseline.as_deref());
-            let decisions = PolicyFlags { baseline: baseline.map(Path::to_owned), ..flags.policy.clone() };
+            let decisions = settings.decisions(flags.policy);
             let rules = settings.detector.rules();
             let loaded = policy::load(&decisions, &home, settings.baseline.as_ref(), rules, &settings.key)?;
             (settings, loaded, None)
         }
         Whence::Commits(commits) => {
             let mut settings = commits.settings(rules, &limits.exclude, report.now)?;
-            let baseline = settings.baseline_flag(flags.policy.baseline.as_deref());
-            let decisions = PolicyFlags { baseline: baseline.map(Path::to_owned), ..flags.policy.clone() };
+            let decisions = settings.decisions(flags.policy);
             let (head, base) = commits.policies(&decisions, &settings)?;
             (settings, head, Some(base))
         }

@@ -86,10 +86,13 @@ pub fn read(path: &Path) -> io::Result<Option<String>> {
     std::fs::read_to_string(path).map(Some)
 }
 
-/// Where a path that a found config names leads: within the config's own folder, or nowhere.
+/// Where a path that a found config names leads: within the config's own folder, or nowhere. Nor is any folder on the way a
+/// link: it could lead anywhere.
 #[must_use]
 pub fn inside(folder: &Path, named: &str) -> Option<PathBuf> {
     let path = Path::new(named);
     let is_plain = path.components().all(|c| matches!(c, std::path::Component::Normal(_) | std::path::Component::CurDir));
-    (is_plain && path.file_name().is_some()).then(|| folder.join(path))
+    let is_link = |on_the_way: &Path| std::fs::symlink_metadata(folder.join(on_the_way)).is_ok_and(|m| m.is_symlink());
+    let is_straight = || path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty()).all(|above| !is_link(above));
+    (is_plain && path.file_name().is_some() && is_straight()).then(|| folder.join(path))
 }

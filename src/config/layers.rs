@@ -4,6 +4,7 @@
 //! that a policy locks stays as the layers up to that policy have it: what later ones say of it is refused, and told.
 
 use super::Config;
+use crate::rule::Rule;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -133,7 +134,7 @@ impl Layers {
                 self.refused.push(Refused { key: said.key, place: at, by });
                 continue;
             }
-            if said.key == "rule" && self.keep_rules(&mut config, &at) {
+            if said.key == "rule" && self.keep_rules(&mut config.rules, &at) {
                 continue;
             }
             if self.config.take(&said.key, &mut config) {
@@ -147,16 +148,16 @@ impl Layers {
     }
 
     /// Refuses rules that would replace one that is there, where rules may not be switched off. Says whether none is left.
-    fn keep_rules(&mut self, config: &mut Config, at: &Place) -> bool {
+    pub fn keep_rules(&mut self, rules: &mut Vec<Rule>, at: &Place) -> bool {
         let Some(by) = self.lock("disable").cloned() else { return false };
         let built_in = crate::rule::RuleSet::built_in();
         let is_known = |id: &str| built_in.find(id).is_some() || self.config.rules.iter().any(|r| r.id == id);
-        let (known, own): (Vec<_>, Vec<_>) = std::mem::take(&mut config.rules).into_iter().partition(|r| is_known(r.id));
-        config.rules = own;
+        let (known, own): (Vec<_>, Vec<_>) = std::mem::take(rules).into_iter().partition(|r| is_known(r.id));
+        *rules = own;
         for rule in &known {
             self.refused.push(Refused { key: format!("rule.{}", rule.id), place: at.clone(), by: by.clone() });
         }
-        !known.is_empty() && config.rules.is_empty()
+        !known.is_empty() && rules.is_empty()
     }
 
     /// Where `key` is locked.

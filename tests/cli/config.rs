@@ -178,6 +178,14 @@ fn a_found_config_leads_nowhere_else() {
         assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{text}");
         assert!(run.stderr.starts_with(&format!("keysift: {message}")), "{text}: {}", run.stderr);
     }
+    // Nor by way of a link.
+    let outside = Tree::new();
+    outside.write("b.jsonl", "");
+    std::os::unix::fs::symlink(outside.path(), tree.join("way")).expect("links can be made");
+    tree.write("keysift.toml", "baseline = \"way/b.jsonl\"\n");
+    let run = tree.run(&["scan"]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("is a path in the folder of the config file, without `..` and links"), "{}", run.stderr);
     std::fs::remove_file(tree.join("keysift.toml")).expect("it is there");
     for name in ["keysift.toml", ".keysiftignore"] {
         std::os::unix::fs::symlink("/etc/hostname", tree.join(name)).expect("links can be made");

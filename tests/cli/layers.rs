@@ -94,6 +94,15 @@ fn a_policy_keeps_rules_decisions_and_thresholds() {
     let scan = locked("disable");
     assert_eq!(scan(&["--exclude-rule", "github-*"]), 2);
     assert_eq!(scan(&["--rule", "aws-*"]), 2);
+    // Nor is a rule of its name that finds nothing.
+    let silent = ["github-pat-classic", "generic-token", "generic-password"].map(|id| {
+        format!("[[rule]]\nid = \"{id}\"\nname = \"n\"\nseverity = \"low\"\nformat_confidence = \"low\"\npattern = 'never_there_[0-9]{{9}}'\n")
+    });
+    tree.write("silent.toml", silent.concat());
+    assert_eq!(scan(&["--rules", "silent.toml"]), 2);
+    assert!(tree.run(&["scan", "--policy", "policy.toml", "--rules", "silent.toml"]).stdout.contains("rule.github-pat-classic"));
+    let scan = locked("max_depth");
+    assert_eq!(scan(&["--rules", "silent.toml"]), 0);
     let scan = locked("threshold");
     assert_eq!(scan(&["--min-severity", "critical"]), scan(&[]));
     // A baseline of one's own is no way out.
