@@ -9,6 +9,11 @@ use std::time::{Duration, Instant};
 
 /// Runs `work` while a line on stderr tells how far it is.
 pub(super) fn during<T>(when: When, collector: &Collector<'_>, work: impl FnOnce() -> T) -> T {
+    beside(when, |done| show(collector, done), work)
+}
+
+/// Runs `work`, and beside it `show`, where progress is wanted, until it is told that the work is done.
+pub(super) fn beside<T>(when: When, show: impl FnOnce(&AtomicBool) + Send, work: impl FnOnce() -> T) -> T {
     let wanted = match when {
         When::Always => true,
         When::Never => false,
@@ -19,7 +24,7 @@ pub(super) fn during<T>(when: When, collector: &Collector<'_>, work: impl FnOnce
     }
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| show(collector, &done));
+        scope.spawn(|| show(&done));
         let result = work();
         done.store(true, Ordering::Release);
         result

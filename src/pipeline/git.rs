@@ -1,5 +1,6 @@
 //! Findings of a git repository: blobs first, then history says where and when they stood.
 
+use super::clean::{Clean, is_clean};
 use super::inside::Inside;
 use super::{Collector, Looked, SCRATCH, in_core, member_key};
 use crate::detect::{ByteSpan, Kept};
@@ -73,39 +74,6 @@ fn scan_with(sink: &GitCollector<'_>, scope: &Scope, exclude: &GlobSet, key: &Id
     tree::scan_git_folder(repo, 0, collector);
     collector.lock().placed.extend(placed);
     true
-}
-
-/// Objects in which nothing stands that looks like a secret, at any score, and that were looked at whole: blobs, and the texts
-/// of commits and tags. It holds for one detector, one set of rules and one set of limits.
-pub struct Clean<'a> {
-    knows: &'a (dyn Fn(&ObjectId) -> bool + Sync),
-    learnt: Mutex<Vec<ObjectId>>,
-}
-
-impl<'a> Clean<'a> {
-    /// Those for which `knows` says yes.
-    #[must_use]
-    pub fn new(knows: &'a (dyn Fn(&ObjectId) -> bool + Sync)) -> Self {
-        Self { knows, learnt: Mutex::default() }
-    }
-
-    /// What was looked at since, and holds nothing; in order.
-    #[must_use]
-    pub fn learnt(self) -> Vec<ObjectId> {
-        let mut learnt = self.learnt.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        learnt.sort_unstable();
-        learnt.dedup();
-        learnt
-    }
-
-    fn learn(&self, id: ObjectId) {
-        self.learnt.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(id);
-    }
-}
-
-/// Whether nothing at all stood in a text that was looked at whole.
-fn is_clean(examined: &Examined) -> bool {
-    examined.found.is_empty() && examined.rejected.is_empty() && examined.out_of_budget.is_empty() && !examined.undecoded
 }
 
 pub(super) struct GitCollector<'a> {
@@ -267,7 +235,7 @@ impl<'a> GitCollector<'a> {
 
     /// Whether an object is known to hold nothing.
     fn knows(&self, nr: Nr) -> bool {
-        self.clean.is_some_and(|clean| (clean.knows)(&self.repo.objects().id(nr)))
+        self.clean.is_some_and(|clean| clean.knows(&self.repo.objects().id(nr)))
     }
 
     /// Notes that an object holds nothing.

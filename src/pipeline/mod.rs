@@ -2,15 +2,18 @@
 //!
 //! - here: files and texts, whose places are known at once
 //! - `changes`: what commits of a range, or the index, add
+//! - `clean`: objects of git that are known to hold nothing
 //! - `inside`: members of a container that is an object of git
 //! - `git`: objects, whose places are known when history has been walked
 
 mod changes;
+mod clean;
 mod git;
 mod inside;
 
 pub use changes::{Asked, scan_range, scan_staged};
-pub use git::{Clean, scan_repository, scan_repository_again};
+pub use clean::Clean;
+pub use git::{scan_repository, scan_repository_again};
 
 use crate::config::allowlist::{Allowlists, Sight};
 use crate::detect::{ByteSpan, Detector, Scratch};

@@ -4,9 +4,9 @@
 use crate::audit::target::{RateBudget, SourceError};
 use crate::finding::Secret;
 use crate::source::Stop;
-use crate::source::git::remote::{Limits, http_client};
+use crate::source::git::remote::{Limits, causes, http_client, same_server};
 use reqwest::blocking::{Client, Response};
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, RETRY_AFTER, USER_AGENT};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LINK, RETRY_AFTER, USER_AGENT};
 use reqwest::{StatusCode, Url};
 use serde_json::Value;
 use std::io::Read as _;
@@ -26,25 +26,21 @@ const LARGEST: u64 = 64 << 20;
 const NAP: Duration = Duration::from_millis(50);
 
 /// Who asks.
-pub enum Account {
-    Nobody,
+pub struct Account {
+    /// The variable that holds the token, for messages.
+    pub variable: String,
+    pub token: Secret,
+    pub scheme: Scheme,
+}
+
+/// How a token is handed over.
+pub enum Scheme {
     /// `Authorization: Bearer …`
-    Bearer {
-        variable: String,
-        token: Secret,
-    },
+    Bearer,
     /// A header of the forge's own: `PRIVATE-TOKEN: …`
-    Header {
-        variable: String,
-        name: &'static str,
-        token: Secret,
-    },
-    /// User and password.
-    Basic {
-        variable: String,
-        user: String,
-        token: Secret,
-    },
+    Header(&'static str),
+    /// As the password of a user.
+    Basic { user: String },
 }
 
 /// See the top of this file.
@@ -53,7 +49,7 @@ pub struct Api {
     /// What all requests begin with; ends with a slash.
     base: Url,
     host: String,
-    account: Account,
+    account: Option<Account>,
     headers: &'static [(&'static str, &'static str)],
     budget: Option<RateBudget>,
     /// The wait after a first failure; each further one is twice as long.
@@ -80,7 +76,7 @@ impl Api {
     ///
     /// # Errors
     /// What is wrong with the address.
-    pub fn new(base: &str, account: Account, headers: &'static [(&'static str, &'static str)]) -> Result<Self, String> {
+    pub fn new(base: &str, account: Option<Account>, headers: &'static [(&'static str, &'static str)]) -> Result<Self, String> {
         let url = Url::parse(&format!("{}/", base.trim_end_matches('/'))).map_err(|e| format!("`{base}` is no URL: {e}"))?;
         if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
             return Err("the URL of an API holds no credentials, query or fragment: tokens come from the environment".to_owned());
@@ -113,12 +109,8 @@ impl Api {
     /// Who asks, for messages.
     #[must_use]
     pub fn who(&self) -> String {
-        match &self.account {
-            Account::Nobody => "someone without a token".to_owned(),
-            Account::Bearer { variable, .. } | Account::Header { variable, .. } | Account::Basic { variable, .. } => {
-                format!("the token in {variable}")
-            }
-        }
+        let with_token = |account: &Account| format!("the token in {}", account.variable);
+        self.account.as_ref().map_or_else(|| "someone without a token".to_owned(), with_token)
     }
 
     /// An address, for messages.
@@ -144,13 +136,13 @@ impl Api {
             }
             let sent = self.client.get(url.clone()).headers(self.headers()).send();
             let (message, wait) = match sent {
-                Err(e) => (format!("{} cannot be reached: {}", self.host(), cause(&e.without_url())), None),
+                Err(e) => (format!("{} cannot be reached: {}", self.host(), causes(&e.without_url())), None),
                 Ok(response) => {
                     self.note(response.headers());
                     let status = response.status();
                     if status.is_redirection()
                         && redirects < REDIRECTS
-                        && let Some(to) = self.followed(&url, response.headers())
+                        && let Some(to) = same_server(&url, response.headers())
                     {
                         (url, redirects) = (to, redirects + 1);
                         continue;
@@ -206,11 +198,11 @@ impl Api {
         for (name, value) in self.headers {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        let (name, mut value) = match &self.account {
-            Account::Nobody => return headers,
-            Account::Bearer { token, .. } => (AUTHORIZATION, [b"Bearer ", token.expose()].concat()),
-            Account::Header { name, token, .. } => (HeaderName::from_static(name), token.expose().to_vec()),
-            Account::Basic { user, token, .. } => {
+        let Some(Account { token, scheme, .. }) = &self.account else { return headers };
+        let (name, mut value) = match scheme {
+            Scheme::Bearer => (AUTHORIZATION, [b"Bearer ", token.expose()].concat()),
+            Scheme::Header(name) => (HeaderName::from_static(name), token.expose().to_vec()),
+            Scheme::Basic { user } => {
                 use base64::Engine as _;
                 let both = [user.as_bytes(), b":", token.expose()].concat();
                 (AUTHORIZATION, format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(both)).into_bytes())
@@ -238,16 +230,10 @@ impl Api {
 
     fn refused(&self, what: &str) -> Trouble {
         let why = match &self.account {
-            Account::Nobody => format!("{} asks for a token", self.host()),
-            _ => format!("{} {what} {}", self.host(), self.who()),
+            None => format!("{} asks for a token", self.host()),
+            Some(_) => format!("{} {what} {}", self.host(), self.who()),
         };
         Trouble::Ended(SourceError::Refused(why))
-    }
-
-    /// Where a redirect to the same server leads.
-    fn followed(&self, from: &Url, headers: &HeaderMap) -> Option<Url> {
-        let to = from.join(headers.get(LOCATION)?.to_str().ok()?).ok()?;
-        (to.origin() == self.base.origin() && to.username().is_empty() && to.password().is_none()).then_some(to)
     }
 
     /// Remembers what a forge says of its limits: `X-RateLimit-*`, and `RateLimit-*` without the X.
@@ -294,15 +280,6 @@ fn sleep(all: Duration, stop: &Stop) {
         std::thread::sleep(nap);
         left -= nap;
     }
-}
-
-/// The innermost cause of an error: the outer ones say only that something went wrong.
-fn cause(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(inner) = error.source() {
-        error = inner;
-    }
-    error.to_string()
 }
 
 impl Answer {

@@ -14,6 +14,7 @@ mod github;
 mod gitlab;
 
 use super::target::{Forge, Page, RepositoryRef, RepositorySource, SourceError, Visibility};
+use crate::finding::percent;
 use crate::source::Stop;
 use api::{Answer, Api};
 use filter::Filter;
@@ -156,14 +157,5 @@ fn visibility(word: Option<&str>, is_private: Option<bool>) -> Visibility {
 
 /// A piece of a path, as URLs write it.
 fn segment(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            use std::fmt::Write as _;
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
+    percent::encode(text, b"-._~")
 }

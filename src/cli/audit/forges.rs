@@ -1,6 +1,6 @@
 //! Forges that an audit lists: flags and variables become requests.
 
-use crate::audit::forge::api::{Account, Api};
+use crate::audit::forge::api::{Account, Api, Scheme};
 use crate::audit::forge::filter::{Filter, Wanted};
 use crate::audit::forge::{Asked, Listing};
 use crate::audit::target::{Forge, RepositorySource, Visibility};
@@ -80,14 +80,6 @@ pub(super) struct ForgeFlags {
     pub pushed_since: Option<String>,
 }
 
-/// How tokens are handed over.
-enum Kind {
-    Bearer,
-    Header(&'static str),
-    /// The user's name, or the variable that holds it.
-    Basic(Option<&'static str>),
-}
-
 impl ForgeFlags {
     /// The lists that are named.
     ///
@@ -98,39 +90,49 @@ impl ForgeFlags {
         let url = |base: &str, tail: &str| format!("{}{tail}", base.trim_end_matches('/'));
         let gitea = self.gitea_url.clone().unwrap_or_default();
         let data_center = self.bitbucket_dc_url.clone().unwrap_or_default();
-        let forges = [
-            (Forge::GitHub, &self.github, self.github_url.clone(), GITHUB, &["GITHUB_TOKEN", "GH_TOKEN"][..], Kind::Bearer),
+        let bearer = |_| Scheme::Bearer;
+        let user_or_bearer = |user: Option<String>| user.map_or(Scheme::Bearer, |user| Scheme::Basic { user });
+        let forges: [(_, _, _, &[&str], _, _); 6] = [
+            (Forge::GitHub, &self.github, self.github_url.clone(), &["GITHUB_TOKEN", "GH_TOKEN"], bearer as fn(_) -> _, None),
             (
                 Forge::GitLab,
                 &self.gitlab,
                 url(&self.gitlab_url, "/api/v4"),
-                &[],
                 &["GITLAB_TOKEN"],
-                Kind::Header("private-token"),
+                |_| Scheme::Header("private-token"),
+                None,
             ),
-            (Forge::Gitea, &self.gitea, url(&gitea, "/api/v1"), &[], &["GITEA_TOKEN"], Kind::Bearer),
+            (Forge::Gitea, &self.gitea, url(&gitea, "/api/v1"), &["GITEA_TOKEN"], bearer, None),
             (
                 Forge::Bitbucket,
                 &self.bitbucket,
                 url(&self.bitbucket_url, "/2.0"),
-                &[],
                 &["BITBUCKET_TOKEN"],
-                Kind::Basic(Some("BITBUCKET_USER")),
+                user_or_bearer,
+                Some("BITBUCKET_USER"),
             ),
             (
                 Forge::BitbucketDataCenter,
                 &self.bitbucket_dc,
                 url(&data_center, "/rest/api/latest"),
-                &[],
                 &["BITBUCKET_DC_TOKEN"],
-                Kind::Bearer,
+                bearer,
+                None,
             ),
-            (Forge::Azure, &self.azure, self.azure_url.clone(), &[], &["AZURE_DEVOPS_TOKEN"], Kind::Basic(None)),
+            (
+                Forge::Azure,
+                &self.azure,
+                self.azure_url.clone(),
+                &["AZURE_DEVOPS_TOKEN"],
+                |_| Scheme::Basic { user: String::new() },
+                None,
+            ),
         ];
         let mut sources: Vec<Box<dyn RepositorySource>> = Vec::new();
-        for (forge, owners, base, headers, variables, kind) in forges {
+        for (forge, owners, base, variables, scheme, user) in forges {
+            let headers = if forge == Forge::GitHub { GITHUB } else { &[] };
             for owner in owners {
-                let api = Api::new(&base, self.account(variables, &kind, env), headers)?;
+                let api = Api::new(&base, self.account(variables, scheme, user, env), headers)?;
                 let asked = Asked { forge, owner: owner.clone(), wikis: self.wikis };
                 sources.push(Box::new(Listing::new(asked, api, self.filter()?)));
             }
@@ -138,20 +140,19 @@ impl ForgeFlags {
         Ok(sources)
     }
 
-    fn account(&self, variables: &[&str], kind: &Kind, env: &dyn Fn(&str) -> Option<String>) -> Account {
-        let named: Vec<&str> = self.token_env.as_deref().map_or_else(|| variables.to_vec(), |variable| vec![variable]);
-        let found = named.iter().find_map(|variable| Some((*variable, env(variable).filter(|t| !t.is_empty())?)));
-        let Some((variable, token)) = found else { return Account::Nobody };
-        let (variable, token) = (variable.to_owned(), Secret::new(token.as_bytes()));
-        match kind {
-            Kind::Bearer => Account::Bearer { variable, token },
-            Kind::Header(name) => Account::Header { variable, name, token },
-            Kind::Basic(None) => Account::Basic { variable, user: String::new(), token },
-            Kind::Basic(Some(user)) => match env(user).filter(|u| !u.is_empty()) {
-                Some(user) => Account::Basic { variable, user, token },
-                None => Account::Bearer { variable, token },
-            },
-        }
+    /// Whose token counts, and how it is handed over: with a user where `user` names a variable that holds one.
+    fn account(
+        &self,
+        variables: &[&str],
+        scheme: fn(user: Option<String>) -> Scheme,
+        user: Option<&str>,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Option<Account> {
+        let env = |name: &str| env(name).filter(|text| !text.is_empty());
+        let named = self.token_env.as_deref();
+        let mut variables = variables.iter().copied().filter(|_| named.is_none()).chain(named);
+        let (variable, token) = variables.find_map(|variable| Some((variable, env(variable)?)))?;
+        Some(Account { variable: variable.to_owned(), token: Secret::new(token.as_bytes()), scheme: scheme(user.and_then(env)) })
     }
 
     fn filter(&self) -> Result<Filter, String> {

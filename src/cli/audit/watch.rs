@@ -4,8 +4,8 @@ use crate::audit::run::Planned;
 use crate::audit::store::{Run, Store};
 use crate::audit::work::Counts;
 use crate::cli::common::When;
+use crate::cli::progress;
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -17,21 +17,7 @@ pub(super) fn during<T>(
     planned: &Planned,
     work: impl FnOnce() -> T,
 ) -> T {
-    let wanted = match when {
-        When::Always => true,
-        When::Never => false,
-        When::Auto => std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|t| t != "dumb"),
-    };
-    if !wanted {
-        return work();
-    }
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| show((store, run), counts, planned, &done));
-        let result = work();
-        done.store(true, Ordering::Release);
-        result
-    })
+    progress::beside(when, |done| show((store, run), counts, planned, done), work)
 }
 
 fn show((store, run): (&Store, &Run), counts: &Counts, planned: &Planned, done: &AtomicBool) {

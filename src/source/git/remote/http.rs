@@ -280,7 +280,7 @@ impl<'a> Http for Web<'a> {
 }
 
 /// Where a redirect leads, if it is to the same server.
-fn same_server(from: &Url, headers: &HeaderMap) -> Option<Url> {
+pub(crate) fn same_server(from: &Url, headers: &HeaderMap) -> Option<Url> {
     let to = from.join(headers.get(LOCATION)?.to_str().ok()?).ok()?;
     let has_userinfo = !to.username().is_empty() || to.password().is_some();
     (to.origin() == from.origin() && !has_userinfo).then_some(to)
@@ -313,7 +313,7 @@ fn header_map(lines: impl IntoIterator<Item = impl AsRef<str>>) -> HeaderMap {
 }
 
 /// An error and what caused it.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
