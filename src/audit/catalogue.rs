@@ -1,5 +1,6 @@
 //! What a repository was scanned with: the key under which what was learned holds, and what differs from another one.
 
+use crate::config::allowlist::Allowlists;
 use crate::rule::format::Remedy;
 use crate::rule::{Kind, Rule, RuleSet};
 use crate::source::container::Limits;
@@ -16,7 +17,7 @@ pub struct Catalogue {
     pub key: String,
     pub version: String,
     pub detector: String,
-    /// What is opened and how far, and what is left out.
+    /// What is opened and how far, what is left out, and what allowlists keep out.
     pub limits: String,
     pub rules: BTreeMap<String, RuleMark>,
 }
@@ -32,12 +33,15 @@ pub struct RuleMark {
 impl Catalogue {
     /// That of a run. `exclude` are the globs of paths that are left out.
     #[must_use]
-    pub fn of(rules: &RuleSet, opens: bool, limits: &Limits, exclude: &[String]) -> Self {
+    pub fn of(rules: &RuleSet, opens: bool, limits: &Limits, exclude: &[String], allowlists: &Allowlists) -> Self {
         let neighbours: BTreeSet<&str> = rules.iter().flat_map(|(_, r)| r.near.iter().map(|n| n.rule)).collect();
         let marks: BTreeMap<String, RuleMark> =
             rules.iter().map(|(_, rule)| (rule.id.to_owned(), RuleMark::of(rule, &neighbours))).collect();
         let detector = format!("{} {DETECTOR}", env!("CARGO_PKG_VERSION"));
-        let limits = format!("archives {opens} {limits:?} exclude {exclude:?}");
+        let mut limits = format!("archives {opens} {limits:?} exclude {exclude:?}");
+        if let Some(digest) = allowlists.digest() {
+            limits.extend([" allowlists ", &digest]);
+        }
         let version = crate::rule::catalogue::CATALOGUE_VERSION.to_owned();
         let mut hasher = blake3::Hasher::new_derive_key("keysift audit catalogue v1");
         for part in [&version, &detector, &limits] {
@@ -119,7 +123,7 @@ mod tests {
     fn with(keep: impl Fn(&Rule) -> bool, exclude: &[String]) -> Catalogue {
         let mut rules = RuleSet::built_in();
         rules.retain(keep);
-        Catalogue::of(&rules, true, &Limits::default(), exclude)
+        Catalogue::of(&rules, true, &Limits::default(), exclude, &Allowlists::default())
     }
 
     #[test]
@@ -135,5 +139,23 @@ mod tests {
         assert_eq!(all.changed_alone(&with(|r| r.id != other, &[])), None);
         assert_eq!(all.changed_alone(&with(|_| true, &["vendor/**".to_owned()])), None);
         assert_eq!(all.key, with(|_| true, &[]).key);
+    }
+
+    #[test]
+    fn allowlists_are_part_of_it() {
+        use crate::config::allowlist::{Allowlist, RawAllowlist};
+        let with = |words: &[&str]| {
+            let all = words.iter().map(|word| {
+                let raw = RawAllowlist { stop_words: vec![(*word).to_owned()], ..RawAllowlist::default() };
+                Allowlist::build(raw, "allowlist 1").expect("an allowlist")
+            });
+            Catalogue::of(&RuleSet::built_in(), true, &Limits::default(), &[], &Allowlists::new(all.collect()))
+        };
+        let (none, one, other) = (with(&[]), with(&["sample"]), with(&["example"]));
+        assert_ne!(none.key, one.key);
+        assert_ne!(one.key, other.key);
+        assert_eq!(one.key, with(&["sample"]).key);
+        // What was found before may be open now, or no longer: everything is looked at.
+        assert_eq!(one.changed_alone(&none), None);
     }
 }

@@ -57,13 +57,24 @@ pub fn plan(
         };
         let mut began_again = false;
         while !stop.is_asked() {
-            match source.page(cursor.as_deref(), stop) {
+            let known = store.known_page(&name, cursor.as_deref())?;
+            let told = match &known {
+                Some(validator) => source.page_if_changed(cursor.as_deref(), validator, stop),
+                None => source.page(cursor.as_deref(), stop).map(Some),
+            };
+            if let Some(budget) = source.budget() {
+                store.note_budget(&budget)?;
+                *lock(&planned.budget) = Some(budget);
+            }
+            match told {
                 Ok(page) => {
-                    store.add_page(run, &name, &page)?;
-                    if let Some(budget) = page.budget {
-                        *lock(&planned.budget) = Some(budget);
-                    }
-                    cursor = page.next;
+                    cursor = match page {
+                        Some(page) => {
+                            store.add_page(run, &name, cursor.as_deref(), &page)?;
+                            page.next
+                        }
+                        None => store.page_again(run, &name, cursor.as_deref())?,
+                    };
                     if cursor.is_none() {
                         break;
                     }

@@ -203,8 +203,8 @@ pub struct Page {
     /// Where the list goes on; `None` at its end. It is stored, and given to another process after an interruption: it holds
     /// no credentials.
     pub next: Option<String>,
-    /// What the forge said of its limits with this page.
-    pub budget: Option<RateBudget>,
+    /// With this it can be asked whether the page has changed; it holds no credentials.
+    pub validator: Option<String>,
 }
 
 /// Why a list cannot be read on. No message holds credentials.
@@ -234,6 +234,20 @@ pub trait RepositorySource: Send {
     /// # Errors
     /// Where the list cannot be read on; what was listed before stays.
     fn page(&mut self, cursor: Option<&str>, stop: &Stop) -> Result<Page, SourceError>;
+
+    /// The same where the page is known that came with `validator` at this cursor: `None` where it has not changed.
+    ///
+    /// # Errors
+    /// As above.
+    fn page_if_changed(&mut self, cursor: Option<&str>, validator: &str, stop: &Stop) -> Result<Option<Page>, SourceError> {
+        let _ = validator;
+        self.page(cursor, stop).map(Some)
+    }
+
+    /// What whoever is asked said last of its limits.
+    fn budget(&self) -> Option<RateBudget> {
+        None
+    }
 }
 
 /// A text beside the code: an issue, a comment, the text or an asset of a release, a log of CI.

@@ -4,6 +4,7 @@ use super::target::{Forge, RepositoryRef};
 use crate::report::model::{Gap, ReportedFinding};
 use gix::hash::ObjectId;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A repository to look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +80,9 @@ pub struct UnitResult {
 pub struct Texts {
     /// They are added to those that are known.
     pub findings: Vec<ReportedFinding>,
+    /// By fingerprint.
+    #[serde(default)]
+    pub notes: BTreeMap<String, Note>,
     /// Where they go on next time.
     pub cursor: Option<String>,
     /// Why not all could be read.
@@ -141,9 +145,20 @@ pub struct Scanned {
     pub rejected: u64,
     /// At every level; without links, which follow from the repository.
     pub findings: Vec<ReportedFinding>,
+    /// By fingerprint.
+    #[serde(default)]
+    pub notes: BTreeMap<String, Note>,
     /// Objects that hold nothing. They stay on the machine that looked at them.
     #[serde(skip)]
     pub clean: Vec<ObjectId>,
+}
+
+/// What is known of a finding beside what reports tell of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// The allowlist of config that keeps it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<String>,
 }
 
 /// Names refs and what they point to.

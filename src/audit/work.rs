@@ -4,9 +4,10 @@ use super::catalogue::{Catalogue, Changed};
 use super::mirrors::{Home, Mirrors};
 use super::store::{Store, StoreError};
 use super::target::{Forge, RepositoryRef, SourceError, TextSource};
-use super::unit::{Outcome, RepositoryKey, Scanned, Texts, Unit, UnitResult, tips_of};
+use super::unit::{Note, Outcome, RepositoryKey, Scanned, Texts, Unit, UnitResult, tips_of};
+use crate::config::allowlist::Allowlists;
 use crate::detect::Detector;
-use crate::finding::{Finding, IdentityKey};
+use crate::finding::{Finding, IdentityKey, Redactor, Secret};
 use crate::pipeline::{self, Accepts, Clean, Collector};
 use crate::report::model::{Gap, ReportedFinding};
 use crate::source::Stop;
@@ -19,7 +20,7 @@ use crate::source::git::{Repository, Scope};
 use crate::source::stdin::scan_text;
 use gix::hash::ObjectId;
 use globset::GlobSet;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -111,10 +112,14 @@ pub struct How<'a> {
     pub containers: &'a (dyn Fn() -> Containers + Sync),
     pub exclude: &'a GlobSet,
     pub accepts: Accepts<'a>,
+    /// What config says is no finding.
+    pub allowlists: &'a Arc<Allowlists>,
     pub key: &'a IdentityKey,
     pub stop: &'a Stop,
     /// The value of a variable of the environment: tokens.
     pub env: &'a (dyn Fn(&str) -> Option<String> + Sync),
+    /// Makes a token for a URL, where there is a key that does.
+    pub made: &'a (dyn Fn(&RemoteUrl) -> Option<Secret> + Sync),
     pub mirrors: &'a Mirrors,
     pub lore: &'a dyn Lore,
     pub ask: Option<Ask<'a>>,
@@ -168,7 +173,7 @@ pub struct Ready<'a> {
 /// Findings of texts, still with their secrets.
 struct TextsRead {
     findings: Vec<Finding>,
-    redactor: crate::finding::Redactor,
+    redactor: Redactor,
     cursor: Option<String>,
     failed: Option<String>,
 }
@@ -201,7 +206,7 @@ pub struct Looked {
     scanned: Scanned,
     is_new: bool,
     findings: Vec<Finding>,
-    redactor: crate::finding::Redactor,
+    redactor: Redactor,
     texts: Option<TextsRead>,
     since: Instant,
 }
@@ -270,7 +275,7 @@ impl<'a> How<'a> {
             Err(e) => return Ok(Looking::Over(Outcome::Failed { why: e.to_string(), again: false })),
         };
         // A list is not typed: a token is for the host that its variable names.
-        let credentials = Credentials::for_configured(&self.env);
+        let credentials = Credentials::for_configured(&self.env).with_made(&self.made);
         let network = Network { credentials: &credentials, limits: Limits::default(), stop: self.stop };
         let visit = match Visit::of(&url, network) {
             Ok(visit) => visit,
@@ -391,8 +396,8 @@ impl<'a> How<'a> {
             rejected: outcome.rejected_total,
             tips,
             refs,
-            findings: Vec::new(),
             clean,
+            ..Scanned::default()
         };
         Ok(Some(Ok(Looked { unit, scanned, is_new, findings: outcome.findings, redactor: outcome.redactor, texts, since })))
     }
@@ -413,9 +418,27 @@ impl<'a> How<'a> {
         }
         let is_clean = |id: &ObjectId| known.contains(id);
         let clean = Clean::new(&is_clean);
-        let collector = Collector::new(detector, self.stop, false, self.accepts).with_containers((self.containers)());
+        let collector = self.collector(detector);
         pipeline::scan_repository_again(repo, &Scope::default(), self.exclude, &collector, self.key, &clean);
         Ok((collector.finish(self.key), clean.learnt()))
+    }
+
+    fn collector<'c>(&self, detector: &'c Detector) -> Collector<'c>
+    where
+        'a: 'c,
+    {
+        Collector::new(detector, self.stop, false, self.accepts)
+            .with_containers((self.containers)())
+            .with_allowlists(Arc::clone(self.allowlists))
+    }
+
+    /// Findings as they are kept, and what is known of them beside that, by fingerprint.
+    fn told(findings: &[Finding], redactor: &Redactor) -> (Vec<ReportedFinding>, BTreeMap<String, Note>) {
+        let noted = findings.iter().filter_map(|f| {
+            let note = Note { allowed: f.allowed.as_ref().map(|name| redactor.redact(name)) };
+            (note != Note::default()).then(|| (f.fingerprint.0.clone(), note))
+        });
+        (findings.iter().map(|f| ReportedFinding::of(f, Some(redactor))).collect(), noted.collect())
     }
 
     /// Asks providers, and tells what came of the unit.
@@ -426,7 +449,7 @@ impl<'a> How<'a> {
             ask(&mut findings);
         }
         self.counts.found.fetch_add(findings.len() as u64, Ordering::Relaxed);
-        scanned.findings = findings.iter().map(|f| ReportedFinding::of(f, Some(&redactor))).collect();
+        (scanned.findings, scanned.notes) = Self::told(&findings, &redactor);
         let outcome = if is_new { Outcome::Scanned(Box::new(scanned)) } else { Outcome::NothingNew(Box::new(scanned)) };
         self.result(&unit, outcome, texts, since)
     }
@@ -436,8 +459,8 @@ impl<'a> How<'a> {
             if let Some(ask) = self.ask {
                 ask(&mut read.findings);
             }
-            let findings = read.findings.iter().map(|f| ReportedFinding::of(f, Some(&read.redactor))).collect();
-            Texts { findings, cursor: read.cursor, failed: read.failed }
+            let (findings, notes) = Self::told(&read.findings, &read.redactor);
+            Texts { findings, notes, cursor: read.cursor, failed: read.failed }
         });
         UnitResult {
             run: unit.run.clone(),
@@ -462,7 +485,7 @@ impl<'a> How<'a> {
         if sources.is_empty() {
             return None;
         }
-        let collector = Collector::new(self.detector, self.stop, false, self.accepts).with_containers((self.containers)());
+        let collector = self.collector(self.detector);
         let mut origins: HashMap<String, serde_json::Value> = HashMap::new();
         // A cursor a source, as JSON.
         let mut cursors: Vec<Option<String>> =

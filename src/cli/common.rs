@@ -396,7 +396,7 @@ impl Settings {
     /// What repositories are scanned with, for those who remember what was.
     #[cfg(feature = "audit")]
     pub(super) fn catalogue(&self) -> crate::audit::catalogue::Catalogue {
-        crate::audit::catalogue::Catalogue::of(self.detector.rules(), self.opens, &self.limits, &self.globs)
+        crate::audit::catalogue::Catalogue::of(self.detector.rules(), self.opens, &self.limits, &self.globs, &self.allowlists)
     }
 
     /// Which containers are opened.

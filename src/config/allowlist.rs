@@ -83,6 +83,8 @@ pub enum Target {
 pub struct Allowlist {
     /// As reports call it.
     name: Arc<str>,
+    /// All that was written.
+    said: String,
     rules: Vec<String>,
     condition: Condition,
     paths: Option<Regex>,
@@ -124,6 +126,7 @@ impl Allowlist {
             .transpose()
             .map_err(|e| format!("`stop_words`: {e}"))?;
         Ok(Self {
+            said: format!("{raw:?}"),
             name: if raw.description.trim().is_empty() { place } else { raw.description.trim() }.into(),
             rules: raw.rules,
             condition: raw.condition,
@@ -297,6 +300,19 @@ impl Allowlists {
                 format!("the allowlist `{name}` names the rule `{rule}`, which is not there{hint}")
             })
             .collect()
+    }
+
+    /// Names all that they say, for those who remember what it made of findings; `None` where there are none.
+    #[must_use]
+    pub fn digest(&self) -> Option<String> {
+        let mut hasher = blake3::Hasher::new_derive_key("keysift allowlists v1");
+        for allowlist in &self.0 {
+            for part in [&*allowlist.name, &allowlist.said] {
+                hasher.update(&(part.len() as u64).to_le_bytes());
+                hasher.update(part.as_bytes());
+            }
+        }
+        (!self.0.is_empty()).then(|| hasher.finalize().to_hex()[..16].to_owned())
     }
 
     fn numbered(&self) -> impl Iterator<Item = (usize, &Allowlist)> {

@@ -129,7 +129,7 @@ impl Manners {
 }
 
 /// `Retry-After`: seconds, or a date (RFC 9110, 10.2.3).
-fn retry_after(text: &str) -> Option<Duration> {
+pub(crate) fn retry_after(text: &str) -> Option<Duration> {
     let text = text.trim();
     if let Ok(seconds) = text.parse::<u64>() {
         return Some(Duration::from_secs(seconds.min(86_400)));

@@ -1,95 +1,16 @@
 //! Repositories that forges list: a fake one on this machine speaks the API of each, with pages, limits and errors.
 
+use crate::fake_forge::{Fake, Reply};
 use crate::support::{Run, Tree};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
-
-/// What it was asked.
-#[derive(Clone)]
-struct Asked {
-    target: String,
-    headers: BTreeMap<String, String>,
-}
-
-/// What it says.
-struct Reply {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: Value,
-}
-
-impl Reply {
-    fn ok(body: Value) -> Self {
-        Self { status: 200, headers: Vec::new(), body }
-    }
-
-    fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: json!({"message": "no"}) }
-    }
-
-    fn with(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
-        self
-    }
-}
-
-struct Fake {
-    port: u16,
-    seen: Arc<Mutex<Vec<Asked>>>,
-}
-
-impl Fake {
-    /// A forge that answers as `says` does; it is given its own address, the request, and how often that was asked before.
-    fn start(says: impl Fn(&str, &Asked, usize) -> Reply + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        let seen: Arc<Mutex<Vec<Asked>>> = Arc::default();
-        let log = Arc::clone(&seen);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
-                let Some(first) = lines.next() else { continue };
-                let target = first.split(' ').nth(1).unwrap_or_default().to_owned();
-                let headers = lines
-                    .take_while(|line| !line.is_empty())
-                    .filter_map(|line| line.split_once(':').map(|(n, v)| (n.to_lowercase(), v.trim().to_owned())))
-                    .collect();
-                let asked = Asked { target, headers };
-                let before = log.lock().unwrap().iter().filter(|a| a.target == asked.target).count();
-                log.lock().unwrap().push(asked.clone());
-                let reply = says(&format!("http://127.0.0.1:{port}"), &asked, before);
-                let body = reply.body.to_string();
-                let mut text = format!("HTTP/1.1 {} x\r\ncontent-length: {}\r\nconnection: close\r\n", reply.status, body.len());
-                text.extend(reply.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")));
-                let _ = (&stream).write_all(format!("{text}\r\n{body}").as_bytes());
-            }
-        });
-        Self { port, seen }
-    }
-
-    fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-
-    fn targets(&self) -> Vec<String> {
-        self.seen.lock().unwrap().iter().map(|a| a.target.clone()).collect()
-    }
-
-    fn header(&self, name: &str) -> Option<String> {
-        self.seen.lock().unwrap()[0].headers.get(name).cloned()
-    }
-}
 
 /// Plans an audit and tells what the store then knows: full name, id, clone URL, visibility and who looks after it.
-fn planned(arguments: &[&str], env: &[(&str, &str)]) -> (i32, String, Vec<[String; 5]>) {
+pub(crate) fn planned(arguments: &[&str], env: &[(&str, &str)]) -> (i32, String, Vec<[String; 5]>) {
     let tree = Tree::new();
     let mut all = vec!["audit", "plan", "--store", "a.db"];
     all.extend(arguments);
     let mut command = tree.command(&all);
-    for name in ["GITHUB_TOKEN", "GH_TOKEN", "GITLAB_TOKEN"] {
+    for name in ["GITHUB_TOKEN", "GH_TOKEN", "GITLAB_TOKEN", "GITHUB_APP_ID", "GITHUB_APP_PRIVATE_KEY"] {
         command.env_remove(name);
     }
     let run = Run::of(command.envs(env.iter().copied()), b"", &tree);
@@ -105,11 +26,11 @@ fn planned(arguments: &[&str], env: &[(&str, &str)]) -> (i32, String, Vec<[Strin
     (run.code, run.printed(), found)
 }
 
-fn names(found: &[[String; 5]]) -> Vec<&str> {
+pub(crate) fn names(found: &[[String; 5]]) -> Vec<&str> {
     found.iter().map(|row| row[0].as_str()).collect()
 }
 
-fn github(n: u64, name: &str) -> Value {
+pub(crate) fn github(n: u64, name: &str) -> Value {
     json!({"id": n, "full_name": format!("acme/{name}"), "clone_url": format!("https://github.example/acme/{name}.git"),
         "html_url": format!("https://github.example/acme/{name}"), "private": n.is_multiple_of(2), "visibility": if n.is_multiple_of(2) { "private" } else { "public" },
         "archived": n == 3, "fork": n == 4, "language": "Rust", "size": n * 100, "pushed_at": "2026-05-01T10:00:00Z",
@@ -146,6 +67,39 @@ fn github_is_read_page_by_page_with_the_token_for_its_host_alone() {
         &[("GITHUB_TOKEN", &token)],
     );
     assert_eq!(names(&filtered.2), ["acme/a", "acme/a.wiki"], "{}", filtered.1);
+}
+
+/// One entry that nobody can make sense of is told, and the others of its page are looked at.
+#[test]
+fn an_odd_entry_is_told_and_the_others_count() {
+    let fake = Fake::start(|_, asked, _| match asked.target.as_str() {
+        "/orgs/acme/repos?type=all&sort=full_name&per_page=100" => Reply::ok(json!([
+            github(1, "a"),
+            {"id": 2, "full_name": "acme/blocked", "clone_url": null},
+            {"id": null, "full_name": "acme/nameless", "clone_url": "https://github.example/acme/x.git"},
+            {"id": 4, "full_name": "acme/elsewhere", "clone_url": "file:///etc"},
+            "what is this?",
+            github(5, "e")
+        ])),
+        _ => Reply::status(404),
+    });
+    let tree = Tree::new();
+    let plan = tree.run(&["audit", "plan", "--store", "a.db", "--github", "acme", "--github-url", &fake.url()]);
+    assert_eq!(plan.code, 0, "{}", plan.printed());
+    assert_eq!(plan.stdout, "2 repositories to look at\n");
+    let status = tree.run(&["audit", "status", "--store", "a.db"]).stdout;
+    for (name, why) in [
+        ("acme/blocked", "has no `clone_url`"),
+        ("acme/nameless", "has no `id`"),
+        ("acme/elsewhere", "its address for clones is none"),
+        ("entry ", "has no `clone_url`"),
+    ] {
+        let told = status.lines().find(|l| l.contains(&format!("not visible: {name}")));
+        assert!(told.is_some_and(|l| l.contains(why)), "{name}: {status}");
+    }
+    // So the audit is not complete.
+    let json: Value = serde_json::from_str(&tree.run(&["audit", "status", "--store", "a.db", "--json"]).stdout).expect("JSON");
+    assert_eq!((&json["complete"], &json["not_visible"]), (&false.into(), &4.into()));
 }
 
 #[test]

@@ -49,6 +49,50 @@ fn decisions_are_imported_all_or_none() {
     assert!(left.iter().any(|f| f["fingerprint"] == ids[1]), "the day has passed");
 }
 
+/// What config says is no finding is none in audits too, is told as such, and a changed allowlist decides anew.
+#[test]
+fn allowlists_of_config_count() {
+    let organization = Organization::new(SMALL);
+    organization.tree.write("ours.toml", "[[allowlist]]\ndescription = \"made up\"\npaths = ['''^conf/''']\n");
+    organization.tree.write("theirs.toml", "[[allowlist]]\ndescription = \"none of ours\"\npaths = ['''^nowhere/''']\n");
+    let run = |config: &str| {
+        let arguments = [&crate::organization::run_arguments("a.db", Some("mirrors"))[..], &["--config", config]].concat();
+        organization.audit(&arguments)
+    };
+    organization.run("b.db", Some("mirrors"));
+    let all = organization.findings("b.db");
+    let is_ours = |f: &serde_json::Value| f["location"]["path"].as_str().is_some_and(|path| path.starts_with("conf/"));
+    let ours = all.iter().filter(|f| is_ours(f)).count();
+    assert!(ours > 0 && ours < all.len(), "{ours} of {}", all.len());
+
+    run("ours.toml");
+    let open = organization.findings("a.db");
+    assert_eq!((open.len(), open.iter().any(is_ours)), (all.len() - ours, false));
+    let report = organization.audit(&["report", "--store", "a.db", "-f", "json"]).stdout;
+    let report: serde_json::Value = serde_json::from_str(&report).expect("a report");
+    let kept_out = report["scan"]["suppressed"].as_array().expect("decisions");
+    assert!(!kept_out.is_empty());
+    for told in kept_out {
+        let words = (&told["source"], &told["state"], &told["reason"], &told["matched"]);
+        assert_eq!(words, (&"allowlist".into(), &"accepted".into(), &"made up".into(), &"allowlist".into()));
+    }
+    // Nobody is told of what is no finding.
+    let events = organization.audit(&["export", "--store", "a.db"]).stdout;
+    let found = |state: &str| events.lines().filter(|l| l.contains("\"found\"") && l.contains(state)).count();
+    assert_eq!((found("\"now\":\"accepted\""), found("\"now\":\"open\"")), (ours, all.len() - ours));
+
+    // Without the allowlist, or with another one, they are open, but for one that somebody decided on.
+    let fingerprint = kept_out[0]["fingerprint"].as_str().expect("a fingerprint").to_owned();
+    organization.audit(&["mark", "--store", "a.db", &fingerprint, "--as", "test_value", "--by", "ada", "--reason", "seen"]);
+    run("theirs.toml");
+    let open = organization.findings("a.db");
+    assert!(open.iter().any(is_ours) && open.iter().all(|f| f["fingerprint"] != fingerprint.as_str()), "{open:#?}");
+    run("ours.toml");
+    assert!(!organization.findings("a.db").iter().any(is_ours));
+    let decided = organization.audit(&["report", "--store", "a.db", "--state", "test_value", "-f", "json"]).stdout;
+    assert!(decided.contains(&fingerprint), "a decision counts before config");
+}
+
 #[test]
 fn reports_in_all_forms() {
     let organization = Organization::new(SMALL);

@@ -4,6 +4,7 @@ use keysift::audit::catalogue::Catalogue;
 use keysift::audit::run::{Planned, plan};
 use keysift::audit::store::{Access, Store};
 use keysift::audit::target::{Forge, Page, RepositoryRef, RepositorySource, SourceError};
+use keysift::config::allowlist::Allowlists;
 use keysift::rule::RuleSet;
 use keysift::source::Stop;
 use keysift::source::container::Limits;
@@ -53,7 +54,7 @@ fn planning_and_status_are_quick() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(&folder.path().join("a.db"), Access::Create, "public").expect("a store");
-    let catalogue = Catalogue::of(&RuleSet::built_in(), true, &Limits::default(), &[]);
+    let catalogue = Catalogue::of(&RuleSet::built_in(), true, &Limits::default(), &[], &Allowlists::default());
     for turn in ["first", "second"] {
         let start = Instant::now();
         let run = store.begin_run(&catalogue, false).expect("a run");

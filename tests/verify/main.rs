@@ -20,6 +20,8 @@ mod catalogue;
 mod databases;
 mod docs;
 mod fake;
+#[path = "../support/openapi.rs"]
+mod github_description;
 mod manners;
 mod openapi;
 mod proxy;

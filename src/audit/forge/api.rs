@@ -1,16 +1,21 @@
 //! The API of a forge: one request after another, with patience. Rate limits are waited for, what fails for a moment is asked
 //! again, a redirect is followed to the same server alone, and the token goes to no other one.
 
+use super::app::App;
+use super::waits;
 use crate::audit::target::{RateBudget, SourceError};
 use crate::finding::Secret;
 use crate::source::Stop;
 use crate::source::git::remote::{Limits, causes, http_client, same_server};
-use reqwest::blocking::{Client, Response};
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LINK, RETRY_AFTER, USER_AGENT};
+use reqwest::blocking::{Client, RequestBuilder, Response};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, LINK, USER_AGENT,
+};
 use reqwest::{StatusCode, Url};
 use serde_json::Value;
 use std::io::Read as _;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// How often one request is sent in all.
 const ATTEMPTS: u32 = 5;
@@ -18,19 +23,29 @@ const ATTEMPTS: u32 = 5;
 const REDIRECTS: u32 = 5;
 /// The longest wait for a rate limit: those of the forges end within the hour.
 const PATIENCE: Duration = Duration::from_secs(65 * 60);
-/// The shortest one.
-const SHORTEST: Duration = Duration::from_secs(1);
 /// The largest answer.
 const LARGEST: u64 = 64 << 20;
+/// How much of a refusal is read.
+const LARGEST_REFUSAL: u64 = 64 << 10;
 /// How long one goes without looking whether to stop.
 const NAP: Duration = Duration::from_millis(50);
 
 /// Who asks.
 pub struct Account {
-    /// The variable that holds the token, for messages.
+    /// The variable that holds the token or key, for messages.
     pub variable: String,
-    pub token: Secret,
+    pub token: Token,
     pub scheme: Scheme,
+}
+
+/// What is handed over.
+pub enum Token {
+    Given(Secret),
+    /// Of an app, for what an owner has: one is asked for as it is needed.
+    OfApp {
+        app: Arc<App>,
+        owner: String,
+    },
 }
 
 /// How a token is handed over.
@@ -52,8 +67,19 @@ pub struct Api {
     account: Option<Account>,
     headers: &'static [(&'static str, &'static str)],
     budget: Option<RateBudget>,
-    /// The wait after a first failure; each further one is twice as long.
+    /// The wait after a first failure, a second; each further one is twice as long.
     pause: Duration,
+}
+
+/// A request.
+struct Question<'q> {
+    url: Url,
+    /// What is posted; nothing is got.
+    body: Option<&'q Value>,
+    /// The name of an answer that is known.
+    etag: Option<&'q str>,
+    /// Whether it may be sent again where nobody knows what became of it.
+    repeats: bool,
 }
 
 /// An answer of a forge.
@@ -61,14 +87,40 @@ pub struct Answer {
     /// The address that was asked, as the next request could name it.
     pub url: Url,
     pub body: Value,
+    /// Names the answer: as long as it is the same, the forge says so in place of telling it again.
+    pub etag: Option<String>,
     link: Option<String>,
 }
 
 /// Why there is no answer.
+#[derive(Debug)]
 pub enum Trouble {
     /// There is nothing at this place, or not for this account.
     NotThere(String),
     Ended(SourceError),
+}
+
+impl Trouble {
+    /// Why, in words.
+    #[must_use]
+    pub fn into_message(self) -> String {
+        match self {
+            Self::NotThere(why) => why,
+            Self::Ended(e) => e.to_string(),
+        }
+    }
+}
+
+/// What came of sending a request once.
+enum Sent {
+    Answer(Box<Answer>),
+    /// The answer that is known still holds.
+    Same,
+    Moved(Url),
+    /// The token counts no longer.
+    Stale,
+    Wait(Duration),
+    Failed(String),
 }
 
 impl Api {
@@ -94,6 +146,23 @@ impl Api {
         Ok(Self { client, base: url, host, account, headers, budget: None, pause: Duration::from_secs(1) })
     }
 
+    /// The same with another length of a second, where waits are counted in such: for tests.
+    #[must_use]
+    pub fn with_pause(self, pause: Duration) -> Self {
+        Self { pause, ..self }
+    }
+
+    /// Who asks from now on.
+    pub fn set_account(&mut self, account: Account) {
+        self.account = Some(account);
+    }
+
+    /// Whether somebody asks, or just anybody.
+    #[must_use]
+    pub const fn has_account(&self) -> bool {
+        self.account.is_some()
+    }
+
     /// `github.com`, `git.example.org:8443`: the host of the repositories, as people know it.
     #[must_use]
     pub fn host(&self) -> &str {
@@ -109,8 +178,11 @@ impl Api {
     /// Who asks, for messages.
     #[must_use]
     pub fn who(&self) -> String {
-        let with_token = |account: &Account| format!("the token in {}", account.variable);
-        self.account.as_ref().map_or_else(|| "someone without a token".to_owned(), with_token)
+        let shown = |account: &Account| match account.token {
+            Token::Given(_) => format!("the token in {}", account.variable),
+            Token::OfApp { .. } => format!("the app of {}", account.variable),
+        };
+        self.account.as_ref().map_or_else(|| "someone without a token".to_owned(), shown)
     }
 
     /// An address, for messages.
@@ -124,81 +196,154 @@ impl Api {
     /// # Errors
     /// Where there is no answer, after all attempts.
     pub fn get(&mut self, place: &str, stop: &Stop) -> Result<Answer, Trouble> {
-        let mut url = self.base.join(place).map_err(|e| Trouble::NotThere(format!("`{place}`: {e}")))?;
-        if url.origin() != self.base.origin() {
-            let why = format!("{} sent the next page to {}, which is not asked", self.host(), url.host_str().unwrap_or_default());
-            return Err(Trouble::Ended(SourceError::Refused(why)));
+        let question = Question { url: self.place(place)?, body: None, etag: None, repeats: true };
+        self.answered(question, stop)
+    }
+
+    /// The same where the answer with this etag is known: `None` where it still holds.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn get_if_changed(&mut self, place: &str, etag: &str, stop: &Stop) -> Result<Option<Answer>, Trouble> {
+        let question = Question { url: self.place(place)?, body: None, etag: Some(etag), repeats: true };
+        self.send(question, stop)
+    }
+
+    /// Posts `body`. It is sent again only where the forge said that it did nothing.
+    ///
+    /// # Errors
+    /// Where there is no answer.
+    pub fn post(&mut self, place: &str, body: &Value, stop: &Stop) -> Result<Answer, Trouble> {
+        let question = Question { url: self.place(place)?, body: Some(body), etag: None, repeats: false };
+        self.answered(question, stop)
+    }
+
+    fn place(&self, place: &str) -> Result<Url, Trouble> {
+        let url = self.base.join(place).map_err(|e| Trouble::NotThere(format!("`{place}`: {e}")))?;
+        if url.origin() == self.base.origin() {
+            return Ok(url);
         }
-        let (mut attempt, mut redirects, mut waited) = (1, 0, Duration::ZERO);
+        let why = format!("{} sent the next page to {}, which is not asked", self.host(), url.host_str().unwrap_or_default());
+        Err(Trouble::Ended(SourceError::Refused(why)))
+    }
+
+    fn answered(&mut self, question: Question<'_>, stop: &Stop) -> Result<Answer, Trouble> {
+        let shown = Self::shown(&question.url);
+        let unasked = || format!("{shown}: nothing has changed, says the forge, and nobody asked");
+        self.send(question, stop)?.ok_or_else(|| unavailable(unasked(), None))
+    }
+
+    fn send(&mut self, mut question: Question<'_>, stop: &Stop) -> Result<Option<Answer>, Trouble> {
+        let (mut attempt, mut redirects, mut limits, mut is_renewed, mut waited) = (1, 0, 0, false, Duration::ZERO);
         loop {
             if stop.is_asked() {
                 return Err(Trouble::Ended(SourceError::Interrupted));
             }
-            let sent = self.client.get(url.clone()).headers(self.headers()).send();
-            let (message, wait) = match sent {
-                Err(e) => (format!("{} cannot be reached: {}", self.host(), causes(&e.without_url())), None),
-                Ok(response) => {
-                    self.note(response.headers());
-                    let status = response.status();
-                    if status.is_redirection()
-                        && redirects < REDIRECTS
-                        && let Some(to) = same_server(&url, response.headers())
-                    {
-                        (url, redirects) = (to, redirects + 1);
-                        continue;
-                    }
-                    // Azure answers with a page to sign in on.
-                    if status == StatusCode::NON_AUTHORITATIVE_INFORMATION || status.is_redirection() {
-                        return Err(self.refused("asks to sign in"));
-                    }
-                    if status.is_success() {
-                        match self.answer(url.clone(), response) {
-                            Ok(answer) => return Ok(answer),
-                            Err(why) => (why, None),
-                        }
-                    } else {
-                        let wait = self.limit(status, response.headers());
-                        match status {
-                            _ if wait.is_some() => (format!("{} asks to wait", self.host()), wait),
-                            StatusCode::UNAUTHORIZED => return Err(self.refused("does not accept")),
-                            StatusCode::FORBIDDEN => return Err(self.refused("refuses (403)")),
-                            StatusCode::NOT_FOUND | StatusCode::GONE => {
-                                return Err(Trouble::NotThere(format!("{} answers {}", Self::shown(&url), status.as_u16())));
-                            }
-                            _ if status.is_server_error() => (format!("{} answers {}", self.host(), status.as_u16()), None),
-                            _ => return Err(self.refused(&format!("answers {} to", status.as_u16()))),
-                        }
-                    }
+            let rest = match self.send_once(&question, limits, stop)? {
+                Sent::Answer(answer) => return Ok(Some(*answer)),
+                Sent::Same => return Ok(None),
+                Sent::Moved(to) if redirects < REDIRECTS && question.body.is_none() => {
+                    (question.url, redirects) = (to, redirects + 1);
+                    continue;
                 }
-            };
-            let rest = if let Some(wait) = wait {
-                // Waiting is what was asked for: it is no failed attempt.
-                // Never none at all: a server that asks for no pause, again and again, would be asked without an end.
-                let wait = wait.max(SHORTEST);
-                waited = waited.saturating_add(wait);
-                if waited > PATIENCE {
-                    return Err(Trouble::Ended(SourceError::Unavailable { message, retry_after: Some(wait) }));
+                Sent::Moved(_) => {
+                    let why = format!("{} sends elsewhere, again and again", self.host());
+                    return Err(Trouble::Ended(SourceError::Refused(why)));
                 }
-                wait
-            } else {
-                if attempt == ATTEMPTS {
-                    return Err(Trouble::Ended(SourceError::Unavailable { message, retry_after: None }));
+                // One that was made may have ended early; another one is asked for once.
+                Sent::Stale if self.renew() && !is_renewed => {
+                    is_renewed = true;
+                    continue;
                 }
-                attempt += 1;
-                self.pause * 2u32.pow(attempt - 2)
+                Sent::Stale => return Err(self.refused("does not accept")),
+                Sent::Wait(wait) => {
+                    // Waiting is what was asked for: it is no failed attempt. Never none at all: a server that asks for no
+                    // pause, again and again, would be asked without an end.
+                    let wait = wait.max(self.pause);
+                    limits += 1;
+                    waited = waited.saturating_add(wait);
+                    if waited > PATIENCE {
+                        return Err(unavailable(format!("{} asks to wait", self.host()), Some(wait)));
+                    }
+                    wait
+                }
+                Sent::Failed(why) => {
+                    if attempt == ATTEMPTS || !question.repeats {
+                        return Err(unavailable(why, None));
+                    }
+                    attempt += 1;
+                    self.pause * 2u32.pow(attempt - 2)
+                }
             };
             sleep(rest, stop);
         }
     }
 
-    fn headers(&self) -> HeaderMap {
+    /// `limits` is how often it was waited before.
+    fn send_once(&mut self, question: &Question<'_>, limits: u32, stop: &Stop) -> Result<Sent, Trouble> {
+        let request = self.request(question, stop)?;
+        let response = match request.send() {
+            Err(e) => return Ok(Sent::Failed(format!("{} cannot be reached: {}", self.host(), causes(&e.without_url())))),
+            Ok(response) => response,
+        };
+        self.budget = waits::budget(response.headers(), self.host()).or_else(|| self.budget.take());
+        let status = response.status();
+        if status == StatusCode::NOT_MODIFIED {
+            return Ok(Sent::Same);
+        }
+        if status.is_redirection()
+            && let Some(to) = same_server(&question.url, response.headers())
+        {
+            return Ok(Sent::Moved(to));
+        }
+        // Azure answers with a page to sign in on.
+        if status == StatusCode::NON_AUTHORITATIVE_INFORMATION || status.is_redirection() {
+            return Err(self.refused("asks to sign in"));
+        }
+        if status.is_success() {
+            let read = self.answer(question.url.clone(), response);
+            return Ok(read.map_or_else(Sent::Failed, |answer| Sent::Answer(Box::new(answer))));
+        }
+        let headers = response.headers().clone();
+        let mut text = Vec::new();
+        // What a refusal says is of use, and no more than that.
+        let _ = response.take(LARGEST_REFUSAL).read_to_end(&mut text);
+        if let Some(wait) = waits::asked(status, &headers, &text, self.pause, limits) {
+            return Ok(Sent::Wait(wait));
+        }
+        match status {
+            StatusCode::UNAUTHORIZED => Ok(Sent::Stale),
+            StatusCode::FORBIDDEN => Err(self.refused("refuses (403)")),
+            StatusCode::NOT_FOUND | StatusCode::GONE => {
+                Err(Trouble::NotThere(format!("{} answers {}", Self::shown(&question.url), status.as_u16())))
+            }
+            _ if status.is_server_error() => Ok(Sent::Failed(format!("{} answers {}", self.host(), status.as_u16()))),
+            _ => Err(self.refused(&format!("answers {} to", status.as_u16()))),
+        }
+    }
+
+    fn request(&self, question: &Question<'_>, stop: &Stop) -> Result<RequestBuilder, Trouble> {
+        let mut headers = self.headers(stop)?;
+        if let Some(etag) = question.etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
+            headers.insert(IF_NONE_MATCH, etag);
+        }
+        let Some(body) = question.body else { return Ok(self.client.get(question.url.clone()).headers(headers)) };
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Ok(self.client.post(question.url.clone()).headers(headers).body(body.to_string()))
+    }
+
+    fn headers(&self, stop: &Stop) -> Result<HeaderMap, Trouble> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("keysift/", env!("CARGO_PKG_VERSION"), " (audit)")));
         for (name, value) in self.headers {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        let Some(Account { token, scheme, .. }) = &self.account else { return headers };
+        let Some(Account { token, scheme, .. }) = &self.account else { return Ok(headers) };
+        let token = match token {
+            Token::Given(token) => token.clone(),
+            Token::OfApp { app, owner } => app.token(owner, stop)?,
+        };
         let (name, mut value) = match scheme {
             Scheme::Bearer => (AUTHORIZATION, [b"Bearer ", token.expose()].concat()),
             Scheme::Header(name) => (HeaderName::from_static(name), token.expose().to_vec()),
@@ -213,11 +358,19 @@ impl Api {
             value.set_sensitive(true);
             headers.insert(name, value);
         }
-        headers
+        Ok(headers)
+    }
+
+    /// Forgets a token that was made; whether there is such a one.
+    fn renew(&self) -> bool {
+        let Some(Account { token: Token::OfApp { app, owner }, .. }) = &self.account else { return false };
+        app.forget(owner);
+        true
     }
 
     fn answer(&self, url: Url, response: Response) -> Result<Answer, String> {
-        let link = response.headers().get(LINK).and_then(|link| link.to_str().ok()).map(str::to_owned);
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (link, etag) = (header(LINK), header(ETAG));
         let mut text = Vec::new();
         let read = response.take(LARGEST + 1).read_to_end(&mut text);
         read.map_err(|e| format!("{} broke off: {e}", self.host()))?;
@@ -225,7 +378,7 @@ impl Api {
             return Err(format!("{} answers with more than {LARGEST} bytes", self.host()));
         }
         let body = serde_json::from_slice(&text).map_err(|_| format!("{}: the answer is no JSON", Self::shown(&url)))?;
-        Ok(Answer { url, body, link })
+        Ok(Answer { url, body, etag, link })
     }
 
     fn refused(&self, what: &str) -> Trouble {
@@ -235,36 +388,10 @@ impl Api {
         };
         Trouble::Ended(SourceError::Refused(why))
     }
-
-    /// Remembers what a forge says of its limits: `X-RateLimit-*`, and `RateLimit-*` without the X.
-    fn note(&mut self, headers: &HeaderMap) {
-        let number = |name: &str| limit_header(headers, name);
-        if let (Some(remaining), Some(limit)) = (number("remaining"), number("limit")) {
-            let resets_at = number("reset").and_then(|at| i64::try_from(at).ok());
-            self.budget = Some(RateBudget { host: self.host().to_owned(), remaining, limit, resets_at });
-        }
-    }
-
-    /// How long a refusal asks to wait; `None` where it is none of a rate limit. GitHub tells its primary limit by a budget of
-    /// nothing, its secondary one by `Retry-After`, both also with 403.
-    fn limit(&self, status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
-        let is_limit = status == StatusCode::TOO_MANY_REQUESTS;
-        if !(is_limit || status == StatusCode::FORBIDDEN || status == StatusCode::SERVICE_UNAVAILABLE) {
-            return None;
-        }
-        let after = headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()?.trim().parse::<u64>().ok()).map(Duration::from_secs);
-        let until_reset = || {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-            let reset = limit_header(headers, "reset").filter(|_| limit_header(headers, "remaining") == Some(0))?;
-            Some(Duration::from_secs(reset.saturating_sub(now).saturating_add(1)))
-        };
-        after.or_else(until_reset).or_else(|| is_limit.then_some(self.pause * 60))
-    }
 }
 
-fn limit_header(headers: &HeaderMap, name: &str) -> Option<u64> {
-    let value = headers.get(format!("x-ratelimit-{name}")).or_else(|| headers.get(format!("ratelimit-{name}")))?;
-    value.to_str().ok()?.trim().parse().ok()
+const fn unavailable(message: String, retry_after: Option<Duration>) -> Trouble {
+    Trouble::Ended(SourceError::Unavailable { message, retry_after })
 }
 
 /// Host and port.

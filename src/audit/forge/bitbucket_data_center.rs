@@ -4,8 +4,9 @@
 
 use super::api::Answer;
 use super::bitbucket::https_of;
-use super::{Read, id, segment, text, visibility};
+use super::{Odd, Read, id, needed, needed_id, segment, text, visibility};
 use crate::audit::target::{Forge, RepositoryRef};
+use serde_json::Value;
 
 pub(super) fn first(owner: &str) -> Vec<String> {
     match owner {
@@ -17,25 +18,21 @@ pub(super) fn first(owner: &str) -> Vec<String> {
 pub(super) fn read(answer: &Answer, host: &str) -> Option<Read> {
     let is_last = answer.body["isLastPage"].as_bool().unwrap_or(true);
     let next = answer.body["nextPageStart"].as_u64().filter(|_| !is_last);
-    let mut read = Read { next: next.map(|start| answer.with_parameter("start", &start.to_string())), ..Read::default() };
-    for item in answer.body["values"].as_array()? {
-        let project = item["project"]["key"].as_str()?;
-        let full_name = format!("{project}/{}", item["slug"].as_str()?);
-        let page = item["links"]["self"].as_array().and_then(|all| text(all.first()?, "href"));
-        read.repositories.push(RepositoryRef {
-            web_url: page.unwrap_or_default(),
-            visibility: visibility(None, item["public"].as_bool().map(|public| !public)),
-            archived: item["archived"].as_bool().unwrap_or(false),
-            fork_of: id(&item["origin"]["id"]),
-            team: Some(project.to_owned()),
-            ..RepositoryRef::at(
-                Forge::BitbucketDataCenter,
-                host,
-                &id(&item["id"])?,
-                &full_name,
-                &https_of(&item["links"]["clone"])?,
-            )
-        });
-    }
-    Some(read)
+    let next = next.map(|start| answer.with_parameter("start", &start.to_string()));
+    Some(Read::of(answer.body["values"].as_array()?, next, |item| entry(item, host)))
+}
+
+fn entry(item: &Value, host: &str) -> Result<RepositoryRef, Odd> {
+    let project = needed(item, "/project/key")?;
+    let full_name = format!("{project}/{}", needed(item, "/slug")?);
+    let page = item["links"]["self"].as_array().and_then(|all| text(all.first()?, "href"));
+    let url = https_of(item)?;
+    Ok(RepositoryRef {
+        web_url: page.unwrap_or_default(),
+        visibility: visibility(None, item["public"].as_bool().map(|public| !public)),
+        archived: item["archived"].as_bool().unwrap_or(false),
+        fork_of: id(&item["origin"]["id"]),
+        team: Some(project.to_owned()),
+        ..RepositoryRef::at(Forge::BitbucketDataCenter, host, &needed_id(item, "/id")?, &full_name, &url.to_string())
+    })
 }

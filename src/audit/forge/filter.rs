@@ -38,6 +38,12 @@ impl Filter {
         Ok(Self { include, exclude: globs(&wanted.exclude)?, wanted })
     }
 
+    /// What is wanted.
+    #[must_use]
+    pub const fn wanted(&self) -> &Wanted {
+        &self.wanted
+    }
+
     /// Whether a repository is meant.
     #[must_use]
     pub fn takes(&self, repository: &RepositoryRef) -> bool {

@@ -3,8 +3,9 @@
 //! Asked: <https://docs.gitea.com/api/next/#tag/organization/operation/orgListRepos>, and the same of users.
 
 use super::api::Answer;
-use super::{Read, id, segment, text, visibility};
+use super::{Odd, Read, clone_url, id, needed, needed_id, segment, text, visibility};
 use crate::audit::target::{Forge, RepositoryRef, Visibility};
+use serde_json::Value;
 
 pub(super) fn first(owner: &str) -> Vec<String> {
     let owner = segment(owner);
@@ -12,21 +13,22 @@ pub(super) fn first(owner: &str) -> Vec<String> {
 }
 
 pub(super) fn read(answer: &Answer, host: &str) -> Option<Read> {
-    let mut read = Read { next: answer.next_link(), ..Read::default() };
-    for item in answer.body.as_array()? {
-        let is_internal = item["internal"].as_bool().unwrap_or(false);
-        read.repositories.push(RepositoryRef {
-            web_url: text(item, "html_url").unwrap_or_default(),
-            visibility: if is_internal { Visibility::Internal } else { visibility(None, item["private"].as_bool()) },
-            archived: item["archived"].as_bool().unwrap_or(false),
-            fork_of: item["fork"].as_bool().unwrap_or(false).then(|| id(&item["parent"]["id"]).unwrap_or_default()),
-            language: text(item, "language"),
-            size_kb: item["size"].as_u64(),
-            pushed_at: text(item, "updated_at"),
-            default_branch: text(item, "default_branch"),
-            team: text(&item["owner"], "login"),
-            ..RepositoryRef::at(Forge::Gitea, host, &id(&item["id"])?, item["full_name"].as_str()?, item["clone_url"].as_str()?)
-        });
-    }
-    Some(read)
+    Some(Read::of(answer.body.as_array()?, answer.next_link(), |item| entry(item, host)))
+}
+
+fn entry(item: &Value, host: &str) -> Result<RepositoryRef, Odd> {
+    let is_internal = item["internal"].as_bool().unwrap_or(false);
+    let url = clone_url(needed(item, "/clone_url")?)?;
+    Ok(RepositoryRef {
+        web_url: text(item, "html_url").unwrap_or_default(),
+        visibility: if is_internal { Visibility::Internal } else { visibility(None, item["private"].as_bool()) },
+        archived: item["archived"].as_bool().unwrap_or(false),
+        fork_of: item["fork"].as_bool().unwrap_or(false).then(|| id(&item["parent"]["id"]).unwrap_or_default()),
+        language: text(item, "language"),
+        size_kb: item["size"].as_u64(),
+        pushed_at: text(item, "updated_at"),
+        default_branch: text(item, "default_branch"),
+        team: text(&item["owner"], "login"),
+        ..RepositoryRef::at(Forge::Gitea, host, &needed_id(item, "/id")?, needed(item, "/full_name")?, &url.to_string())
+    })
 }

@@ -3,8 +3,9 @@
 //! Asked: <https://docs.gitlab.com/api/groups/#list-projects>, <https://docs.gitlab.com/api/projects/#list-a-users-projects>.
 
 use super::api::Answer;
-use super::{Read, id, segment, text, visibility};
+use super::{Odd, Read, clone_url, id, needed, needed_id, segment, text, visibility};
 use crate::audit::target::{Forge, RepositoryRef};
+use serde_json::Value;
 
 pub(super) fn first(owner: &str) -> Vec<String> {
     let owner = segment(owner);
@@ -15,26 +16,27 @@ pub(super) fn first(owner: &str) -> Vec<String> {
 }
 
 pub(super) fn read(answer: &Answer, host: &str) -> Option<Read> {
-    let mut read = Read { next: answer.next_link(), ..Read::default() };
-    for item in answer.body.as_array()? {
-        let statistics = item["statistics"]["repository_size"].as_u64();
-        read.repositories.push(RepositoryRef {
-            web_url: text(item, "web_url").unwrap_or_default(),
-            visibility: visibility(item["visibility"].as_str(), None),
-            archived: item["archived"].as_bool().unwrap_or(false),
-            fork_of: id(&item["forked_from_project"]["id"]),
-            size_kb: statistics.map(|bytes| bytes / 1000),
-            pushed_at: text(item, "last_activity_at"),
-            default_branch: text(item, "default_branch"),
-            team: text(&item["namespace"], "full_path"),
-            ..RepositoryRef::at(
-                Forge::GitLab,
-                host,
-                &id(&item["id"])?,
-                item["path_with_namespace"].as_str()?,
-                item["http_url_to_repo"].as_str()?,
-            )
-        });
-    }
-    Some(read)
+    Some(Read::of(answer.body.as_array()?, answer.next_link(), |item| entry(item, host)))
+}
+
+fn entry(item: &Value, host: &str) -> Result<RepositoryRef, Odd> {
+    let statistics = item["statistics"]["repository_size"].as_u64();
+    let url = clone_url(needed(item, "/http_url_to_repo")?)?;
+    Ok(RepositoryRef {
+        web_url: text(item, "web_url").unwrap_or_default(),
+        visibility: visibility(item["visibility"].as_str(), None),
+        archived: item["archived"].as_bool().unwrap_or(false),
+        fork_of: id(&item["forked_from_project"]["id"]),
+        size_kb: statistics.map(|bytes| bytes / 1000),
+        pushed_at: text(item, "last_activity_at"),
+        default_branch: text(item, "default_branch"),
+        team: text(&item["namespace"], "full_path"),
+        ..RepositoryRef::at(
+            Forge::GitLab,
+            host,
+            &needed_id(item, "/id")?,
+            needed(item, "/path_with_namespace")?,
+            &url.to_string(),
+        )
+    })
 }

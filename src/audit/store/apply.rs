@@ -1,6 +1,6 @@
 //! What came of a unit, in one transaction: either all of it is remembered and the unit is done, or nothing.
 
-use super::findings::{Reconciled, add_texts, reconcile, still_there, stored};
+use super::findings::{Reconciled, add_texts, notes, reconcile, still_there, stored};
 use super::plan::tries_again;
 use super::{Store, StoreError, now};
 use crate::audit::unit::{Outcome, RepositoryKey, Scanned, Texts, UnitResult};
@@ -154,7 +154,7 @@ impl Place<'_> {
 
     /// Keeps what texts told.
     fn keep_texts(&self, texts: &Texts) -> rusqlite::Result<()> {
-        add_texts(self.t, self.run, self.repository, &texts.findings, self.at)?;
+        add_texts(self.t, self.run, self.repository, texts, self.at)?;
         self.t
             .prepare_cached(
                 "INSERT INTO extra_texts VALUES (?1, ?2, ?3, ?4) ON CONFLICT (repository) DO UPDATE SET \
@@ -229,6 +229,7 @@ impl Place<'_> {
         let mut refs = self.t.prepare_cached("SELECT name, target FROM refs WHERE repository = ?1 ORDER BY name")?;
         scanned.refs = refs.query_map([twin], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
         scanned.findings = stored(self.t, twin)?;
+        scanned.notes = notes(self.t, twin)?;
         Ok(Some(scanned))
     }
 }

@@ -60,18 +60,19 @@ impl Store {
     pub fn expire(&self, today: Day) -> Result<usize, StoreError> {
         self.write(|t| {
             let mut select = t.prepare(
-                "SELECT f.id, f.repository, f.fingerprint, f.state, d.until FROM findings f JOIN decisions d ON d.id = \
+                "SELECT f.id, f.repository, f.fingerprint, f.state, d.until, f.allowed IS NOT NULL FROM findings f JOIN decisions d ON d.id = \
                  (SELECT id FROM decisions WHERE fingerprint = f.fingerprint ORDER BY at DESC, id DESC LIMIT 1) \
                  WHERE f.state <> 'open' AND f.state = d.state AND d.until IS NOT NULL",
             )?;
-            let rows: Vec<(i64, i64, String, String, String)> = select
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))?
+            let rows: Vec<(i64, i64, String, String, String, bool)> = select
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?)))?
                 .collect::<Result<_, _>>()?;
             let mut count = 0;
             let at = now();
-            for (id, repository, fingerprint, was, until) in rows {
-                if Day::parse(&until).is_some_and(|until| until < today) {
-                    set_state(t, id, State::Open, &at)?;
+            for (id, repository, fingerprint, was, until, is_allowed) in rows {
+                let next = undecided(is_allowed);
+                if Day::parse(&until).is_some_and(|until| until < today) && was != next.as_str() {
+                    set_state(t, id, next, &at)?;
                     event(
                         t,
                         &Event {
@@ -81,7 +82,7 @@ impl Store {
                             repository: Some(repository),
                             fingerprint: &fingerprint,
                             was: Some(&was),
-                            now: Some("open"),
+                            now: Some(next.as_str()),
                         },
                     )?;
                     count += 1;
@@ -92,11 +93,18 @@ impl Store {
     }
 }
 
+/// The state of what nobody has decided on, where an allowlist keeps it out or not.
+const fn undecided(is_allowed: bool) -> State {
+    if is_allowed { State::Accepted } else { State::Open }
+}
+
 fn apply(t: &Connection, mark: &Mark) -> rusqlite::Result<usize> {
     let at = mark.at.clone().unwrap_or_else(now);
-    let mut select = t.prepare_cached("SELECT id, repository, state FROM findings WHERE fingerprint = ?1")?;
-    let rows: Vec<(i64, i64, String)> =
-        select.query_map([&mark.fingerprint], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<Result<_, _>>()?;
+    let mut select =
+        t.prepare_cached("SELECT id, repository, state, allowed IS NOT NULL FROM findings WHERE fingerprint = ?1")?;
+    let rows: Vec<(i64, i64, String, bool)> = select
+        .query_map([&mark.fingerprint], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+        .collect::<Result<_, _>>()?;
     if rows.is_empty() {
         return Ok(0);
     }
@@ -107,8 +115,9 @@ fn apply(t: &Connection, mark: &Mark) -> rusqlite::Result<usize> {
         params![mark.fingerprint, mark.state.as_str(), mark.by, mark.reason, mark.until, at, mark.at.is_none()],
     )?;
     // An older decision that is imported late does not undo a younger one.
-    let state = decided(t, &mark.fingerprint)?.and_then(|word| State::parse(&word).ok()).unwrap_or(State::Open);
-    for (id, repository, was) in &rows {
+    let decided = decided(t, &mark.fingerprint)?.and_then(|word| State::parse(&word).ok());
+    for (id, repository, was, is_allowed) in &rows {
+        let state = decided.unwrap_or(undecided(*is_allowed));
         if was != state.as_str() {
             set_state(t, *id, state, &at)?;
             event(

@@ -1,11 +1,11 @@
 //! What is found again, new, or gone, and what providers say of it.
 
-use crate::audit::unit::Scanned;
+use crate::audit::unit::{Note, Scanned, Texts};
 use crate::finding::{Day, Location, Status, Verification};
 use crate::report::model::ReportedFinding;
 use crate::triage::State;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What a scan changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,6 +19,9 @@ struct Known {
     id: i64,
     is_gone: bool,
     from_text: bool,
+    state: String,
+    /// An allowlist keeps it out.
+    is_allowed: bool,
 }
 
 /// Notes that all findings of a repository are still there.
@@ -36,6 +39,15 @@ pub(super) fn stored(c: &Connection, repository: i64) -> rusqlite::Result<Vec<Re
     Ok(bodies.collect::<Result<Vec<_>, _>>()?.iter().filter_map(|body| serde_json::from_str(body).ok()).collect())
 }
 
+/// What is known of them beside that.
+pub(super) fn notes(c: &Connection, repository: i64) -> rusqlite::Result<BTreeMap<String, Note>> {
+    let mut select = c.prepare_cached(
+        "SELECT fingerprint, allowed FROM findings WHERE repository = ?1 AND gone_at IS NULL AND allowed IS NOT NULL",
+    )?;
+    let rows = select.query_map([repository], |row| Ok((row.get(0)?, Note { allowed: row.get(1)? })))?;
+    rows.collect()
+}
+
 /// Keeps the findings of a scan: what is there again, new, and no longer there.
 pub(super) fn reconcile(
     t: &Transaction<'_>,
@@ -45,7 +57,7 @@ pub(super) fn reconcile(
     at: &str,
 ) -> rusqlite::Result<Reconciled> {
     let mut known = known(t, repository)?;
-    let keeper = Keeper { t, run, repository, at };
+    let keeper = Keeper { t, run, repository, at, notes: &scanned.notes };
     let mut changed = Reconciled::default();
     for finding in &scanned.findings {
         changed.new += usize::from(keeper.keep(finding, known.remove(&finding.fingerprint), false)?);
@@ -60,17 +72,11 @@ pub(super) fn reconcile(
 }
 
 /// Keeps the findings of texts beside the code.
-pub(super) fn add_texts(
-    t: &Transaction<'_>,
-    run: i64,
-    repository: i64,
-    findings: &[ReportedFinding],
-    at: &str,
-) -> rusqlite::Result<()> {
-    let keeper = Keeper { t, run, repository, at };
-    if !findings.is_empty() {
+pub(super) fn add_texts(t: &Transaction<'_>, run: i64, repository: i64, texts: &Texts, at: &str) -> rusqlite::Result<()> {
+    let keeper = Keeper { t, run, repository, at, notes: &texts.notes };
+    if !texts.findings.is_empty() {
         let mut known = known(t, repository)?;
-        for finding in findings {
+        for finding in &texts.findings {
             keeper.keep(finding, known.remove(&finding.fingerprint), true)?;
         }
     }
@@ -80,10 +86,13 @@ pub(super) fn add_texts(
 }
 
 fn known(t: &Transaction<'_>, repository: i64) -> rusqlite::Result<HashMap<String, Known>> {
-    let mut select =
-        t.prepare_cached("SELECT fingerprint, id, gone_at IS NOT NULL, from_text FROM findings WHERE repository = ?1")?;
+    let mut select = t.prepare_cached(
+        "SELECT fingerprint, id, gone_at IS NOT NULL, from_text, state, allowed IS NOT NULL FROM findings WHERE repository = ?1",
+    )?;
     let rows = select.query_map([repository], |row| {
-        Ok((row.get::<_, String>(0)?, Known { id: row.get(1)?, is_gone: row.get(2)?, from_text: row.get(3)? }))
+        let known =
+            Known { id: row.get(1)?, is_gone: row.get(2)?, from_text: row.get(3)?, state: row.get(4)?, is_allowed: row.get(5)? };
+        Ok((row.get::<_, String>(0)?, known))
     })?;
     rows.collect()
 }
@@ -107,9 +116,15 @@ struct Keeper<'a> {
     run: i64,
     repository: i64,
     at: &'a str,
+    notes: &'a BTreeMap<String, Note>,
 }
 
 impl Keeper<'_> {
+    /// The allowlist that keeps a finding out.
+    fn allowed(&self, f: &ReportedFinding) -> Option<&str> {
+        self.notes.get(&f.fingerprint)?.allowed.as_deref()
+    }
+
     fn event(&self, kind: &str, fingerprint: &str, was: Option<&str>, now: Option<&str>) -> rusqlite::Result<()> {
         event(self.t, &Event { run: Some(self.run), at: self.at, kind, repository: Some(self.repository), fingerprint, was, now })
     }
@@ -135,7 +150,11 @@ impl Keeper<'_> {
             .optional()?;
         // What is dead elsewhere is dead here.
         let is_dead = last.as_deref() == Some(Status::Dead.as_str());
-        let usual = if is_dead { State::Revoked } else { State::Open };
+        let usual = match self.allowed(f) {
+            Some(_) => State::Accepted,
+            None if is_dead => State::Revoked,
+            None => State::Open,
+        };
         let state = decided(self.t, &f.fingerprint)?.unwrap_or_else(|| usual.as_str().to_owned());
         self.t
             .prepare_cached(
@@ -168,6 +187,16 @@ impl Keeper<'_> {
         if before.is_gone {
             self.event("back", &f.fingerprint, None, None)?;
         }
+        // Config allows it now, or no longer; what somebody decided counts before that.
+        let next = match (before.state.as_str(), self.allowed(f)) {
+            ("open", Some(_)) => State::Accepted,
+            ("accepted", None) if before.is_allowed => State::Open,
+            _ => return Ok(()),
+        };
+        if decided(self.t, &f.fingerprint)?.is_none() {
+            set_state(self.t, before.id, next, self.at)?;
+            self.event("state", &f.fingerprint, Some(&before.state), Some(next.as_str()))?;
+        }
         Ok(())
     }
 
@@ -179,7 +208,7 @@ impl Keeper<'_> {
             .prepare_cached(
                 "UPDATE findings SET secret_id = ?2, rule_id = ?3, rule_name = ?4, provider = ?5, severity = ?6, confidence = ?7, \
                  score = ?8, path = ?9, line = ?10, commit_id = ?11, introduced_at = ?12, author = ?13, email = ?14, \
-                 exposure = ?15, at_tip = ?16, path_class = ?17, shown = ?18, body = ?19 WHERE id = ?1",
+                 exposure = ?15, at_tip = ?16, path_class = ?17, shown = ?18, body = ?19, allowed = ?20 WHERE id = ?1",
             )?
             .execute(params![
                 id,
@@ -200,7 +229,8 @@ impl Keeper<'_> {
                 f.at_tip.as_ref().is_some_and(|tips| !tips.is_empty()),
                 f.path_class,
                 f.secret,
-                body_of(f)
+                body_of(f),
+                self.allowed(f)
             ])?;
         self.t.prepare_cached("DELETE FROM occurrences WHERE finding = ?1")?.execute([id])?;
         let mut add = self.t.prepare_cached("INSERT INTO occurrences VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;

@@ -1,23 +1,26 @@
 //! What an audit remembers, in one `SQLite` file. No secret is in it: findings are told redacted, as in every report.
 //!
 //! - here: the file, its version, who may write
-//! - `plan`: runs, lists, units of work
+//! - `plan`: runs and their units of work
+//! - `lists`: what lists name, page by page
 //! - `apply`: what came of a unit, in one transaction
 //! - `findings`: what is found again, new, or gone
 //! - `decide`: what people say of findings
 //! - `read`: what reports are made of
 //!
-//! The schema is in `schema.sql`; docs/audit-schema.md explains it to those who query it.
+//! The schema is in `schema.sql` and the steps after it; docs/audit-schema.md explains it to those who query it.
 
 mod apply;
 mod decide;
 mod findings;
+mod lists;
 mod plan;
 mod read;
 
 pub use apply::Applied;
 pub use decide::{Mark, MarkError};
-pub use plan::{Leased, Listing, Run};
+pub use lists::Listing;
+pub use plan::{Leased, Run};
 pub use read::{Coverage, EventRow, Filter, Known, Row, Status, Totals, UnitCounts};
 
 use crate::audit::catalogue::Catalogue;
@@ -32,7 +35,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 /// The versions of the schema, each the step from the one before; `user_version` counts those that are done.
-const STEPS: [&str; 1] = [include_str!("schema.sql")];
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
 
 /// How long one process waits for another one's transaction.
 const BUSY: Duration = Duration::from_secs(60);

@@ -1,8 +1,8 @@
-//! Runs, the lists they read, and their units of work.
+//! Runs and their units of work.
 
 use super::{Store, StoreError, now};
 use crate::audit::catalogue::Catalogue;
-use crate::audit::target::{Forge, NotVisible, Page, Part, RepositoryRef, Visibility};
+use crate::audit::target::{Forge, Part, RepositoryRef, Visibility};
 use crate::audit::unit::{Known, RepositoryKey, Unit};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
@@ -22,13 +22,6 @@ pub struct Run {
     pub resumed: bool,
     /// Providers are asked.
     pub verifies: bool,
-}
-
-/// How far a list was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Listing {
-    Open { cursor: Option<String> },
-    Done,
 }
 
 /// What there is to do.
@@ -104,88 +97,6 @@ impl Store {
         self.write(|t| {
             t.execute("UPDATE runs SET ended_at = ?2, ending = 'done' WHERE id = ?1 AND ended_at IS NULL", params![run.id, now()])
                 .map(drop)
-        })
-    }
-
-    /// How far the list `source` was read in this run.
-    ///
-    /// # Errors
-    /// Where the store cannot be written.
-    pub fn listing(&self, run: &Run, source: &str) -> Result<Listing, StoreError> {
-        self.write(|t| {
-            t.execute("INSERT OR IGNORE INTO sources (name) VALUES (?1)", [source])?;
-            t.execute(
-                "INSERT OR IGNORE INTO listings (run, source) SELECT ?1, id FROM sources WHERE name = ?2",
-                params![run.id, source],
-            )?;
-            t.query_row(
-                "SELECT l.state, l.cursor FROM listings l JOIN sources s ON s.id = l.source WHERE l.run = ?1 AND s.name = ?2",
-                params![run.id, source],
-                |row| {
-                    let state: String = row.get(0)?;
-                    Ok(if state == "done" { Listing::Done } else { Listing::Open { cursor: row.get(1)? } })
-                },
-            )
-        })
-    }
-
-    /// Keeps a page of a list: its repositories become units, and where it goes on is remembered. After the last page what
-    /// the list no longer names is gone.
-    ///
-    /// # Errors
-    /// Where the store cannot be written.
-    pub fn add_page(&self, run: &Run, source: &str, page: &Page) -> Result<usize, StoreError> {
-        self.write(|t| {
-            let source: i64 = t.query_row("SELECT id FROM sources WHERE name = ?1", [source], |row| row.get(0))?;
-            let at = now();
-            let (mut first, mut last) = (i64::MAX, i64::MIN);
-            for repository in &page.repositories {
-                let id = put_repository(t, repository, source, run.id, &at)?;
-                (first, last) = (first.min(id), last.max(id));
-            }
-            // Others between them that were listed in this run are units already.
-            let added = t
-                .prepare_cached(
-                    "INSERT OR IGNORE INTO units (run, repository, rank) SELECT ?1, id, fork_of IS NOT NULL FROM repositories \
-                     WHERE id BETWEEN ?2 AND ?3 AND listed_run = ?1",
-                )?
-                .execute([run.id, first, last])?;
-            for NotVisible { name, why } in &page.not_visible {
-                t.execute("INSERT OR REPLACE INTO not_visible VALUES (?1, ?2, ?3, ?4)", params![source, name, why, run.id])?;
-            }
-            let state = if page.next.is_some() { "open" } else { "done" };
-            t.execute(
-                "UPDATE listings SET cursor = ?3, state = ?4, error = NULL WHERE run = ?1 AND source = ?2",
-                params![run.id, source, page.next, state],
-            )?;
-            if page.next.is_none() {
-                t.execute("DELETE FROM not_visible WHERE source = ?1 AND run < ?2", params![source, run.id])?;
-                let gone = "source = ?1 AND listed_run < ?2 AND status <> 'gone'";
-                t.execute(
-                    &format!(
-                        "INSERT OR IGNORE INTO events (run, at, kind, repository, was, now) \
-                         SELECT ?2, ?3, 'repository', id, status, 'gone' FROM repositories WHERE {gone}"
-                    ),
-                    params![source, run.id, at],
-                )?;
-                t.execute(&format!("UPDATE repositories SET status = 'gone' WHERE {gone}"), params![source, run.id])?;
-            }
-            Ok(added)
-        })
-    }
-
-    /// Notes why a list could not be read to its end; `lost`: it begins again.
-    ///
-    /// # Errors
-    /// Where the store cannot be written.
-    pub fn fail_listing(&self, run: &Run, source: &str, why: &str, lost: bool) -> Result<(), StoreError> {
-        self.write(|t| {
-            t.execute(
-                "UPDATE listings SET error = ?3, cursor = CASE WHEN ?4 THEN NULL ELSE cursor END \
-                 WHERE run = ?1 AND source = (SELECT id FROM sources WHERE name = ?2)",
-                params![run.id, source, why, lost],
-            )
-            .map(drop)
         })
     }
 
@@ -321,46 +232,6 @@ fn put_catalogue(t: &Transaction<'_>, catalogue: &Catalogue) -> rusqlite::Result
         params![catalogue.key, catalogue.version, catalogue.detector, catalogue.limits, rules, now()],
     )?;
     t.query_row("SELECT id FROM catalogues WHERE key = ?1", [&catalogue.key], |row| row.get(0))
-}
-
-fn put_repository(t: &Transaction<'_>, r: &RepositoryRef, source: i64, run: i64, at: &str) -> rusqlite::Result<i64> {
-    t.prepare_cached(
-        "INSERT INTO repositories (forge, host, forge_id, full_name, clone_url, web_url, part, visibility, archived, fork_of, \
-         language, size_kb, pushed_at, default_branch, team, source, listed_run, first_seen) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) \
-         ON CONFLICT (forge, host, forge_id) DO UPDATE SET \
-         former_names = CASE WHEN full_name = excluded.full_name THEN former_names \
-                        ELSE coalesce(former_names || char(10), '') || full_name END, \
-         full_name = excluded.full_name, clone_url = excluded.clone_url, web_url = excluded.web_url, part = excluded.part, \
-         visibility = excluded.visibility, archived = excluded.archived, fork_of = excluded.fork_of, \
-         language = excluded.language, size_kb = excluded.size_kb, pushed_at = excluded.pushed_at, \
-         default_branch = excluded.default_branch, team = excluded.team, source = excluded.source, \
-         listed_run = excluded.listed_run, status = CASE WHEN status = 'gone' THEN 'planned' ELSE status END \
-         RETURNING id",
-    )?
-    .query_row(
-        params![
-            r.forge.as_str(),
-            r.host,
-            r.id,
-            r.full_name,
-            r.clone_url,
-            r.web_url,
-            r.part.as_str(),
-            r.visibility.as_str(),
-            r.archived,
-            r.fork_of,
-            r.language,
-            r.size_kb.map(|n| i64::try_from(n).unwrap_or(i64::MAX)),
-            r.pushed_at,
-            r.default_branch,
-            r.team,
-            source,
-            run,
-            at
-        ],
-        |row| row.get(0),
-    )
 }
 
 /// The columns that [`repository`] reads, from the table called `r`.

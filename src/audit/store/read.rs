@@ -2,7 +2,7 @@
 
 use super::plan::{REPOSITORY, Run, repository};
 use super::{Store, StoreError};
-use crate::audit::target::RepositoryRef;
+use crate::audit::target::{RateBudget, RepositoryRef};
 use crate::finding::{Location, Status as Checked, Verification};
 use crate::report::model::{Gap, ReportedFinding};
 use crate::source::git::link::Linker;
@@ -53,6 +53,8 @@ pub struct Status {
     pub states: BTreeMap<String, u64>,
     /// Repositories that could not be looked at, and why; the first ones.
     pub failed: Vec<(String, String, String)>,
+    /// What forges said last of their limits.
+    pub budgets: Vec<RateBudget>,
 }
 
 /// Which findings are wanted.
@@ -86,6 +88,8 @@ pub struct Row {
     /// Who decided last, and why.
     pub by: Option<String>,
     pub reason: Option<String>,
+    /// The allowlist of config that keeps it out.
+    pub allowed: Option<String>,
 }
 
 /// What the last scans of all repositories looked at.
@@ -153,7 +157,13 @@ impl Store {
                  WHERE status IN ('failed', 'not_visible', 'incomplete') ORDER BY status, full_name LIMIT 20",
             )?;
             let failed = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<Result<_, _>>()?;
-            Ok(Status { run: run.clone(), ended_at, units, coverage: coverage(c)?, open, states, failed })
+            let number = |row: &rusqlite::Row<'_>, n: usize| row.get::<_, i64>(n).map(|n| u64::try_from(n).unwrap_or(0));
+            let mut select = c.prepare("SELECT host, remaining, most, resets_at FROM budgets ORDER BY host")?;
+            let budgets = select.query_map([], |row| {
+                Ok(RateBudget { host: row.get(0)?, remaining: number(row, 1)?, limit: number(row, 2)?, resets_at: row.get(3)? })
+            })?;
+            let budgets = budgets.collect::<Result<_, _>>()?;
+            Ok(Status { run: run.clone(), ended_at, units, coverage: coverage(c)?, open, states, failed, budgets })
         })
     }
 
@@ -207,7 +217,7 @@ impl Store {
             let like = |part: &Option<String>| part.as_ref().map(|p| format!("%{}%", p.replace('%', "")));
             let mut select = c.prepare(&format!(
                 "SELECT {REPOSITORY}, f.body, f.state, f.first_seen, f.last_seen, f.revoked_at, f.gone_at, f.secret_id, f.rule_id, \
-                 f.verification, d.by, d.reason FROM findings f JOIN repositories r ON r.id = f.repository \
+                 f.verification, d.by, d.reason, f.allowed FROM findings f JOIN repositories r ON r.id = f.repository \
                  LEFT JOIN decisions d ON d.id = (SELECT id FROM decisions WHERE fingerprint = f.fingerprint \
                  ORDER BY at DESC, id DESC LIMIT 1) \
                  WHERE (?1 OR f.gone_at IS NULL) AND (?2 IS NULL OR f.first_seen >= ?2) AND (?3 IS NULL OR r.full_name LIKE ?3) \
@@ -252,6 +262,7 @@ impl Store {
                     gone_at: row.get(20)?,
                     by: row.get(24)?,
                     reason: row.get(25)?,
+                    allowed: row.get(26)?,
                 });
             }
             Ok(all)

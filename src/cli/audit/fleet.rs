@@ -3,6 +3,8 @@
 use super::run::{GateFlags, WorkFlags, settings, with_how};
 use super::{StoreFlags, tell};
 use crate::audit::fleet::{FleetQueue, Login, Server, collect as collect_results};
+use crate::audit::forge::app::App;
+use crate::audit::forge::github;
 use crate::audit::run::work;
 use crate::audit::store::Access;
 use crate::audit::work::NoLore;
@@ -65,7 +67,10 @@ pub(super) fn worker(arguments: &WorkerArguments) -> Result<ExitCode, ExitCode> 
     let place = arguments.work_dir.clone().unwrap_or_else(std::env::temp_dir);
     let folder = place.join(format!("keysift-worker-{}", std::process::id()));
     let ack_wait = Duration::from_secs(arguments.ack_wait.clamp(2, 3600));
-    let done = with_how(flags, &settings, &NoLore, folder, &[], false, stop, |how, threads| {
+    let env = |name: &str| std::env::var(name).ok();
+    let api = env("GITHUB_API_URL").unwrap_or_else(|| "https://api.github.com".to_owned());
+    let app = App::of(&env, &api, github::HEADERS).map_err(|e| usage_error(&e))?;
+    let done = with_how(flags, &settings, &NoLore, folder, &[], app.as_ref(), false, stop, |how, threads| {
         let queue = FleetQueue::open(&server, how.catalogue, &settings.key.id(), ack_wait, arguments.until_empty)?;
         work(&queue, how, threads)
     })?;

@@ -1,18 +1,20 @@
 //! Forges that an audit lists: flags and variables become requests.
 
-use crate::audit::forge::api::{Account, Api, Scheme};
+use crate::audit::forge::api::{Account, Api, Scheme, Token};
+use crate::audit::forge::app::{App, KEY};
 use crate::audit::forge::filter::{Filter, Wanted};
-use crate::audit::forge::{Asked, Listing};
+use crate::audit::forge::{Asked, Listing, github};
 use crate::audit::target::{Forge, RepositorySource, Visibility};
 use crate::config::parse_size;
 use crate::finding::{Day, Secret};
 use clap::Args;
+use std::sync::Arc;
 
 /// Which forges, and which of their repositories.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Which repositories")]
 pub(super) struct ForgeFlags {
-    /// An organization or a user of GitHub (GITHUB_TOKEN or GH_TOKEN); may be given several times
+    /// An organization or a user of GitHub (GITHUB_TOKEN, GH_TOKEN, or an app's GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY); may be given several times
     #[arg(long, value_name = "OWNER")]
     pub github: Vec<String>,
     /// The API of an Enterprise Server
@@ -81,12 +83,23 @@ pub(super) struct ForgeFlags {
 }
 
 impl ForgeFlags {
+    /// The app that the environment describes.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub(super) fn app(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<Option<Arc<App>>, String> {
+        Ok(App::of(env, &self.github_url, github::HEADERS)?.map(Arc::new))
+    }
+
     /// The lists that are named.
     ///
     /// # Errors
     /// What is wrong with a flag, in words.
-    pub(super) fn sources(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Box<dyn RepositorySource>>, String> {
-        const GITHUB: &[(&str, &str)] = &[("accept", "application/vnd.github+json"), ("x-github-api-version", "2022-11-28")];
+    pub(super) fn sources(
+        &self,
+        env: &dyn Fn(&str) -> Option<String>,
+        app: Option<&Arc<App>>,
+    ) -> Result<Vec<Box<dyn RepositorySource>>, String> {
         let url = |base: &str, tail: &str| format!("{}{tail}", base.trim_end_matches('/'));
         let gitea = self.gitea_url.clone().unwrap_or_default();
         let data_center = self.bitbucket_dc_url.clone().unwrap_or_default();
@@ -130,9 +143,16 @@ impl ForgeFlags {
         ];
         let mut sources: Vec<Box<dyn RepositorySource>> = Vec::new();
         for (forge, owners, base, variables, scheme, user) in forges {
-            let headers = if forge == Forge::GitHub { GITHUB } else { &[] };
+            let headers = if forge == Forge::GitHub { github::HEADERS } else { &[] };
             for owner in owners {
-                let api = Api::new(&base, self.account(variables, scheme, user, env), headers)?;
+                let account = match app.filter(|_| forge == Forge::GitHub && self.token_env.is_none()) {
+                    Some(app) => {
+                        let token = Token::OfApp { app: Arc::clone(app), owner: owner.clone() };
+                        Some(Account { variable: KEY.to_owned(), token, scheme: Scheme::Bearer })
+                    }
+                    None => self.account(variables, scheme, user, env),
+                };
+                let api = Api::new(&base, account, headers)?;
                 let asked = Asked { forge, owner: owner.clone(), wikis: self.wikis };
                 sources.push(Box::new(Listing::new(asked, api, self.filter()?)));
             }
@@ -152,7 +172,8 @@ impl ForgeFlags {
         let named = self.token_env.as_deref();
         let mut variables = variables.iter().copied().filter(|_| named.is_none()).chain(named);
         let (variable, token) = variables.find_map(|variable| Some((variable, env(variable)?)))?;
-        Some(Account { variable: variable.to_owned(), token: Secret::new(token.as_bytes()), scheme: scheme(user.and_then(env)) })
+        let token = Token::Given(Secret::new(token.as_bytes()));
+        Some(Account { variable: variable.to_owned(), token, scheme: scheme(user.and_then(env)) })
     }
 
     fn filter(&self) -> Result<Filter, String> {

@@ -2,6 +2,7 @@
 
 use super::sources::SourceFlags;
 use super::{StoreFlags, tell, watch};
+use crate::audit::forge::app::App;
 use crate::audit::mirrors::Mirrors;
 use crate::audit::run::{Planned, Threads, plan as read_lists, plan_and_work};
 use crate::audit::store::{Access, Run, Store};
@@ -14,6 +15,7 @@ use crate::cli::{asking, usage_error};
 use crate::config::discover::Home;
 use crate::finding::{Day, Finding, Verification};
 use crate::rule::{Confidence, Severity};
+use crate::source::git::url::RemoteUrl;
 use crate::source::{SkipReason, Stop};
 use crate::triage::gate::{FailOn, Incomplete};
 use crate::verify::plan::cases;
@@ -198,12 +200,14 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, ExitCode> {
     let stop = interruptible();
     let texts = std::mem::take(&mut sources.texts);
     let work_folder = store.beside(".work");
-    let worked = with_how(work, &settings, &store, work_folder, &texts, arguments.rescan, stop, |how, threads| {
-        let repositories: &mut [Box<dyn RepositorySource>] = &mut sources.repositories;
-        watch::during(work.progress, (&store, &run), &how.counts, &planned, || {
-            plan_and_work(&store, &run, repositories, &planned, how, threads)
-        })
-    })?;
+    let app = sources.app.take();
+    let worked =
+        with_how(work, &settings, &store, work_folder, &texts, app.as_deref(), arguments.rescan, stop, |how, threads| {
+            let repositories: &mut [Box<dyn RepositorySource>] = &mut sources.repositories;
+            watch::during(work.progress, (&store, &run), &how.counts, &planned, || {
+                plan_and_work(&store, &run, repositories, &planned, how, threads)
+            })
+        })?;
     worked.map_err(|e| failed(&e))?;
     tell_lists(&planned);
     if !stop.is_asked() {
@@ -220,6 +224,7 @@ pub(super) fn with_how<T>(
     lore: &dyn crate::audit::work::Lore,
     work_folder: PathBuf,
     texts: &[Box<dyn crate::audit::target::TextSource>],
+    app: Option<&App>,
     whole: bool,
     stop: &Stop,
     then: impl FnOnce(&How<'_>, Threads) -> T,
@@ -232,6 +237,7 @@ pub(super) fn with_how<T>(
     let accepts = |reason: SkipReason, path: &str| settings.accepts(reason.as_str(), path);
     let containers = || settings.containers();
     let env = |name: &str| std::env::var(name).ok();
+    let made = |url: &RemoteUrl| app.and_then(|app| app.token_for(url, stop));
     let answers = Mutex::new(HashMap::new());
     let ask = |findings: &mut [Finding]| ask(flags, settings, findings, &answers, stop);
     if flags.verify {
@@ -244,9 +250,11 @@ pub(super) fn with_how<T>(
         containers: &containers,
         exclude: &settings.exclude,
         accepts: &accepts,
+        allowlists: &settings.allowlists,
         key: &settings.key,
         stop,
         env: &env,
+        made: &made,
         mirrors: &mirrors,
         lore,
         ask: flags.verify.then_some(&ask as Ask<'_>),
@@ -270,7 +278,8 @@ fn ask(
 ) {
     let Ok(options) = asking::options(&flags.how, settings, false) else { return };
     let lock = || answers.lock().unwrap_or_else(PoisonError::into_inner);
-    let places: Vec<usize> = (0..findings.len()).filter(|n| findings[*n].confidence() >= Some(Confidence::Medium)).collect();
+    let is_asked_about = |f: &Finding| f.confidence() >= Some(Confidence::Medium) && f.allowed.is_none();
+    let places: Vec<usize> = (0..findings.len()).filter(|n| is_asked_about(&findings[*n])).collect();
     let asked = places.iter().map(|n| &findings[*n]);
     let mut cases = cases(asked, settings.detector.rules(), &settings.key, seconds_now());
     if cases.is_empty() {

@@ -1,6 +1,7 @@
 //! Which repositories an audit is about: flags become lists.
 
 use super::forges::ForgeFlags;
+use crate::audit::forge::app::App;
 use crate::audit::listed::{Folder, Urls};
 use crate::audit::target::{RepositorySource, TextSource};
 use crate::cli::usage_error;
@@ -8,6 +9,7 @@ use clap::Args;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Which repositories.
 #[derive(Debug, Clone, Args)]
@@ -26,6 +28,8 @@ pub(super) struct SourceFlags {
 pub(super) struct Sources {
     pub repositories: Vec<Box<dyn RepositorySource>>,
     pub texts: Vec<Box<dyn TextSource>>,
+    /// Whose tokens open repositories of GitHub, where it is an app.
+    pub app: Option<Arc<App>>,
 }
 
 impl SourceFlags {
@@ -34,7 +38,9 @@ impl SourceFlags {
     /// # Errors
     /// The exit code, after the message, where one cannot be read, or nothing was named.
     pub(super) fn sources(&self) -> Result<Sources, ExitCode> {
-        let mut all = Sources { repositories: Vec::new(), texts: Vec::new() };
+        let env = |name: &str| std::env::var(name).ok();
+        let app = self.forges.app(&env).map_err(|e| usage_error(&e))?;
+        let mut all = Sources { repositories: Vec::new(), texts: Vec::new(), app };
         for file in &self.urls {
             let name = file.display().to_string();
             let text = read(file).map_err(|e| usage_error(&format!("{name}: cannot be read: {e}")))?;
@@ -44,7 +50,7 @@ impl SourceFlags {
             let source = Folder::new(folder).map_err(|e| usage_error(&format!("{}: {e}", folder.display())))?;
             all.repositories.push(Box::new(source));
         }
-        let forges = self.forges.sources(&|name| std::env::var(name).ok()).map_err(|e| usage_error(&e))?;
+        let forges = self.forges.sources(&env, all.app.as_ref()).map_err(|e| usage_error(&e))?;
         all.repositories.extend(forges);
         Ok(all)
     }

@@ -4,9 +4,11 @@ use super::StoreFlags;
 use super::run::GateFlags;
 use crate::audit::store::{Access, Filter, Row, Status, Store, Totals};
 use crate::audit::summary;
+use crate::audit::target::RateBudget;
 use crate::cli::common::{When, confidence, destinations, severity};
 use crate::cli::run::{Look, now, write_all};
 use crate::cli::usage_error;
+use crate::finding::date::rfc3339;
 use crate::finding::snippet::visible;
 use crate::finding::{Location, Status as Checked};
 use crate::report::model::{Gap, Report, ReportedFinding, Run, SCHEMA_VERSION, Scan, Told, Tool};
@@ -14,8 +16,9 @@ use crate::report::triage::Suppressed;
 use crate::report::{Format, write};
 use crate::rule::catalogue::CATALOGUE_VERSION;
 use crate::rule::{Confidence, RuleSet, Severity};
-use crate::triage::State;
 use crate::triage::gate::{Ending, FailOn};
+use crate::triage::state::How;
+use crate::triage::{Source, State};
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -164,6 +167,9 @@ fn status_json(status: &Status) -> String {
         "open_lists": status.coverage.open_lists.iter().map(|(name, _)| name).collect::<Vec<_>>(),
         "open_findings": status.open,
         "findings": status.states,
+        "budgets": status.budgets.iter().map(|b| serde_json::json!({
+            "host": b.host, "remaining": b.remaining, "limit": b.limit, "resets_at": b.resets_at.map(|at| rfc3339(at, 0)),
+        })).collect::<Vec<_>>(),
     });
     format!("{json:#}\n")
 }
@@ -213,6 +219,10 @@ fn status_text(status: &Status) -> String {
         .collect();
     if !decided.is_empty() {
         let _ = writeln!(text, "decided: {}", decided.join(", "));
+    }
+    for RateBudget { host, remaining, limit, resets_at } in &status.budgets {
+        let until = resets_at.map_or_else(String::new, |at| format!(" until {}", rfc3339(at, 0)));
+        let _ = writeln!(text, "{}: {remaining} of {limit} requests left{until}, when it was asked last", visible(host));
     }
     text
 }
@@ -359,17 +369,18 @@ fn assemble(store: &Store, told: Vec<Row>, decided: Vec<Row>, below: usize, how:
         .collect();
     let suppressed = decided
         .iter()
-        .map(|row| Suppressed {
-            source: "audit".to_owned(),
+        .map(|row| (row, row.by.is_none() && row.allowed.is_some()))
+        .map(|(row, by_config)| Suppressed {
+            source: if by_config { Source::Allowlist.as_str() } else { "audit" }.to_owned(),
             fingerprint: row.finding.fingerprint.clone(),
             rule_id: row.finding.rule_id.clone(),
             path: row.finding.location.joined(),
             start_line: row.finding.location.start_line,
             state: row.finding.state.clone(),
-            reason: row.reason.clone(),
+            reason: if by_config { row.allowed.clone() } else { row.reason.clone() },
             owner: row.by.clone(),
             until: None,
-            matched: "fingerprint".to_owned(),
+            matched: if by_config { How::Allowlist.as_str() } else { How::Fingerprint.as_str() }.to_owned(),
             from: None,
         })
         .collect();

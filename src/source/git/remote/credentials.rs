@@ -8,6 +8,8 @@
 //! | `GITHUB_TOKEN` | github.com, or in GitHub Actions that of `GITHUB_SERVER_URL` |
 //! | `GITLAB_TOKEN` | gitlab.com, or in GitLab CI that of `CI_SERVER_HOST` |
 //! | `CI_JOB_TOKEN` | that of `CI_SERVER_HOST` |
+//!
+//! Whoever has a key that tokens are made with (a GitHub App's) gives them by URL; they count before `GITHUB_TOKEN`.
 
 use crate::finding::Secret;
 use crate::source::git::url::{RemoteUrl, Scheme};
@@ -16,7 +18,11 @@ use crate::source::git::url::{RemoteUrl, Scheme};
 pub struct Credentials<'a> {
     env: &'a dyn Fn(&str) -> Option<String>,
     typed: bool,
+    made: Option<MadeFor<'a>>,
 }
+
+/// Makes a token for a URL, where whoever asks has a key for its host.
+pub type MadeFor<'a> = &'a dyn Fn(&RemoteUrl) -> Option<Secret>;
 
 /// A token, and who it is given as.
 pub(super) struct Account {
@@ -30,13 +36,19 @@ impl<'a> Credentials<'a> {
     /// Those for URLs that a person typed. `env` gives the value of a variable.
     #[must_use]
     pub const fn for_typed(env: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { env, typed: true }
+        Self { env, typed: true, made: None }
     }
 
     /// Those for URLs that a repository's config holds: whoever wrote it must not choose who gets the token.
     #[must_use]
     pub const fn for_configured(env: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { env, typed: false }
+        Self { env, typed: false, made: None }
+    }
+
+    /// The same with tokens that are made as they are needed.
+    #[must_use]
+    pub const fn with_made(self, made: MadeFor<'a>) -> Self {
+        Self { made: Some(made), ..self }
     }
 
     /// Whether a person typed the URLs.
@@ -54,6 +66,9 @@ impl<'a> Credentials<'a> {
             // Bitbucket's access tokens want this name; others take any.
             let usual = if url.host == "bitbucket.org" { "x-token-auth" } else { "x-access-token" };
             return Some(account(self.text("KEYSIFT_GIT_USER").as_deref().unwrap_or(usual), &token, "KEYSIFT_GIT_TOKEN"));
+        }
+        if let Some(token) = self.made.and_then(|made| made(url)) {
+            return Some(Account { user: "x-access-token".to_owned(), token, variable: "GITHUB_APP_PRIVATE_KEY" });
         }
         let authority = (url.host.as_str(), url.port.unwrap_or(443));
         if self.github().as_ref().is_some_and(|server| same(server, authority)) {
@@ -153,6 +168,20 @@ mod tests {
         assert_eq!(chosen(&other, "https://example.org:8443/r").map(|c| c.0), Some("KEYSIFT_GIT_TOKEN"));
         let named = [("KEYSIFT_GIT_TOKEN", "t"), ("KEYSIFT_GIT_USER", "ada")];
         assert_eq!(chosen(&named, "https://example.org/r").map(|c| c.1), Some("ada".to_owned()));
+    }
+
+    #[test]
+    fn a_token_that_is_made_counts_before_one_that_is_given() {
+        let get = |name: &str| (name == "GITHUB_TOKEN").then(|| "a".to_owned());
+        let made = |url: &RemoteUrl| (url.path == "/acme/r").then(|| Secret::new(b"made"));
+        let credentials = Credentials::for_configured(&get).with_made(&made);
+        let chosen = |url: &str| {
+            let account = credentials.for_url(&RemoteUrl::parse(url).expect("a URL"));
+            account.map(|a| (a.variable, a.token.expose().to_vec()))
+        };
+        assert_eq!(chosen("https://github.com/acme/r"), Some(("GITHUB_APP_PRIVATE_KEY", b"made".to_vec())));
+        assert_eq!(chosen("https://github.com/other/r"), Some(("GITHUB_TOKEN", b"a".to_vec())));
+        assert_eq!(chosen("http://localhost/acme/r"), None, "not in the clear");
     }
 
     #[test]
