@@ -1,5 +1,6 @@
 //! A unit of work, and what came of it: one repository in one run. Both travel to other machines as JSON.
 
+use super::sealed::Sealed;
 use super::target::{Forge, RepositoryRef};
 use crate::report::model::{Gap, ReportedFinding};
 use gix::hash::ObjectId;
@@ -159,6 +160,12 @@ pub struct Note {
     /// The allowlist of config that keeps it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed: Option<String>,
+    /// Whom its file belongs to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<String>,
+    /// The secret, where there is a key to seal it with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<Sealed>,
 }
 
 /// Names refs and what they point to.

@@ -1,9 +1,12 @@
 //! A unit of work, from its URL to its result: fetched, scanned, asked about.
 
 use super::catalogue::{Catalogue, Changed};
+use super::lore::Lore;
 use super::mirrors::{Home, Mirrors};
-use super::store::{Store, StoreError};
-use super::target::{Forge, RepositoryRef, SourceError, TextSource};
+use super::owners::Owners;
+use super::sealed::StoreKey;
+use super::store::StoreError;
+use super::target::{Forge, SourceError, TextSource};
 use super::unit::{Note, Outcome, RepositoryKey, Scanned, Texts, Unit, UnitResult, tips_of};
 use crate::config::allowlist::Allowlists;
 use crate::detect::Detector;
@@ -20,87 +23,11 @@ use crate::source::git::{Repository, Scope};
 use crate::source::stdin::scan_text;
 use gix::hash::ObjectId;
 use globset::GlobSet;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
-
-/// What a machine knows of earlier scans. A worker that knows nothing does everything.
-pub trait Lore: Sync {
-    /// A repository with these tips that was scanned whole with this catalogue.
-    ///
-    /// # Errors
-    /// Where what is known cannot be read.
-    fn twin(&self, tips: &str, catalogue: &str, not: &RepositoryKey) -> Result<Option<RepositoryKey>, StoreError>;
-    /// What a repository was forked from.
-    ///
-    /// # Errors
-    /// As above.
-    fn parent(&self, repository: &RepositoryRef) -> Result<Option<RepositoryKey>, StoreError>;
-    /// A catalogue by its key.
-    ///
-    /// # Errors
-    /// As above.
-    fn catalogue(&self, key: &str) -> Result<Option<Catalogue>, StoreError>;
-    /// Whether a repository has findings under one of these rules.
-    ///
-    /// # Errors
-    /// As above.
-    fn has_findings_of(&self, repository: &RepositoryKey, rules: &BTreeSet<String>) -> Result<bool, StoreError>;
-    /// Which of these objects hold nothing under this catalogue.
-    ///
-    /// # Errors
-    /// As above.
-    fn known_clean(&self, catalogue: &str, objects: &mut dyn Iterator<Item = ObjectId>) -> Result<HashSet<ObjectId>, StoreError>;
-}
-
-impl Lore for Store {
-    fn twin(&self, tips: &str, catalogue: &str, not: &RepositoryKey) -> Result<Option<RepositoryKey>, StoreError> {
-        Self::twin(self, tips, catalogue, not)
-    }
-
-    fn parent(&self, repository: &RepositoryRef) -> Result<Option<RepositoryKey>, StoreError> {
-        Self::parent(self, repository)
-    }
-
-    fn catalogue(&self, key: &str) -> Result<Option<Catalogue>, StoreError> {
-        Self::catalogue(self, key)
-    }
-
-    fn has_findings_of(&self, repository: &RepositoryKey, rules: &BTreeSet<String>) -> Result<bool, StoreError> {
-        Self::has_findings_of(self, repository, rules)
-    }
-
-    fn known_clean(&self, catalogue: &str, objects: &mut dyn Iterator<Item = ObjectId>) -> Result<HashSet<ObjectId>, StoreError> {
-        Self::known_clean(self, catalogue, objects)
-    }
-}
-
-/// Nothing is known: a worker of a fleet, of which no state is asked.
-pub struct NoLore;
-
-impl Lore for NoLore {
-    fn twin(&self, _: &str, _: &str, _: &RepositoryKey) -> Result<Option<RepositoryKey>, StoreError> {
-        Ok(None)
-    }
-
-    fn parent(&self, _: &RepositoryRef) -> Result<Option<RepositoryKey>, StoreError> {
-        Ok(None)
-    }
-
-    fn catalogue(&self, _: &str) -> Result<Option<Catalogue>, StoreError> {
-        Ok(None)
-    }
-
-    fn has_findings_of(&self, _: &RepositoryKey, _: &BTreeSet<String>) -> Result<bool, StoreError> {
-        Ok(true)
-    }
-
-    fn known_clean(&self, _: &str, _: &mut dyn Iterator<Item = ObjectId>) -> Result<HashSet<ObjectId>, StoreError> {
-        Ok(HashSet::new())
-    }
-}
 
 /// Asks providers about findings, and notes the answers in them.
 pub type Ask<'a> = &'a (dyn Fn(&mut [Finding]) + Sync);
@@ -115,6 +42,8 @@ pub struct How<'a> {
     /// What config says is no finding.
     pub allowlists: &'a Arc<Allowlists>,
     pub key: &'a IdentityKey,
+    /// Seals secrets, which are then kept.
+    pub seal: Option<&'a StoreKey>,
     pub stop: &'a Stop,
     /// The value of a variable of the environment: tokens.
     pub env: &'a (dyn Fn(&str) -> Option<String> + Sync),
@@ -207,6 +136,7 @@ pub struct Looked {
     is_new: bool,
     findings: Vec<Finding>,
     redactor: Redactor,
+    owners: Option<Owners>,
     texts: Option<TextsRead>,
     since: Instant,
 }
@@ -384,6 +314,7 @@ impl<'a> How<'a> {
             return Ok(None);
         }
         let (outcome, clean) = looked;
+        self.lore.learn(&self.catalogue.key, &clean)?;
         self.counts.blobs.fetch_add(outcome.files, Ordering::Relaxed);
         self.counts.bytes.fetch_add(outcome.bytes, Ordering::Relaxed);
         let gaps = |accepted, reason: &str, tally| Gap::of(reason, tally, accepted, Some(&outcome.redactor));
@@ -399,7 +330,9 @@ impl<'a> How<'a> {
             clean,
             ..Scanned::default()
         };
-        Ok(Some(Ok(Looked { unit, scanned, is_new, findings: outcome.findings, redactor: outcome.redactor, texts, since })))
+        let owners = if outcome.findings.is_empty() { None } else { Owners::of(&unit.repository, &repo) };
+        let (findings, redactor) = (outcome.findings, outcome.redactor);
+        Ok(Some(Ok(Looked { unit, scanned, is_new, findings, redactor, owners, texts, since })))
     }
 
     /// Scans with one detector; tells what holds nothing.
@@ -433,9 +366,19 @@ impl<'a> How<'a> {
     }
 
     /// Findings as they are kept, and what is known of them beside that, by fingerprint.
-    fn told(findings: &[Finding], redactor: &Redactor) -> (Vec<ReportedFinding>, BTreeMap<String, Note>) {
+    fn told(
+        &self,
+        findings: &[Finding],
+        redactor: &Redactor,
+        owners: Option<&Owners>,
+    ) -> (Vec<ReportedFinding>, BTreeMap<String, Note>) {
         let noted = findings.iter().filter_map(|f| {
-            let note = Note { allowed: f.allowed.as_ref().map(|name| redactor.redact(name)) };
+            let owners = owners.map(|owners| owners.of_path(&f.location.path)).unwrap_or_default();
+            let note = Note {
+                allowed: f.allowed.as_ref().map(|name| redactor.redact(name)),
+                owners: owners.iter().map(|owner| redactor.redact(owner)).collect(),
+                sealed: self.seal.and_then(|key| key.seal(&f.secret_id, &f.secret)),
+            };
             (note != Note::default()).then(|| (f.fingerprint.0.clone(), note))
         });
         (findings.iter().map(|f| ReportedFinding::of(f, Some(redactor))).collect(), noted.collect())
@@ -444,12 +387,12 @@ impl<'a> How<'a> {
     /// Asks providers, and tells what came of the unit.
     #[must_use]
     pub fn conclude(&self, looked: Looked) -> UnitResult {
-        let Looked { unit, mut scanned, is_new, mut findings, redactor, texts, since } = looked;
+        let Looked { unit, mut scanned, is_new, mut findings, redactor, owners, texts, since } = looked;
         if let Some(ask) = self.ask {
             ask(&mut findings);
         }
         self.counts.found.fetch_add(findings.len() as u64, Ordering::Relaxed);
-        (scanned.findings, scanned.notes) = Self::told(&findings, &redactor);
+        (scanned.findings, scanned.notes) = self.told(&findings, &redactor, owners.as_ref());
         let outcome = if is_new { Outcome::Scanned(Box::new(scanned)) } else { Outcome::NothingNew(Box::new(scanned)) };
         self.result(&unit, outcome, texts, since)
     }
@@ -459,7 +402,7 @@ impl<'a> How<'a> {
             if let Some(ask) = self.ask {
                 ask(&mut read.findings);
             }
-            let (findings, notes) = Self::told(&read.findings, &read.redactor);
+            let (findings, notes) = self.told(&read.findings, &read.redactor, None);
             Texts { findings, notes, cursor: read.cursor, failed: read.failed }
         });
         UnitResult {

@@ -56,7 +56,7 @@ fn row(finding: &ReportedFinding) -> [String; COLUMNS.len()] {
 
 /// One field: quoted where it must be; a beginning that spreadsheets take for a formula gets a `'` before it. Control
 /// characters, line ends among them, become `�`.
-fn field(text: &str) -> String {
+pub(crate) fn field(text: &str) -> String {
     let text = visible(text);
     let is_formula = text.trim_start().starts_with(['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']);
     let text = if is_formula { format!("'{text}") } else { text };

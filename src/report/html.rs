@@ -4,7 +4,7 @@
 use super::Report;
 use super::model::ReportedFinding;
 use super::triage::Suppressed;
-use super::wording::{entered, incomplete};
+use super::wording::{entered, incomplete, owners};
 use crate::finding::snippet::visible;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -112,6 +112,7 @@ fn finding(f: &ReportedFinding, decision: Option<&Suppressed>) -> Value {
     add("commit", text(&first.commit));
     add("author", text(&first.author).or_else(|| text(&first.email)));
     add("date", text(&first.date));
+    add("owners", text(&owners(f)));
     add("link", text(&l.link));
     add("also", (!f.also.is_empty()).then(|| json!(f.also)));
     add("notice", f.notice.then_some(json!(true)));

@@ -3,6 +3,7 @@
 use super::Report;
 use super::model::{Gap, ReportedFinding};
 use super::triage::{Suppressed, source_in_words};
+use super::wording::owners;
 use crate::finding::snippet::visible;
 use crate::finding::{Status, Verification};
 use crate::source::{ExcludeReason, SkipReason};
@@ -229,6 +230,9 @@ fn write_history(pen: &mut Pen<'_>, finding: &ReportedFinding) -> io::Result<()>
             text = format!("{text}, brought again by {}", counted(finding.occurrences_total as u64 - 1, "commit"));
         }
         pen.wrapped("since", &text)?;
+    }
+    if let Some(owners) = owners(finding) {
+        pen.wrapped("owners", &visible(&owners))?;
     }
     match finding.at_tip.as_deref() {
         Some([]) if finding.exposure.as_deref() != Some("staged") => {

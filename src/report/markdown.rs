@@ -42,22 +42,28 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     if !findings.is_empty() {
-        text.push_str("\n| severity | what | secret | where | state | since |\n|---|---|---|---|---|---|\n");
-        let mut told = 0;
-        for finding in findings {
-            let told_row = row(finding);
-            if text.len() + told_row.len() > MOST_BYTES {
-                break;
-            }
-            text.push_str(&told_row);
-            told += 1;
-        }
+        let told = table(findings, MOST_BYTES, &mut text);
         if told < findings.len() {
             let _ = writeln!(text, "\n{} more findings are left out: platforms take no longer text.", findings.len() - told);
         }
         remedies(findings, &mut text);
     }
     out.write_all(text.as_bytes())
+}
+
+/// Adds a table of findings as long as `text` has at most `most` bytes; tells how many it holds.
+pub(crate) fn table(findings: &[ReportedFinding], most: usize, text: &mut String) -> usize {
+    text.push_str("\n| severity | what | secret | where | state | since |\n|---|---|---|---|---|---|\n");
+    let mut told = 0;
+    for finding in findings {
+        let told_row = row(finding);
+        if text.len() + told_row.len() > most {
+            break;
+        }
+        text.push_str(&told_row);
+        told += 1;
+    }
+    told
 }
 
 fn counted(n: usize) -> String {
@@ -96,7 +102,7 @@ fn row(finding: &ReportedFinding) -> String {
 }
 
 /// What to do, once for each rule.
-fn remedies(findings: &[ReportedFinding], text: &mut String) {
+pub(crate) fn remedies(findings: &[ReportedFinding], text: &mut String) {
     let mut rules: Vec<&ReportedFinding> = findings.iter().filter(|f| !f.remedy.steps.is_empty()).collect();
     rules.sort_by(|a, b| a.rule_id.cmp(&b.rule_id));
     rules.dedup_by(|a, b| a.rule_id == b.rule_id);
@@ -134,7 +140,7 @@ fn prose(text: &str) -> String {
 }
 
 /// A span of code, with a fence longer than any in `text`; in a table, `|` would end the cell even there.
-fn code(text: &str, in_table: bool) -> String {
+pub(crate) fn code(text: &str, in_table: bool) -> String {
     let text = visible(text);
     let text = text.trim();
     if text.is_empty() {

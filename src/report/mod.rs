@@ -9,7 +9,7 @@
 //! - `write`: where reports go
 
 mod codequality;
-mod csv;
+pub(crate) mod csv;
 mod defectdojo;
 mod github;
 mod gitlab;
@@ -18,7 +18,7 @@ mod html;
 mod human;
 mod json;
 mod junit;
-mod markdown;
+pub(crate) mod markdown;
 pub mod merge;
 pub mod model;
 pub mod read;

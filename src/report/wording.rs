@@ -45,6 +45,7 @@ pub(super) fn facts(finding: &ReportedFinding) -> Vec<(&'static str, String)> {
     let l = entered(finding);
     let words = [("Commit", &l.commit), ("Author", &l.author), ("Date", &l.date)];
     facts.extend(words.into_iter().filter_map(|(name, value)| Some((name, visible(value.as_ref()?)))));
+    facts.extend(owners(finding).map(|owners| ("Owners", visible(&owners))));
     if let Some(branches) = finding.at_tip.as_ref().filter(|b| !b.is_empty()) {
         facts.push(("At the tip of", branches.iter().map(|b| visible(b)).collect::<Vec<_>>().join(", ")));
     }
@@ -108,4 +109,10 @@ pub(super) fn cut(text: &str, most: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+/// Whom its file belongs to, where an audit knows.
+pub(super) fn owners(finding: &ReportedFinding) -> Option<String> {
+    let all = finding.location.origin.as_ref()?["owners"].as_array()?;
+    let names: Vec<&str> = all.iter().filter_map(|owner| owner.as_str()).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }

@@ -75,8 +75,11 @@ fn shared(store: &Path) -> BTreeSet<String> {
     dump(store).into_iter().filter(|line| !line.starts_with("clean ")).collect()
 }
 
-fn worker(organization: &Organization, url: &str) -> Child {
+fn worker(organization: &Organization, url: &str, mirrors: Option<&str>) -> Child {
     let mut command = organization.command(&["worker", "--queue", url, "--until-empty", "--ack-wait", "3", "--fetchers", "2"]);
+    if let Some(folder) = mirrors {
+        command.args(["--mirrors-dir", folder]);
+    }
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
 }
 
@@ -98,12 +101,20 @@ fn a_worker_does_what_one_machine_does() {
     assert!(first.code == 0 && first.stdout.contains("8 units published"), "{}", first.printed());
     let again = organization.audit(&plan);
     assert!(again.stdout.contains("0 units published"), "{}", again.printed());
-    let mut child = worker(&organization, &url);
+    let mut child = worker(&organization, &url, Some("mirrors"));
     let collected = organization.audit(&["collect", "--store", "fleet.db", "--queue", &url, "--until-done"]);
     assert_eq!(collected.code, 1, "{}", collected.printed());
     assert!(child.wait().expect("it ends").success());
     organization.audit(&run_arguments("alone.db", None));
     assert_eq!(shared(&organization.tree.join("fleet.db")), shared(&organization.tree.join("alone.db")));
+    // The worker remembers beside its mirrors what the store knows.
+    let count = |file: &str, sql: &str| -> i64 {
+        let store = rusqlite::Connection::open(organization.tree.join(file)).expect("it is there");
+        store.query_row(sql, [], |row| row.get(0)).expect("a number")
+    };
+    let known = count("alone.db", "SELECT count(*) FROM clean_objects");
+    assert_eq!(count("mirrors/known-clean.db", "SELECT count(*) FROM clean"), known);
+    assert!(known > 0 && count("fleet.db", "SELECT count(*) FROM clean_objects") == 0);
     // A worker with other rules does nothing.
     let more = organization.audit(&["plan", "--store", "fleet.db", "--urls", "list", "--queue", &url]);
     assert!(more.stdout.contains("8 units published"), "{}", more.printed());
@@ -111,7 +122,7 @@ fn a_worker_does_what_one_machine_does() {
     assert!(other.code == 2 && other.stderr.contains("other rules"), "{}", other.printed());
     // Nothing has changed: a question each.
     let before = organization.server.seen().len();
-    let mut child = worker(&organization, &url);
+    let mut child = worker(&organization, &url, Some("mirrors"));
     organization.audit(&["collect", "--store", "fleet.db", "--queue", &url, "--until-done"]);
     assert!(child.wait().expect("it ends").success());
     assert_eq!(organization.server.seen().len() - before, 2 * SMALL.repositories);
@@ -134,7 +145,7 @@ fn workers_die_and_the_server_restarts() {
     let url = nats.url();
     let plan = organization.audit(&["plan", "--store", "fleet.db", "--urls", "list", "--queue", &url]);
     assert_eq!(plan.code, 0, "{}", plan.printed());
-    let mut workers: Vec<Child> = (0..4).map(|_| worker(&organization, &url)).collect();
+    let mut workers: Vec<Child> = (0..4).map(|_| worker(&organization, &url, None)).collect();
     let mut collect = organization.command(&["collect", "--store", "fleet.db", "--queue", &url, "--until-done"]);
     let collector = collect.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     let start = Instant::now();

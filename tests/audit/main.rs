@@ -10,13 +10,20 @@ mod github_description;
 mod support;
 
 mod again;
+mod asked;
 mod fake_forge;
 mod first;
 #[cfg(feature = "fleet")]
 mod fleet;
 mod forges;
 mod github;
+mod kept;
 mod killed;
+mod measure;
 mod organization;
 mod people;
+#[path = "../verify/fake.rs"]
+#[allow(dead_code, unreachable_pub, reason = "modules of a test")]
+mod provider;
 mod scale;
+mod told;

@@ -33,6 +33,8 @@ pub(crate) struct Organization {
     pub(crate) size: Size,
     /// `secret` → the repositories that were given it, forks not counted.
     pub(crate) planted: Vec<(usize, String)>,
+    /// Of repositories that are not made up.
+    pub(crate) names: Vec<String>,
 }
 
 impl Organization {
@@ -55,9 +57,22 @@ impl Organization {
             }
         }
         let server = Server::start(&tree.join("served"), Manners::default());
-        let this = Self { tree, server, originals, size, planted };
+        let this = Self { tree, server, originals, size, planted, names: Vec::new() };
         this.list(true);
         this
+    }
+
+    /// One of the repositories in a folder, with nothing planted.
+    pub(crate) fn of(folder: &Path) -> Self {
+        let tree = Tree::new();
+        fs::create_dir_all(tree.join("tmp")).expect("a folder");
+        let entries = fs::read_dir(folder).expect("a folder").flatten();
+        let mut names: Vec<String> = entries.filter_map(|e| e.file_name().into_string().ok()).collect();
+        names.sort();
+        let server = Server::start(folder, Manners::default());
+        let list: String = names.iter().map(|name| format!("http://127.0.0.1:{}/{name}\n", server.port)).collect();
+        tree.write("list", list);
+        Self { tree, server, originals: names.len(), size: SMALL, planted: Vec::new(), names }
     }
 
     /// Writes the list of all repositories, or without forks, to `list`.

@@ -272,7 +272,7 @@ fn id(value: &Value) -> Option<String> {
     value.as_u64().map(|n| n.to_string()).or_else(|| value.as_str().map(str::to_owned))
 }
 
-fn visibility(word: Option<&str>, is_private: Option<bool>) -> Visibility {
+pub(super) fn visibility(word: Option<&str>, is_private: Option<bool>) -> Visibility {
     word.and_then(Visibility::parse).unwrap_or(match is_private {
         Some(true) => Visibility::Private,
         Some(false) => Visibility::Public,
@@ -281,6 +281,6 @@ fn visibility(word: Option<&str>, is_private: Option<bool>) -> Visibility {
 }
 
 /// A piece of a path, as URLs write it.
-fn segment(text: &str) -> String {
+pub(super) fn segment(text: &str) -> String {
     percent::encode(text, b"-._~")
 }

@@ -1,5 +1,6 @@
 //! What is found again, new, or gone, and what providers say of it.
 
+use crate::audit::sealed::Sealed;
 use crate::audit::unit::{Note, Scanned, Texts};
 use crate::finding::{Day, Location, Status, Verification};
 use crate::report::model::ReportedFinding;
@@ -41,11 +42,20 @@ pub(super) fn stored(c: &Connection, repository: i64) -> rusqlite::Result<Vec<Re
 
 /// What is known of them beside that.
 pub(super) fn notes(c: &Connection, repository: i64) -> rusqlite::Result<BTreeMap<String, Note>> {
-    let mut select = c.prepare_cached(
-        "SELECT fingerprint, allowed FROM findings WHERE repository = ?1 AND gone_at IS NULL AND allowed IS NOT NULL",
-    )?;
-    let rows = select.query_map([repository], |row| Ok((row.get(0)?, Note { allowed: row.get(1)? })))?;
+    let mut select =
+        c.prepare_cached("SELECT id, fingerprint, allowed FROM findings WHERE repository = ?1 AND gone_at IS NULL")?;
+    let rows = select.query_map([repository], |row| {
+        // The secret itself is kept once, wherever it stands.
+        let note = Note { allowed: row.get(2)?, owners: owners(c, row.get(0)?)?, sealed: None };
+        Ok((row.get(1)?, note))
+    })?;
     rows.collect()
+}
+
+/// Whom the file of a finding belongs to.
+pub(super) fn owners(c: &Connection, finding: i64) -> rusqlite::Result<Vec<String>> {
+    let mut select = c.prepare_cached("SELECT owner FROM owners WHERE finding = ?1 ORDER BY owner")?;
+    select.query_map([finding], |row| row.get(0))?.collect()
 }
 
 /// Keeps the findings of a scan: what is there again, new, and no longer there.
@@ -123,6 +133,25 @@ impl Keeper<'_> {
     /// The allowlist that keeps a finding out.
     fn allowed(&self, f: &ReportedFinding) -> Option<&str> {
         self.notes.get(&f.fingerprint)?.allowed.as_deref()
+    }
+
+    /// Keeps what is known of a finding beside what reports tell.
+    fn fill_note(&self, f: &ReportedFinding, id: i64) -> rusqlite::Result<()> {
+        self.t.prepare_cached("DELETE FROM owners WHERE finding = ?1")?.execute([id])?;
+        let Some(note) = self.notes.get(&f.fingerprint) else { return Ok(()) };
+        let mut add = self.t.prepare_cached("INSERT OR IGNORE INTO owners VALUES (?1, ?2)")?;
+        for owner in &note.owners {
+            add.execute(params![id, owner])?;
+        }
+        let Some(Sealed { key, text }) = &note.sealed else { return Ok(()) };
+        // The first key is the store's: what another one sealed could not be read with it.
+        self.t.prepare_cached("INSERT OR IGNORE INTO meta VALUES ('store_key', ?1)")?.execute([key])?;
+        self.t
+            .prepare_cached(
+                "INSERT OR IGNORE INTO secrets SELECT ?1, ?2, ?3 WHERE ?2 = (SELECT value FROM meta WHERE key = 'store_key')",
+            )?
+            .execute(params![f.secret_id, key, text])
+            .map(drop)
     }
 
     fn event(&self, kind: &str, fingerprint: &str, was: Option<&str>, now: Option<&str>) -> rusqlite::Result<()> {
@@ -232,6 +261,7 @@ impl Keeper<'_> {
                 body_of(f),
                 self.allowed(f)
             ])?;
+        self.fill_note(f, id)?;
         self.t.prepare_cached("DELETE FROM occurrences WHERE finding = ?1")?.execute([id])?;
         let mut add = self.t.prepare_cached("INSERT INTO occurrences VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
         for (n, l) in (1i64..).zip(&f.occurrences) {

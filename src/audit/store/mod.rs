@@ -1,4 +1,5 @@
-//! What an audit remembers, in one `SQLite` file. No secret is in it: findings are told redacted, as in every report.
+//! What an audit remembers, in one `SQLite` file. No secret is in it but under a key of the user's: findings are told redacted,
+//! as in every report.
 //!
 //! - here: the file, its version, who may write
 //! - `plan`: runs and their units of work
@@ -7,11 +8,15 @@
 //! - `findings`: what is found again, new, or gone
 //! - `decide`: what people say of findings
 //! - `read`: what reports are made of
+//! - `events`: what happened, and who was told
+//! - `beside`: sealed secrets, issues that were opened
 //!
 //! The schema is in `schema.sql` and the steps after it; docs/audit-schema.md explains it to those who query it.
 
 mod apply;
+mod beside;
 mod decide;
+mod events;
 mod findings;
 mod lists;
 mod plan;
@@ -19,9 +24,10 @@ mod read;
 
 pub use apply::Applied;
 pub use decide::{Mark, MarkError};
+pub use events::EventRow;
 pub use lists::Listing;
 pub use plan::{Leased, Run};
-pub use read::{Coverage, EventRow, Filter, Known, Row, Status, Totals, UnitCounts};
+pub use read::{Coverage, Filter, Known, Row, Status, Totals, UnitCounts};
 
 use crate::audit::catalogue::Catalogue;
 use crate::audit::unit::RepositoryKey;
@@ -58,6 +64,11 @@ pub enum StoreError {
          another file"
     )]
     Key { path: String, theirs: String, ours: String },
+    #[error(
+        "{path} has secrets under the key {theirs}, and this run has {ours}: set KEYSIFT_STORE_KEY to the same, or set none: then \
+         no secret is kept or shown"
+    )]
+    StoreKey { path: String, theirs: String, ours: String },
     #[error("another `keysift audit` works with {0}: wait for it, or stop it")]
     InUse(String),
     #[error("{path}: a row cannot be read: {what}")]

@@ -1,5 +1,6 @@
 //! What reports are made of.
 
+use super::findings::owners;
 use super::plan::{REPOSITORY, Run, repository};
 use super::{Store, StoreError};
 use crate::audit::target::{RateBudget, RepositoryRef};
@@ -74,6 +75,7 @@ pub struct Filter {
     pub team: Option<String>,
     pub provider: Option<String>,
     pub author: Option<String>,
+    pub owner: Option<String>,
 }
 
 /// A finding with where it is and what is known of it.
@@ -90,6 +92,8 @@ pub struct Row {
     pub reason: Option<String>,
     /// The allowlist of config that keeps it out.
     pub allowed: Option<String>,
+    /// Whom its file belongs to.
+    pub owners: Vec<String>,
 }
 
 /// What the last scans of all repositories looked at.
@@ -100,24 +104,6 @@ pub struct Totals {
     pub blobs: u64,
     pub bytes: u64,
     pub rejected: u64,
-}
-
-/// Something that happened.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct EventRow {
-    pub id: i64,
-    pub at: String,
-    pub kind: String,
-    pub repository: Option<String>,
-    pub fingerprint: Option<String>,
-    pub was: Option<String>,
-    pub now: Option<String>,
-    pub detail: Option<String>,
-    pub rule_id: Option<String>,
-    pub severity: Option<String>,
-    pub path: Option<String>,
-    /// The secret, redacted.
-    pub secret: Option<String>,
 }
 
 impl Store {
@@ -217,12 +203,13 @@ impl Store {
             let like = |part: &Option<String>| part.as_ref().map(|p| format!("%{}%", p.replace('%', "")));
             let mut select = c.prepare(&format!(
                 "SELECT {REPOSITORY}, f.body, f.state, f.first_seen, f.last_seen, f.revoked_at, f.gone_at, f.secret_id, f.rule_id, \
-                 f.verification, d.by, d.reason, f.allowed FROM findings f JOIN repositories r ON r.id = f.repository \
+                 f.verification, d.by, d.reason, f.allowed, f.id FROM findings f JOIN repositories r ON r.id = f.repository \
                  LEFT JOIN decisions d ON d.id = (SELECT id FROM decisions WHERE fingerprint = f.fingerprint \
                  ORDER BY at DESC, id DESC LIMIT 1) \
                  WHERE (?1 OR f.gone_at IS NULL) AND (?2 IS NULL OR f.first_seen >= ?2) AND (?3 IS NULL OR r.full_name LIKE ?3) \
                  AND (?4 IS NULL OR r.team LIKE ?4) AND (?5 IS NULL OR f.provider LIKE ?5) \
-                 AND (?6 IS NULL OR f.author LIKE ?6 OR f.email LIKE ?6) AND (?7 IS NULL OR f.first_run >= ?7) ORDER BY r.full_name, r.id, f.path, f.line, f.id"
+                 AND (?6 IS NULL OR f.author LIKE ?6 OR f.email LIKE ?6) AND (?7 IS NULL OR f.first_run >= ?7) \
+                 AND (?8 IS NULL OR EXISTS (SELECT 1 FROM owners o WHERE o.finding = f.id AND o.owner LIKE ?8)) ORDER BY r.full_name, r.id, f.path, f.line, f.id"
             ))?;
             let mut rows = select.query(params![
                 filter.gone,
@@ -231,7 +218,8 @@ impl Store {
                 like(&filter.team),
                 like(&filter.provider),
                 like(&filter.author),
-                filter.since_run
+                filter.since_run,
+                like(&filter.owner)
             ])?;
             let mut all = Vec::new();
             while let Some(row) = rows.next()? {
@@ -252,7 +240,8 @@ impl Store {
                 };
                 finding.state = state;
                 finding.verification = verification_of(c, &row.get::<_, String>(21)?, &row.get::<_, String>(22)?)?;
-                place(&mut finding, &repository);
+                let owners = owners(c, row.get(27)?)?;
+                place(&mut finding, &repository, &owners);
                 all.push(Row {
                     repository,
                     finding,
@@ -263,6 +252,7 @@ impl Store {
                     by: row.get(24)?,
                     reason: row.get(25)?,
                     allowed: row.get(26)?,
+                    owners,
                 });
             }
             Ok(all)
@@ -272,39 +262,6 @@ impl Store {
         }
         all.sort_by_key(|row| row.finding.verification.status != Checked::Live);
         Ok(all)
-    }
-
-    /// What happened after the event with this number.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    pub fn events(&self, after: i64) -> Result<Vec<EventRow>, StoreError> {
-        self.read(|c| {
-            let mut select = c.prepare(
-                "SELECT e.id, e.at, e.kind, r.full_name, e.fingerprint, e.was, e.now, e.detail, f.rule_id, f.severity, f.path, f.shown \
-                 FROM events e LEFT JOIN repositories r ON r.id = e.repository \
-                 LEFT JOIN findings f ON f.repository = e.repository AND f.fingerprint = e.fingerprint \
-                 WHERE e.id > ?1 ORDER BY e.id",
-            )?;
-            select
-                .query_map([after], |row| {
-                    Ok(EventRow {
-                        id: row.get(0)?,
-                        at: row.get(1)?,
-                        kind: row.get(2)?,
-                        repository: row.get(3)?,
-                        fingerprint: row.get(4)?,
-                        was: row.get(5)?,
-                        now: row.get(6)?,
-                        detail: row.get(7)?,
-                        rule_id: row.get(8)?,
-                        severity: row.get(9)?,
-                        path: row.get(10)?,
-                        secret: row.get(11)?,
-                    })
-                })?
-                .collect()
-        })
     }
 }
 
@@ -349,10 +306,13 @@ fn add_gaps(all: &mut Gaps, gaps: Vec<Gap>, repository: &str) {
 }
 
 /// Where a finding is, for reports: its repository, and links to its lines.
-fn place(finding: &mut ReportedFinding, repository: &RepositoryRef) {
+fn place(finding: &mut ReportedFinding, repository: &RepositoryRef, owners: &[String]) {
     let base = if repository.web_url.is_empty() { &repository.clone_url } else { &repository.web_url };
     let linker = Linker::of(base);
-    let told = serde_json::json!({ "repository": repository.full_name, "url": base, "team": repository.team });
+    let mut told = serde_json::json!({ "repository": repository.full_name, "url": base, "team": repository.team });
+    if !owners.is_empty() {
+        told["owners"] = owners.into();
+    }
     let put = |l: &mut Location| {
         if l.link.is_none()
             && let (Some(linker), Some(commit)) = (&linker, &l.commit)
@@ -451,50 +411,6 @@ impl Store {
                     "SELECT count(*) FROM events WHERE kind = 'state' AND was = 'revoked' AND now = 'open' AND run IS NOT NULL",
                 )?,
             ))
-        })
-    }
-}
-
-impl Store {
-    /// What somebody was not told yet: findings of medium confidence and above that are new, gone or back, decisions, and what
-    /// providers say that matters.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    pub fn untold(&self, sink: &str) -> Result<Vec<EventRow>, StoreError> {
-        let told: std::collections::HashSet<i64> = self.read(|c| {
-            c.prepare("SELECT event FROM deliveries WHERE sink = ?1")?.query_map([sink], |row| row.get(0))?.collect()
-        })?;
-        let sure: std::collections::HashSet<(Option<String>, Option<String>)> = self.read(|c| {
-            c.prepare(
-                "SELECT r.full_name, f.fingerprint FROM findings f JOIN repositories r ON r.id = f.repository \
-                 WHERE f.confidence <> 'low'",
-            )?
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect()
-        })?;
-        let matters = |e: &EventRow| match e.kind.as_str() {
-            "found" => e.now.as_deref() == Some("open"),
-            "gone" | "back" | "state" => true,
-            "verification" => matches!(e.now.as_deref(), Some("live" | "dead")),
-            _ => false,
-        };
-        let mut events = self.events(0)?;
-        events.retain(|e| matters(e) && !told.contains(&e.id) && sure.contains(&(e.repository.clone(), e.fingerprint.clone())));
-        Ok(events)
-    }
-
-    /// Notes that somebody was told of events.
-    ///
-    /// # Errors
-    /// Where the store cannot be written.
-    pub fn told(&self, sink: &str, events: &[i64]) -> Result<(), StoreError> {
-        self.write(|t| {
-            let mut add = t.prepare_cached("INSERT OR IGNORE INTO deliveries VALUES (?1, ?2, ?3)")?;
-            for event in events {
-                add.execute(params![sink, event, super::now()])?;
-            }
-            Ok(())
         })
     }
 }

@@ -31,7 +31,7 @@ CREATE TABLE budgets (
 CREATE TABLE secrets (
     secret_id TEXT PRIMARY KEY,
     key TEXT NOT NULL,
-    sealed BLOB NOT NULL
+    sealed TEXT NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE issues (

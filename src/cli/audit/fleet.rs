@@ -5,9 +5,9 @@ use super::{StoreFlags, tell};
 use crate::audit::fleet::{FleetQueue, Login, Server, collect as collect_results};
 use crate::audit::forge::app::App;
 use crate::audit::forge::github;
+use crate::audit::lore::{Lore, Memory, NoLore};
 use crate::audit::run::work;
 use crate::audit::store::Access;
-use crate::audit::work::NoLore;
 use crate::cli::run::interruptible;
 use crate::cli::usage_error;
 use clap::Args;
@@ -70,7 +70,12 @@ pub(super) fn worker(arguments: &WorkerArguments) -> Result<ExitCode, ExitCode> 
     let env = |name: &str| std::env::var(name).ok();
     let api = env("GITHUB_API_URL").unwrap_or_else(|| "https://api.github.com".to_owned());
     let app = App::of(&env, &api, github::HEADERS).map_err(|e| usage_error(&e))?;
-    let done = with_how(flags, &settings, &NoLore, folder, &[], app.as_ref(), false, stop, |how, threads| {
+    let memory = match &flags.mirrors_dir {
+        Some(mirrors) => Some(Memory::open(mirrors, &settings.catalogue().key).map_err(|e| failed(&e))?),
+        None => None,
+    };
+    let lore = memory.as_ref().map_or(&NoLore as &dyn Lore, |memory| memory);
+    let done = with_how(flags, &settings, lore, folder, &[], app.as_ref(), false, stop, |how, threads| {
         let queue = FleetQueue::open(&server, how.catalogue, &settings.key.id(), ack_wait, arguments.until_empty)?;
         work(&queue, how, threads)
     })?;

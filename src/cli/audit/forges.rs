@@ -150,7 +150,7 @@ impl ForgeFlags {
                         let token = Token::OfApp { app: Arc::clone(app), owner: owner.clone() };
                         Some(Account { variable: KEY.to_owned(), token, scheme: Scheme::Bearer })
                     }
-                    None => self.account(variables, scheme, user, env),
+                    None => account(self.token_env.as_deref(), variables, scheme, user, env),
                 };
                 let api = Api::new(&base, account, headers)?;
                 let asked = Asked { forge, owner: owner.clone(), wikis: self.wikis };
@@ -158,22 +158,6 @@ impl ForgeFlags {
             }
         }
         Ok(sources)
-    }
-
-    /// Whose token counts, and how it is handed over: with a user where `user` names a variable that holds one.
-    fn account(
-        &self,
-        variables: &[&str],
-        scheme: fn(user: Option<String>) -> Scheme,
-        user: Option<&str>,
-        env: &dyn Fn(&str) -> Option<String>,
-    ) -> Option<Account> {
-        let env = |name: &str| env(name).filter(|text| !text.is_empty());
-        let named = self.token_env.as_deref();
-        let mut variables = variables.iter().copied().filter(|_| named.is_none()).chain(named);
-        let (variable, token) = variables.find_map(|variable| Some((variable, env(variable)?)))?;
-        let token = Token::Given(Secret::new(token.as_bytes()));
-        Some(Account { variable: variable.to_owned(), token, scheme: scheme(user.and_then(env)) })
     }
 
     fn filter(&self) -> Result<Filter, String> {
@@ -198,4 +182,20 @@ impl ForgeFlags {
         })
         .map_err(|e| e.to_string())
     }
+}
+
+/// Whose token counts, and how it is handed over: that of the variable that was `named`, else of the first usual one that is set;
+/// with a user where `user` names a variable that holds one.
+pub(super) fn account(
+    named: Option<&str>,
+    usual: &[&str],
+    scheme: fn(user: Option<String>) -> Scheme,
+    user: Option<&str>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Option<Account> {
+    let env = |name: &str| env(name).filter(|text| !text.is_empty());
+    let mut variables = usual.iter().copied().filter(|_| named.is_none()).chain(named);
+    let (variable, token) = variables.find_map(|variable| Some((variable, env(variable)?)))?;
+    let token = Token::Given(Secret::new(token.as_bytes()));
+    Some(Account { variable: variable.to_owned(), token, scheme: scheme(user.and_then(env)) })
 }

@@ -4,10 +4,12 @@
 //! - `run`: looks at them
 //! - `fleet`: the same on many machines
 //! - `watch`: how far it is
-//! - `tell`: what was found: status, reports, what is new, events
+//! - `tell`: what was found: status, reports, what is new
+//! - `export`: the same for other programs
 //! - `mark`: decisions
 //! - `notify`: people are told what happened
 
+mod export;
 #[cfg(feature = "fleet")]
 mod fleet;
 mod forges;
@@ -19,6 +21,7 @@ mod tell;
 mod watch;
 
 use super::usage_error;
+use crate::audit::sealed::StoreKey;
 use crate::audit::store::{Access, Store};
 use crate::finding::IdentityKey;
 use clap::{Args, Subcommand};
@@ -50,10 +53,10 @@ enum Command {
     Report(Box<tell::ReportArguments>),
     /// Report what was found first since a time, or in the last run
     Diff(Box<tell::DiffArguments>),
-    /// Write what happened as JSON lines, or numbers for Prometheus
-    Export(tell::ExportArguments),
-    /// Tell a webhook or Slack what happened since it was told last
-    Notify(notify::NotifyArguments),
+    /// Write what happened or was found as JSON lines, numbers for Prometheus, or whom to tell
+    Export(Box<export::ExportArguments>),
+    /// Tell a webhook or Slack what happened since it was told last, or private repositories in issues of their own
+    Notify(Box<notify::NotifyArguments>),
     /// Record decisions on findings
     Mark(mark::MarkArguments),
 }
@@ -69,8 +72,17 @@ struct StoreFlags {
 impl StoreFlags {
     fn open(&self, access: Access) -> Result<Store, ExitCode> {
         let key = IdentityKey::from_environment();
-        Store::open(&self.store, access, &key.id()).map_err(|e| usage_error(&e.to_string()))
+        let store = Store::open(&self.store, access, &key.id()).map_err(|e| usage_error(&e.to_string()))?;
+        if let Some(key) = store_key()? {
+            store.check_key(key.id()).map_err(|e| usage_error(&e.to_string()))?;
+        }
+        Ok(store)
     }
+}
+
+/// The key of the environment that secrets are kept with, if there is one.
+fn store_key() -> Result<Option<StoreKey>, ExitCode> {
+    StoreKey::of(&|name| std::env::var(name).ok()).map_err(|e| usage_error(&e.to_string()))
 }
 
 /// Runs it.
@@ -85,7 +97,7 @@ pub(super) fn run(arguments: &AuditArguments) -> ExitCode {
         Command::Status(arguments) => tell::status(arguments),
         Command::Report(arguments) => tell::report(arguments),
         Command::Diff(arguments) => tell::diff(arguments),
-        Command::Export(arguments) => tell::export(arguments),
+        Command::Export(arguments) => export::run(arguments),
         Command::Notify(arguments) => notify::run(arguments),
         Command::Mark(arguments) => mark::run(arguments),
     };

@@ -221,7 +221,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, ExitCode> {
 pub(super) fn with_how<T>(
     flags: &WorkFlags,
     settings: &Settings,
-    lore: &dyn crate::audit::work::Lore,
+    lore: &dyn crate::audit::lore::Lore,
     work_folder: PathBuf,
     texts: &[Box<dyn crate::audit::target::TextSource>],
     app: Option<&App>,
@@ -238,6 +238,7 @@ pub(super) fn with_how<T>(
     let containers = || settings.containers();
     let env = |name: &str| std::env::var(name).ok();
     let made = |url: &RemoteUrl| app.and_then(|app| app.token_for(url, stop));
+    let seal = super::store_key()?;
     let answers = Mutex::new(HashMap::new());
     let ask = |findings: &mut [Finding]| ask(flags, settings, findings, &answers, stop);
     if flags.verify {
@@ -252,6 +253,7 @@ pub(super) fn with_how<T>(
         accepts: &accepts,
         allowlists: &settings.allowlists,
         key: &settings.key,
+        seal: seal.as_ref(),
         stop,
         env: &env,
         made: &made,

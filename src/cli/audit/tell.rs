@@ -1,4 +1,4 @@
-//! `keysift audit status`, `report`, `diff`, `export`: what is known, told.
+//! `keysift audit status`, `report`, `diff`: what is known, told.
 
 use super::StoreFlags;
 use super::run::GateFlags;
@@ -19,7 +19,7 @@ use crate::rule::{Confidence, RuleSet, Severity};
 use crate::triage::gate::{Ending, FailOn};
 use crate::triage::state::How;
 use crate::triage::{Source, State};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -59,6 +59,9 @@ pub(super) struct WhichFlags {
     /// Those that someone with this in their name or address brought
     #[arg(long, value_name = "TEXT", help_heading = "Which findings")]
     author: Option<String>,
+    /// Those in files that belong to someone with this in their name, as CODEOWNERS says
+    #[arg(long, value_name = "TEXT", help_heading = "Which findings")]
+    owner: Option<String>,
     /// The least confidence that is reported: low, medium, high
     #[arg(long, value_name = "LEVEL", default_value = "medium", value_parser = confidence, help_heading = "Which findings")]
     min_confidence: Confidence,
@@ -76,7 +79,7 @@ pub(super) struct FormatFlags {
     /// Where it goes; `-` is stdout
     #[arg(short, long, value_name = "FILE", help_heading = "Report")]
     output: Vec<PathBuf>,
-    /// Leave out who committed what
+    /// Leave out who committed what, and whom files belong to
     #[arg(long, help_heading = "Report")]
     no_authors: bool,
     /// Only findings and what makes the audit incomplete
@@ -118,32 +121,7 @@ pub(super) struct DiffArguments {
     how: FormatFlags,
 }
 
-/// `keysift audit export`
-#[derive(Debug, Args)]
-pub(super) struct ExportArguments {
-    #[command(flatten)]
-    store: StoreFlags,
-    /// What is written
-    #[arg(value_enum, default_value = "events")]
-    what: Export,
-    /// Events after the one with this number
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    after: i64,
-    /// Where it goes; `-` is stdout
-    #[arg(short, long, value_name = "FILE", default_value = "-")]
-    output: PathBuf,
-}
-
-/// What is exported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Export {
-    /// What happened, a JSON object a line, for a SIEM
-    Events,
-    /// Numbers in the format of Prometheus
-    Metrics,
-}
-
-fn failed(e: &dyn std::fmt::Display) -> ExitCode {
+pub(super) fn failed(e: &dyn std::fmt::Display) -> ExitCode {
     usage_error(&e.to_string())
 }
 
@@ -296,21 +274,42 @@ pub(super) fn diff(arguments: &DiffArguments) -> Result<ExitCode, ExitCode> {
     tell(&store, &arguments.which, new, &arguments.how)
 }
 
+impl WhichFlags {
+    /// The filter that they make of one.
+    fn filter(&self, states: &[State], new: Filter) -> Filter {
+        Filter {
+            states: states.iter().map(|s| s.as_str().to_owned()).collect(),
+            verification: self.only.iter().map(|s| s.as_str().to_owned()).collect(),
+            gone: self.gone,
+            repository: self.repository.clone(),
+            team: self.team.clone(),
+            provider: self.provider.clone(),
+            author: self.author.clone(),
+            owner: self.owner.clone(),
+            ..new
+        }
+    }
+
+    /// The states that are wanted.
+    fn states(&self) -> Vec<State> {
+        if self.state.is_empty() { vec![State::Open] } else { self.state.clone() }
+    }
+
+    /// The findings that are wanted.
+    ///
+    /// # Errors
+    /// The exit code, after the message.
+    pub(super) fn rows(&self, store: &Store) -> Result<Vec<Row>, ExitCode> {
+        let mut rows = store.findings(&self.filter(&self.states(), Filter::default())).map_err(|e| failed(&e))?;
+        rows.retain(|r| is_asked(&r.finding, self.min_confidence, self.min_severity));
+        Ok(rows)
+    }
+}
+
 fn tell(store: &Store, which: &WhichFlags, new: Filter, how: &FormatFlags) -> Result<ExitCode, ExitCode> {
     let destinations = destinations(&how.format, &how.output)?;
-    let all_states: Vec<String> = State::ALL.iter().map(|s| s.as_str().to_owned()).collect();
-    let filter = Filter {
-        states: all_states,
-        verification: which.only.iter().map(|s| s.as_str().to_owned()).collect(),
-        gone: which.gone,
-        repository: which.repository.clone(),
-        team: which.team.clone(),
-        provider: which.provider.clone(),
-        author: which.author.clone(),
-        ..new
-    };
-    let rows = store.findings(&filter).map_err(|e| failed(&e))?;
-    let wanted: Vec<State> = if which.state.is_empty() { vec![State::Open] } else { which.state.clone() };
+    let rows = store.findings(&which.filter(&State::ALL, new)).map_err(|e| failed(&e))?;
+    let wanted = which.states();
     let before = rows.len();
     let rows: Vec<Row> = rows.into_iter().filter(|r| is_asked(&r.finding, which.min_confidence, which.min_severity)).collect();
     let below = before - rows.len();
@@ -362,7 +361,7 @@ fn assemble(store: &Store, told: Vec<Row>, decided: Vec<Row>, below: usize, how:
             let mut finding = row.finding;
             finding.target = target;
             if how.no_authors {
-                each_location(&mut finding, &mut |l| (l.author, l.email) = (None, None));
+                leave_people_out(&mut finding);
             }
             finding
         })
@@ -433,6 +432,16 @@ fn each_location(finding: &mut ReportedFinding, change: &mut dyn FnMut(&mut Loca
     finding.occurrences.iter_mut().for_each(change);
 }
 
+/// Tells nothing of people: who committed it, whom its file belongs to, who wrote a text.
+pub(super) fn leave_people_out(finding: &mut ReportedFinding) {
+    each_location(finding, &mut |l| {
+        (l.author, l.email) = (None, None);
+        if let Some(origin) = l.origin.as_mut().and_then(|origin| origin.as_object_mut()) {
+            origin.retain(|key, _| !matches!(key.as_str(), "owners" | "author" | "email"));
+        }
+    });
+}
+
 /// The report with the name of its repository before each path.
 fn with_repositories(mut report: Report) -> Report {
     for finding in report.findings.iter_mut().chain(&mut report.suppressed_in_full) {
@@ -453,25 +462,11 @@ fn summarize(store: &Store, how: &FormatFlags) -> Result<ExitCode, ExitCode> {
 }
 
 /// Writes a text to a file, or to stdout.
-fn put(path: &Path, text: &str) -> Result<ExitCode, ExitCode> {
+pub(super) fn put(path: &Path, text: &str) -> Result<ExitCode, ExitCode> {
     if path.as_os_str() == "-" {
         return Ok(crate::cli::print(text));
     }
     write::file(path, |out| out.write_all(text.as_bytes()))
         .map_err(|e| usage_error(&format!("{} cannot be written: {e}", path.display())))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Writes events or numbers.
-pub(super) fn export(arguments: &ExportArguments) -> Result<ExitCode, ExitCode> {
-    let store = arguments.store.open(Access::Existing)?;
-    let text = match arguments.what {
-        Export::Events => {
-            let events = store.events(arguments.after).map_err(|e| failed(&e))?;
-            let lines = events.iter().filter_map(|e| serde_json::to_string(e).ok());
-            lines.flat_map(|line| [line, "\n".to_owned()]).collect()
-        }
-        Export::Metrics => summary::metrics(&store).map_err(|e| failed(&e))?,
-    };
-    put(&arguments.output, &text)
 }

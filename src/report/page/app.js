@@ -134,6 +134,7 @@
     fact('Exposure', f.exp && words(f.exp));
     fact('At the tip of', f.tip && (f.tip.length ? f.tip.join(', ') : 'no branch: in history alone'));
     fact('Entered', [f.date && f.date.slice(0, 10), f.author && 'by ' + f.author, f.commit && 'in ' + f.commit.slice(0, 12)].filter(Boolean).join(' '));
+    fact('Owners', f.owners);
     fact('Rule', f.rule + (f.also ? ', also ' + f.also.join(', ') : ''));
     fact('Fingerprint', el('code', '', f.id));
     const todo = el('div', 'todo');

@@ -1,0 +1,169 @@
+//! Whom to tell, and issues in private repositories.
+
+use crate::fake_forge::{Asked, Fake, Reply};
+use crate::organization::{Organization, SMALL, add};
+use crate::support::Run;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+
+const FIRST: &str = "/orgs/acme/repos?type=all&sort=full_name&per_page=100";
+
+/// An organization of GitHub: three repositories, the second public, and trackers that keep what is posted.
+struct GitHub {
+    organization: Organization,
+    fake: Fake,
+    issues: Arc<Mutex<Vec<(String, Value)>>>,
+    /// What the forge says of visibility when it is asked about one.
+    now: Arc<Mutex<[&'static str; 3]>>,
+}
+
+impl GitHub {
+    fn new() -> Self {
+        let organization = Organization::new(SMALL);
+        let owners = "* @acme/all\n/conf/ @acme/shop ops@example.org\n";
+        add(&organization.tree.join("served/r0"), ".github/CODEOWNERS", owners, "refs/heads/main");
+        let served = format!("http://127.0.0.1:{}", organization.server.port);
+        let now = Arc::new(Mutex::new(["private", "public", "private"]));
+        let issues: Arc<Mutex<Vec<(String, Value)>>> = Arc::default();
+        let (said, kept) = (Arc::clone(&now), Arc::clone(&issues));
+        let fake = Fake::start(move |base, asked, _| {
+            let item = |n: usize, visibility: &str| {
+                json!({"id": n + 1, "full_name": format!("acme/r{n}"), "clone_url": format!("{served}/r{n}"), "visibility": visibility,
+                    "private": visibility != "public", "has_issues": true, "html_url": format!("https://github.example/acme/r{n}")})
+            };
+            if asked.target == FIRST {
+                return Reply::ok(json!([item(0, "private"), item(1, "public"), item(2, "private")]));
+            }
+            let Some(rest) = asked.target.strip_prefix("/repos/acme/r") else { return Reply::status(404) };
+            let (n, tail) = rest.split_at(1);
+            let number: usize = n.parse().expect("a number");
+            let mut kept = kept.lock().unwrap();
+            match (asked.method.as_str(), tail) {
+                ("GET", "") => Reply::ok(item(number, said.lock().unwrap()[number])),
+                ("GET", "/issues?state=all&per_page=100") => {
+                    let all = kept.iter().filter(|(name, _)| name == n);
+                    Reply::ok(
+                        all.map(|(_, issue)| json!({"body": issue["body"], "html_url": format!("{base}/r{n}/1")})).collect(),
+                    )
+                }
+                ("POST", "/issues") => {
+                    kept.push((n.to_owned(), asked.body.clone()));
+                    Reply::ok(json!({"html_url": format!("{base}/r{n}/1")}))
+                }
+                _ => Reply::status(404),
+            }
+        });
+        let this = Self { organization, fake, issues, now };
+        let url = this.fake.url();
+        let run = this.organization.audit(&["run", "--store", "a.db", "--github", "acme", "--github-url", &url]);
+        assert_eq!(run.code, 1, "{}", run.printed());
+        this.fake.taken();
+        this
+    }
+
+    fn notify(&self, more: &[&str]) -> (Run, Vec<Asked>) {
+        let url = self.fake.url();
+        let arguments = [&["notify", "--store", "a.db", "--issues", "--github-url", &url], more].concat();
+        let mut command = self.organization.command(&arguments);
+        command.env("GH_TOKEN", "x1").env_remove("GITHUB_APP_ID").env_remove("GITHUB_APP_PRIVATE_KEY");
+        (Run::of(&mut command, b"", &self.organization.tree), self.fake.taken())
+    }
+}
+
+#[test]
+fn private_repositories_are_told_once_and_public_ones_never() {
+    let github = GitHub::new();
+    let (shown, asked) = github.notify(&[]);
+    assert_eq!((shown.code, asked.len()), (0, 0), "{}", shown.printed());
+    assert!(
+        shown.stdout.contains("acme/r0: would be told: keysift: ") && shown.stdout.contains("nothing was opened"),
+        "{}",
+        shown.stdout
+    );
+    assert!(shown.stdout.contains("acme/r1: not told: it is public: everyone would read it"), "{}", shown.stdout);
+
+    let (sent, asked) = github.notify(&["--send"]);
+    assert_eq!(sent.code, 0, "{}", sent.printed());
+    assert!(sent.stdout.contains("2 issues opened"), "{}", sent.stdout);
+    assert!(asked.iter().all(|a| !a.target.contains("/r1")), "a public repository is not even asked about");
+    let issues = github.issues.lock().unwrap().clone();
+    assert_eq!(issues.len(), 2);
+    for (name, issue) in &issues {
+        let body = issue["body"].as_str().expect("a text");
+        assert!(issue["title"].as_str().is_some_and(|t| t.contains("to revoke")) && body.contains("What to do"), "{issue}");
+        assert!(github.organization.planted.iter().all(|(_, secret)| !body.contains(secret)), "{body}");
+        assert_eq!(
+            body.contains("Code owners of these files: `@acme/all`, `@acme/shop`, `ops@example.org`"),
+            name == "0",
+            "{body}"
+        );
+        assert!(body.contains("Ada"), "{body}");
+    }
+
+    // Once told, nobody is told again; not even where the store has forgotten.
+    let (again, asked) = github.notify(&["--send"]);
+    assert!(again.stdout.contains("acme/r0: not told: it was told: http") && asked.is_empty(), "{}", again.printed());
+    let store = rusqlite::Connection::open(github.organization.tree.join("a.db")).expect("a store");
+    store.execute("DELETE FROM issues", []).expect("it forgets");
+    let (known, _) = github.notify(&["--send", "--repository", "r0"]);
+    assert!(known.stdout.contains("acme/r0: it was told: http"), "{}", known.printed());
+    assert_eq!(github.issues.lock().unwrap().len(), 2);
+
+    // One that is public by now is not told, whatever was known of it.
+    github.now.lock().unwrap()[2] = "public";
+    github.issues.lock().unwrap().clear();
+    let (refused, _) = github.notify(&["--send"]);
+    assert_eq!(refused.code, 3, "{}", refused.printed());
+    assert!(refused.stdout.contains("acme/r2: not told: it is public"), "{}", refused.stdout);
+    assert!(github.issues.lock().unwrap().is_empty());
+}
+
+#[test]
+fn people_are_left_out_and_other_servers_get_nothing() {
+    let github = GitHub::new();
+    let (shown, _) = github.notify(&["--no-authors"]);
+    assert!(
+        !shown.stdout.contains("Ada") && !shown.stdout.contains("@acme") && !shown.stdout.contains("Code owners"),
+        "{}",
+        shown.stdout
+    );
+    let mut command = github.organization.command(&["notify", "--store", "a.db", "--issues", "--send"]);
+    command.env("GH_TOKEN", "x1");
+    let elsewhere = Run::of(&mut command, b"", &github.organization.tree);
+    assert!(elsewhere.stdout.contains("is none of the forges that are named"), "{}", elsewhere.printed());
+    assert!(github.fake.taken().is_empty());
+    assert_eq!(github.organization.audit(&["notify", "--store", "a.db", "--send"]).code, 2);
+}
+
+#[test]
+fn owners_stand_in_reports_and_choose_what_is_told() {
+    let github = GitHub::new();
+    let report = |more: &[&str]| {
+        let arguments = [&["report", "--store", "a.db", "-f", "json"], more].concat();
+        let report: Value = serde_json::from_str(&github.organization.audit(&arguments).stdout).expect("a report");
+        report["findings"].as_array().expect("findings").clone()
+    };
+    let all = report(&[]);
+    let owners = |f: &Value| f["location"]["origin"]["owners"].as_array().map_or(0, Vec::len);
+    let in_conf = |f: &Value| f["location"]["path"].as_str().is_some_and(|path| path.starts_with("conf/"));
+    let of_r0 = |f: &&Value| f["location"]["origin"]["repository"] == "acme/r0";
+    assert!(all.iter().filter(of_r0).count() > 0);
+    for finding in &all {
+        let expected = match (of_r0(&finding), in_conf(finding)) {
+            (true, true) => 2,
+            (true, false) => 1,
+            (false, _) => 0,
+        };
+        assert_eq!(owners(finding), expected, "{finding}");
+    }
+    let shop = report(&["--owner", "acme/shop"]);
+    assert_eq!(shop.len(), all.iter().filter(of_r0).filter(|f| in_conf(f)).count());
+    assert!(report(&["--no-authors"]).iter().all(|f| owners(f) == 0 && f["location"]["author"].is_null()));
+    let human = github.organization.audit(&["report", "--store", "a.db", "--owner", "shop"]).stdout;
+    assert!(human.contains("owners") && human.contains("@acme/shop, ops@example.org"), "{human}");
+    let export = |more: &[&str]| github.organization.audit(&[&["export", "people", "--store", "a.db"], more].concat()).stdout;
+    let people = export(&[]);
+    assert!(people.starts_with("who,as,repository,findings,secrets,live,worst\r\n"), "{people}");
+    assert!(people.contains("\"'@acme/shop\",owner,acme/r0,") && people.contains("ada@example.org,author,acme/r2,"), "{people}");
+    assert!(!export(&["--no-authors"]).contains("ada@example.org"));
+}
