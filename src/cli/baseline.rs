@@ -139,11 +139,8 @@ impl Place {
         let rules = RuleFlags {
             config: flags.config.clone(),
             no_config: flags.no_config,
-            gitleaks_config: None,
             rule_files: flags.rule_files.clone(),
-            only: Vec::new(),
-            without: Vec::new(),
-            policy: None,
+            ..RuleFlags::default()
         };
         let settings = Settings::of(&rules, &[], flags.now, &home)?;
         let file = flags.baseline.as_deref().map(Named::given).or_else(|| settings.baseline.clone());
@@ -165,14 +162,7 @@ impl Place {
 
     /// The decisions that stand elsewhere: what they cover needs no entry.
     fn policy(&self, baseline: Baseline) -> Result<Policy, ExitCode> {
-        let flags = PolicyFlags {
-            baseline: None,
-            baseline_max_age: None,
-            ignore_file: None,
-            no_ignore_file: false,
-            no_inline_allow: false,
-        };
-        let loaded = policy::load(&flags, &self.home, None, self.settings.detector.rules(), &self.settings.key)?;
+        let loaded = policy::load(&PolicyFlags::default(), &self.home, None, self.settings.detector.rules(), &self.settings.key)?;
         Ok(Policy { baseline: Some(baseline), ..loaded.policy })
     }
 

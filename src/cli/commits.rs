@@ -43,20 +43,32 @@ impl Commits {
         Self { base: side(base), head: side(head), work_tree: repo.work_tree.clone() }
     }
 
-    /// The settings that the base's config and the flags make.
+    /// The layers above the repository. A policy that stands in the work tree is that of the base.
     ///
     /// # Errors
     /// The exit code, after the message.
-    pub(super) fn settings(&self, flags: &RuleFlags, exclude: &[String], now: Option<Day>) -> Result<Settings, ExitCode> {
-        // A policy that stands in the work tree is that of the base too.
-        let mut layers = layers::above_repository(flags, &|path| {
+    pub(super) fn above(&self, flags: &RuleFlags) -> Result<Layers, ExitCode> {
+        layers::above_repository(flags, self.work_tree.as_slice(), &|path| {
             let found = self.text(&self.base, Some(path), "")?;
             if found.is_none() {
                 let name = visible(&path.display().to_string());
                 eprintln!("keysift: the policy {name} is not in the base of the change, and counts once it is merged");
             }
             Ok(found)
-        })?;
+        })
+    }
+
+    /// Whether base or head have an ignore file of their own.
+    pub(super) fn has_ignore_file(&self) -> bool {
+        [&self.base, &self.head].iter().any(|side| side.text(ignore_file::NAME.as_bytes()).is_some())
+    }
+
+    /// The settings that the base's config and the flags make.
+    ///
+    /// # Errors
+    /// The exit code, after the message.
+    pub(super) fn settings(&self, flags: &RuleFlags, exclude: &[String], now: Option<Day>) -> Result<Settings, ExitCode> {
+        let mut layers = self.above(flags)?;
         let found = if flags.no_config { None } else { self.text(&self.base, flags.named(), discover::NAME)? };
         let Some((name, text)) = found else { return Self::finish(layers, flags, exclude, now) };
         let is_same = self.text(&self.head, flags.named(), discover::NAME)?.is_some_and(|(_, head)| head == text);

@@ -1,6 +1,7 @@
 //! Flags that several commands share, and what they are turned into.
 
-use super::policy::{Named, PolicyFlags};
+use super::gate::FailFlags;
+use super::policy::Named;
 use super::{layers, usage_error};
 use crate::config::allowlist::Allowlists;
 use crate::config::discover::Home;
@@ -13,7 +14,6 @@ use crate::report::Format;
 use crate::rule::catalogue::Version;
 use crate::rule::{Confidence, Rule, RuleError, RuleErrors, RuleSet, Severity};
 use crate::source::container::{Containers, Limits};
-use crate::triage::gate::{FailOn, Incomplete};
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Args, ValueEnum};
 use globset::{Glob, GlobSet, GlobSetBuilder};
@@ -46,7 +46,7 @@ impl TypedValueParser for FormatNames {
 }
 
 /// Which rules, and what else config says.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct RuleFlags {
     /// A config file [default: keysift.toml of the scanned repository or folder]
     #[arg(short, long, value_name = "FILE", help_heading = "What to look for")]
@@ -114,16 +114,8 @@ pub(super) struct ReportFlags {
     /// The least severity that is reported: low, medium, high, critical [default: what config says, else low]
     #[arg(long, value_name = "LEVEL", value_parser = severity, help_heading = "Report")]
     pub min_severity: Option<Severity>,
-    /// What fails the run: any, low, medium, high, critical, none; with --verify also live, or live,unknown
-    #[arg(long, value_name = "WHAT", default_value = "any", value_parser = FailOn::parse, help_heading = "Report")]
-    pub fail_on: FailOn,
-    /// The exit code of a run that fails on findings
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Report")]
-    pub exit_code: u8,
-    /// What an incomplete scan without failing findings does: fail (exit code 3) or warn (0) [default: fail; warn in hooks of
-    /// the committer]
-    #[arg(long, value_name = "WHAT", value_parser = incomplete, help_heading = "Report")]
-    pub incomplete: Option<Incomplete>,
+    #[command(flatten)]
+    pub gate: FailFlags,
     /// Only findings of these states: live, dead, unknown, not_checked; needs --verify
     #[arg(long = "only", value_name = "STATE", value_delimiter = ',', value_parser = super::verification::status, help_heading = "Report")]
     pub only_states: Vec<Status>,
@@ -196,14 +188,6 @@ pub(super) fn severity(word: &str) -> Result<Severity, String> {
     Severity::parse(word).ok_or_else(|| "one of low, medium, high, critical".to_owned())
 }
 
-fn incomplete(word: &str) -> Result<Incomplete, String> {
-    match word {
-        "fail" => Ok(Incomplete::Fail),
-        "warn" => Ok(Incomplete::Warn),
-        _ => Err("one of fail, warn".to_owned()),
-    }
-}
-
 pub(super) fn day(word: &str) -> Result<Day, String> {
     Day::parse(word).ok_or_else(|| "a day such as 2026-12-31".to_owned())
 }
@@ -237,8 +221,10 @@ pub(super) struct Settings {
     thresholds: Vec<(Threshold, GlobSet)>,
     /// The least that is told whatever config says.
     least: (Option<Confidence>, Option<Severity>),
-    /// Who decides.
-    layers: Layers,
+    /// The only states of verification that are told; all where empty.
+    only: Vec<Status>,
+    /// Who decides, with what is left of config.
+    pub(super) layers: Layers,
 }
 
 impl Settings {
@@ -286,9 +272,9 @@ impl Settings {
         own.append(&mut given);
         let rules = select(own, only, without, &config.disable)?;
         let globs: Vec<&String> = exclude.iter().chain(&config.exclude).collect();
-        let today = now.unwrap_or_else(Day::today);
+        let today = now.filter(|_| layers.allows("now", "--now")).unwrap_or_else(Day::today);
         let mut gaps = Vec::new();
-        for gap in config.accept_gap {
+        for gap in std::mem::take(&mut config.accept_gap) {
             if gap.until.as_deref().and_then(Day::parse).is_some_and(|until| until < today) {
                 eprintln!("keysift: an accepted gap ({}) has expired: {}", gap.reason, gap.note);
                 continue;
@@ -296,12 +282,12 @@ impl Settings {
             let paths = glob_set(&gap.path.iter().collect::<Vec<_>>())?;
             gaps.push((gap, paths));
         }
-        let allowlists = Allowlists::new(config.allowlists);
+        let allowlists = Allowlists::new(std::mem::take(&mut config.allowlists));
         for unknown in allowlists.unknown_rules(&rules) {
             eprintln!("keysift: {}", visible(&unknown));
         }
         let mut thresholds = Vec::new();
-        for threshold in config.thresholds {
+        for threshold in std::mem::take(&mut config.thresholds) {
             let paths = glob_set(&threshold.path.iter().collect::<Vec<_>>())?;
             thresholds.push((threshold, paths));
         }
@@ -313,22 +299,25 @@ impl Settings {
             members: config.max_members.unwrap_or(default.members),
             member: config.max_file_size.unwrap_or(default.member),
         };
+        let (exclude, globs) = (glob_set(&globs)?, globs.into_iter().cloned().collect());
+        layers.config = config;
         Ok(Self {
             detector: Detector::new(rules),
-            exclude: glob_set(&globs)?,
-            globs: globs.into_iter().cloned().collect(),
-            max_file_size: config.max_file_size,
-            opens: config.archives.unwrap_or(true),
+            exclude,
+            globs,
+            max_file_size: layers.config.max_file_size,
+            opens: layers.config.archives.unwrap_or(true),
             limits,
             gaps,
             allowlists: Arc::new(allowlists),
             key,
             today,
-            catalogue: config.catalogue,
+            catalogue: layers.config.catalogue,
             config: std::mem::take(&mut layers.files),
             baseline: None,
             thresholds,
             least: (None, None),
+            only: Vec::new(),
             layers,
         })
     }
@@ -361,20 +350,22 @@ impl Settings {
         }
     }
 
-    /// Lets flags decide about what is told; the flag that names a baseline as well.
+    /// Lets flags decide about what is told.
     pub(super) fn asked_by(&mut self, flags: &ReportFlags) {
-        if flags.min_confidence.is_some() && self.layers.allows("threshold", "--min-confidence") {
-            self.least.0 = flags.min_confidence;
-        }
-        if flags.min_severity.is_some() && self.layers.allows("threshold", "--min-severity") {
-            self.least.1 = flags.min_severity;
+        self.tells_least(flags.min_confidence, flags.min_severity);
+        if !flags.only_states.is_empty() && self.layers.allows("threshold", "--only") {
+            self.only.clone_from(&flags.only_states);
         }
     }
 
-    /// What flags say of decisions, without the baseline where config alone may name one.
-    pub(super) fn decisions(&mut self, flags: &PolicyFlags) -> PolicyFlags {
-        let baseline = flags.baseline.clone().filter(|_| self.layers.allows("baseline", "--baseline"));
-        PolicyFlags { baseline, ..flags.clone() }
+    /// Lets flags decide about the least that is told.
+    pub(super) fn tells_least(&mut self, sure: Option<Confidence>, severe: Option<Severity>) {
+        if sure.is_some() && self.layers.allows("threshold", "--min-confidence") {
+            self.least.0 = sure;
+        }
+        if severe.is_some() && self.layers.allows("threshold", "--min-severity") {
+            self.least.1 = severe;
+        }
     }
 
     /// What was said and does not count, because it is locked.
@@ -382,15 +373,26 @@ impl Settings {
         &self.layers.refused
     }
 
-    /// Whether a finding is of the confidence and severity that is asked for: by a flag, else by the last threshold that is
-    /// about its path.
+    /// Whether a finding is of the confidence and severity that is asked for.
     #[must_use]
     pub(super) fn asks_for(&self, finding: &Finding) -> bool {
-        let path = &finding.location.path;
+        let (sure, severe) = self.least_at(&finding.location.path);
+        finding.confidence() >= Some(sure) && finding.rule.severity >= severe
+    }
+
+    /// Whether findings of this state of verification are asked for.
+    #[must_use]
+    pub(super) fn asks_for_state(&self, status: Status) -> bool {
+        self.only.is_empty() || self.only.contains(&status)
+    }
+
+    /// The least confidence and severity that is told of `path`: by a flag, else by the last threshold that is about it.
+    #[must_use]
+    pub(super) fn least_at(&self, path: &str) -> (Confidence, Severity) {
         let about = || self.thresholds.iter().rev().filter(|(t, paths)| t.path.is_none() || paths.is_match(path)).map(|(t, _)| t);
         let sure = self.least.0.or_else(|| about().find_map(|t| t.min_confidence)).unwrap_or(Confidence::Medium);
         let severe = self.least.1.or_else(|| about().find_map(|t| t.min_severity)).unwrap_or(Severity::Low);
-        finding.confidence() >= Some(sure) && finding.rule.severity >= severe
+        (sure, severe)
     }
 
     /// What repositories are scanned with, for those who remember what was.

@@ -1,7 +1,7 @@
 //! `keysift config`: what config comes to, and who said it.
 
 use super::common::RuleFlags;
-use super::{layers, usage_error};
+use super::{layers, policy, usage_error};
 use crate::config::discover::Home;
 use crate::config::layers::Layers;
 use crate::finding::snippet::visible;
@@ -45,12 +45,18 @@ struct PlaceArguments {
 }
 
 impl PlaceArguments {
+    /// The layers, and what the repository's ignore file says in vain.
     fn layers(&self) -> Result<Layers, ExitCode> {
         let path = self.path.clone().unwrap_or_else(|| PathBuf::from("."));
         if !path.exists() {
             return Err(usage_error(&format!("{} is not there", visible(&path.display().to_string()))));
         }
-        layers::all(&self.flags, &Home::of(&[path]))
+        let home = Home::of(&[path]);
+        let mut layers = layers::all(&self.flags, &home)?;
+        if let Some(file) = policy::own_ignore_file(&home) {
+            layers.refused.extend(layers.refusal("ignore_file", &file.name, 0));
+        }
+        Ok(layers)
     }
 }
 

@@ -157,13 +157,23 @@ fn commits(arguments: &GitArguments, place: &Place) -> Result<ExitCode, ExitCode
 
 /// Looks at what commits add, under the policy of their base.
 fn look_at_range(arguments: &GitArguments, place: &Place, repo: &Repository, asked: &Asked) -> ExitCode {
-    let reads_commits = arguments.policy_from == PolicyFrom::Base && matches!(place, Place::Here(_));
+    let mut flags = arguments.flags();
     // Without a base there is no change under test, only a part of history.
-    let whence = match asked.bases.first().filter(|_| reads_commits) {
-        Some(base) => Whence::Commits(Box::new(Commits::of(repo, Some(*base), asked.heads.first().map(|(_, id)| *id)))),
-        None => Whence::Files(place.trusted()),
-    };
-    look_at_named(&arguments.flags(), &whence, repo, place.root(repo), asked)
+    let base = asked.bases.first().filter(|_| matches!(place, Place::Here(_)));
+    let mut commits = base.map(|base| Commits::of(repo, Some(*base), asked.heads.first().map(|(_, id)| *id)));
+    if let Some(of_base) = commits.as_ref().filter(|_| arguments.policy_from == PolicyFrom::Head) {
+        let mut layers = match of_base.above(flags.rules) {
+            Ok(layers) => layers,
+            Err(code) => return code,
+        };
+        if layers.allows("policy_from", "--policy-from") {
+            commits = None;
+        } else {
+            flags.refused = layers.refused.pop();
+        }
+    }
+    let whence = commits.map_or_else(|| Whence::Files(place.trusted()), |commits| Whence::Commits(Box::new(commits)));
+    look_at_named(&flags, &whence, repo, place.root(repo), asked)
 }
 
 /// Looks at what commits add and reports it.

@@ -4,7 +4,7 @@ use super::commits::Commits;
 use super::git::{look_at, pushed};
 use super::run::{self, Flags, RunFlags, Targets, Whence};
 use super::staged::{Files, look_at_index, open_here};
-use super::usage_error;
+use super::{layers, usage_error};
 use crate::finding::snippet::visible;
 use crate::pipeline::Asked;
 use crate::source::git::Repository;
@@ -13,7 +13,6 @@ use crate::source::git::objects::Kind;
 use crate::source::git::open::Options;
 use crate::source::git::range::{commit_named, peel};
 use crate::source::stdin;
-use crate::triage::gate::Incomplete;
 use clap::{Args, ValueEnum};
 use gix::hash::ObjectId;
 use std::ffi::OsString;
@@ -62,7 +61,7 @@ pub(super) fn run(arguments: &HookArguments) -> ExitCode {
     let mut arguments = arguments.clone();
     // Nobody should learn to skip a hook because a clone is shallow; a server's word is final.
     if arguments.name != HookName::PreReceive {
-        arguments.run.report.incomplete.get_or_insert(Incomplete::Warn);
+        arguments.run.report.gate.lenient = true;
     }
     arguments.run.report.silent = true;
     let flags = arguments.run.flags();
@@ -70,7 +69,7 @@ pub(super) fn run(arguments: &HookArguments) -> ExitCode {
         HookName::PreCommit => pre_commit(&arguments, &flags),
         HookName::CommitMsg => commit_msg(&arguments, &flags),
         HookName::PrePush => pre_push(&arguments, &flags),
-        HookName::PreReceive => pre_receive(&arguments, &flags),
+        HookName::PreReceive => pre_receive(&arguments),
     };
     ran.unwrap_or_else(|code| code)
 }
@@ -165,10 +164,15 @@ fn pre_push(arguments: &HookArguments, flags: &Flags<'_>) -> Result<ExitCode, Ex
 }
 
 /// The commits that a push brings: `old-id new-id ref` a line. They stand in a quarantine that git names.
-fn pre_receive(arguments: &HookArguments, flags: &Flags<'_>) -> Result<ExitCode, ExitCode> {
+fn pre_receive(arguments: &HookArguments) -> Result<ExitCode, ExitCode> {
+    let mut flags = arguments.run.flags();
     if let Some(option) = arguments.allow_push_option.as_ref().filter(|o| push_options().any(|given| given == **o)) {
-        eprintln!("keysift: not looked at: the push option `{}` asks for it", visible(option));
-        return Ok(ExitCode::SUCCESS);
+        let mut layers = layers::above_repository(flags.rules, &[], &layers::as_it_stands)?;
+        if layers.allows("allow_push_option", "--allow-push-option") {
+            eprintln!("keysift: not looked at: the push option `{}` asks for it", visible(option));
+            return Ok(ExitCode::SUCCESS);
+        }
+        flags.refused = layers.refused.pop();
     }
     let repo = open_here(&Options { object_folders: quarantine(), ..Options::default() })?;
     let store = repo.store();
@@ -189,7 +193,7 @@ fn pre_receive(arguments: &HookArguments, flags: &Flags<'_>) -> Result<ExitCode,
     // Everything that a ref reaches already is not this push's doing.
     asked.bases = repo.refs().into_iter().filter_map(|r| peel(&mut lookup, r.target)).collect();
     let head = asked.heads.first().map(|(_, id)| *id);
-    Ok(look_at(flags, &Whence::Commits(Box::new(Commits::of(&repo, base.or_else(|| repo.head()), head))), &repo, &asked))
+    Ok(look_at(&flags, &Whence::Commits(Box::new(Commits::of(&repo, base.or_else(|| repo.head()), head))), &repo, &asked))
 }
 
 /// Adds what a ref will point to: a commit, or a tag with what it points to.

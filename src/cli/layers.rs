@@ -25,11 +25,11 @@ pub(super) fn as_it_stands(path: &Path) -> Result<Option<(String, String)>, Exit
 }
 
 /// The layers above the repository. Policies add up, so that none takes another's locks away: that of the machine, the one that
-/// the environment names, the one that a flag names.
+/// the environment names, the one that a flag names. Rules of one that stands in a `scanned` folder ask nobody.
 ///
 /// # Errors
 /// The exit code, after the message.
-pub(super) fn above_repository(flags: &RuleFlags, named: Reader<'_>) -> Result<Layers, ExitCode> {
+pub(super) fn above_repository(flags: &RuleFlags, scanned: &[PathBuf], named: Reader<'_>) -> Result<Layers, ExitCode> {
     let mut layers = Layers::default();
     let machine = machine_policy();
     if let Some(text) = if_there(&machine)? {
@@ -38,7 +38,12 @@ pub(super) fn above_repository(flags: &RuleFlags, named: Reader<'_>) -> Result<L
     let variable = std::env::var_os(POLICY_VARIABLE).filter(|v| !v.is_empty()).map(PathBuf::from);
     for path in variable.iter().chain(&flags.policy) {
         if let Some((name, text)) = named(path)? {
-            add(&mut layers, Layer::Policy, &name, path.clone(), &text)?;
+            let mut config = parse(&name, &text, Layer::Policy)?;
+            // Whoever may change what is scanned could add a rule that sends secrets to them.
+            if is_inside(path, scanned) {
+                config.distrust();
+            }
+            layers.add(Layer::Policy, &name, path.clone(), config);
         }
     }
     if flags.no_config {
@@ -63,7 +68,7 @@ pub(super) fn above_repository(flags: &RuleFlags, named: Reader<'_>) -> Result<L
 /// # Errors
 /// The exit code, after the message.
 pub(super) fn all(flags: &RuleFlags, home: &Home) -> Result<Layers, ExitCode> {
-    let mut layers = above_repository(flags, &as_it_stands)?;
+    let mut layers = above_repository(flags, &home.roots, &as_it_stands)?;
     let Some(file) = config_file(flags, home)? else { return Ok(layers) };
     let text = match flags.named() {
         Some(path) => std::fs::read_to_string(path),
@@ -81,9 +86,20 @@ pub(super) fn all(flags: &RuleFlags, home: &Home) -> Result<Layers, ExitCode> {
 /// # Errors
 /// The exit code, after the message.
 pub(super) fn add(layers: &mut Layers, layer: Layer, name: &str, path: PathBuf, text: &str) -> Result<(), ExitCode> {
-    let config = Config::parse_of(name, text, layer).map_err(|e| usage_error(&e.to_string()))?;
-    layers.add(layer, name, path, config);
+    layers.add(layer, name, path, parse(name, text, layer)?);
     Ok(())
+}
+
+fn parse(name: &str, text: &str, layer: Layer) -> Result<Config, ExitCode> {
+    Config::parse_of(name, text, layer).map_err(|e| usage_error(&e.to_string()))
+}
+
+/// Whether a file, or the link that leads to it, stands in one of the folders.
+fn is_inside(path: &Path, folders: &[PathBuf]) -> bool {
+    let Ok(absolute) = std::path::absolute(path) else { return true };
+    let link = absolute.parent().and_then(|folder| folder.canonicalize().ok());
+    let places = [absolute.canonicalize().ok(), link, Some(absolute)];
+    folders.iter().any(|folder| places.iter().flatten().any(|place| place.starts_with(folder)))
 }
 
 /// The text of a file that need not be there. One that is there and cannot be read is an error: what it would lock is unknown.

@@ -18,6 +18,7 @@
 //! - `layers`: the configs of a run
 //! - `pages`: completions of shells, man pages
 //! - `common`: flags that commands share
+//! - `gate`: what fails a run
 //! - `policy`: where decisions come from
 //! - `commits`: the same, from the base of a change
 //! - `edit`: files that people keep, changed whole
@@ -41,6 +42,7 @@ mod common;
 mod config;
 mod edit;
 mod explain;
+mod gate;
 mod git;
 mod hook;
 mod init;

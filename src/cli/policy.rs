@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Which decisions count.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct PolicyFlags {
     /// Known findings, which do not fail [default: what keysift.toml names]
     #[arg(long, value_name = "FILE", help_heading = "Decisions")]
@@ -36,10 +36,35 @@ pub(super) struct PolicyFlags {
     pub no_inline_allow: bool,
 }
 
+impl Settings {
+    /// What flags and config say of decisions, without what is locked.
+    pub(super) fn decisions(&mut self, flags: &PolicyFlags) -> PolicyFlags {
+        let mut allows = |key, flag| self.layers.allows(key, flag);
+        let baseline = flags.baseline.clone().filter(|_| allows("baseline", "--baseline"));
+        let max_age = flags.baseline_max_age.filter(|_| allows("baseline_max_age", "--baseline-max-age"));
+        let ignore_file = flags.ignore_file.clone().filter(|_| allows("ignore_file", "--ignore-file"));
+        let layers = &self.layers;
+        PolicyFlags {
+            baseline,
+            baseline_max_age: max_age.or(layers.config.baseline_max_age),
+            no_ignore_file: flags.no_ignore_file || ignore_file.is_none() && !layers.hears("ignore_file"),
+            ignore_file,
+            no_inline_allow: flags.no_inline_allow || !layers.hears("inline_allows"),
+        }
+    }
+}
+
 /// The policy of a run, and the files that it came from, as the user knows them.
 pub(super) struct Loaded {
     pub policy: Policy,
     pub files: Vec<String>,
+}
+
+/// The ignore file that stands in the home of the targets, whether it counts or not.
+pub(super) fn own_ignore_file(home: &Home) -> Option<Named> {
+    let root = home.root()?;
+    let file = root.join(ignore_file::NAME);
+    std::fs::symlink_metadata(&file).is_ok().then(|| Named::found(file, root))
 }
 
 /// Reads the files that `flags`, the home of the targets and its config name.

@@ -6,6 +6,7 @@ use super::policy::{self, Loaded, PolicyFlags};
 use super::verification::VerifyFlags;
 use super::{progress, usage_error};
 use crate::config::discover::Home;
+use crate::config::layers::{Layers, Refused};
 use crate::finding::date::rfc3339;
 use crate::finding::snippet::visible;
 use crate::finding::{Finding, Status};
@@ -17,8 +18,8 @@ use crate::rule::catalogue::CATALOGUE_VERSION;
 use crate::source::tree::Missing;
 use crate::source::{SkipReason, Stop};
 use crate::triage::baseline::Of;
-use crate::triage::gate::{Ending, FailOn, Incomplete};
-use crate::triage::{Policy, State, Suppression, Triaged, View};
+use crate::triage::gate::{Ending, FailOn, Gate};
+use crate::triage::{Policy, State, Suppression, Triaged, View, ignore_file};
 use clap::Args;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -65,7 +66,8 @@ pub(super) struct RunFlags {
 impl RunFlags {
     /// The flags of a scan.
     pub(super) const fn flags(&self) -> Flags<'_> {
-        Flags { rules: &self.rules, limits: &self.limits, policy: &self.policy, report: &self.report, verify: &self.verify }
+        let Self { rules, limits, policy, report, verify } = self;
+        Flags { rules, limits, policy, report, verify, refused: None }
     }
 }
 
@@ -76,12 +78,17 @@ pub(super) struct Flags<'a> {
     pub policy: &'a PolicyFlags,
     pub report: &'a ReportFlags,
     pub verify: &'a VerifyFlags,
+    /// What a flag of the command itself said of a locked key.
+    pub refused: Option<Refused>,
 }
 
 /// What a run was told to do.
 struct Orders<'a> {
     flags: &'a ReportFlags,
+    gate: Gate,
     settings: &'a Settings,
+    /// No flag says that comments are to be left out; a lock may.
+    comments_count: bool,
     loaded: &'a Loaded,
     destinations: &'a [(Format, PathBuf)],
 }
@@ -120,6 +127,9 @@ fn try_run(
             let home = Home::of(places);
             let mut settings = Settings::of(rules, &limits.exclude, report.now, &home)?;
             let decisions = settings.decisions(flags.policy);
+            if let Some(file) = policy::own_ignore_file(&home).filter(|_| !flags.policy.no_ignore_file) {
+                settings.layers.refused.extend(settings.layers.refusal(IGNORE_FILE, &file.name, 0));
+            }
             let rules = settings.detector.rules();
             let loaded = policy::load(&decisions, &home, settings.baseline.as_ref(), rules, &settings.key)?;
             (settings, loaded, None)
@@ -127,13 +137,20 @@ fn try_run(
         Whence::Commits(commits) => {
             let mut settings = commits.settings(rules, &limits.exclude, report.now)?;
             let decisions = settings.decisions(flags.policy);
+            if commits.has_ignore_file() && !flags.policy.no_ignore_file {
+                settings.layers.refused.extend(settings.layers.refusal(IGNORE_FILE, ignore_file::NAME, 0));
+            }
             let (head, base) = commits.policies(&decisions, &settings)?;
             (settings, head, Some(base))
         }
     };
     settings.bound_by(limits);
     settings.asked_by(report);
-    tell_refused(&settings, &destinations);
+    let gate = settings.gate(&report.gate);
+    settings.layers.refused.extend(flags.refused.clone());
+    if destinations.iter().all(|(format, _)| !format.tells_refused()) {
+        tell_refused(settings.refused());
+    }
     let threads = start_threads(limits.threads)?;
     let (mut outcome, mut targets) = look_with(&settings, report.show_rejected, report.progress, look)?;
     if base.is_some() {
@@ -154,7 +171,9 @@ fn try_run(
         ended_at: Some(now()),
         verification: None,
     };
-    let orders = Orders { flags: report, settings: &settings, loaded: &loaded, destinations: &destinations };
+    let comments_count = !flags.policy.no_inline_allow;
+    let orders =
+        Orders { flags: report, gate, settings: &settings, comments_count, loaded: &loaded, destinations: &destinations };
     if let Some(shown) = verify_findings(&orders, verify, &mut outcome, &targets)? {
         return Ok(shown);
     }
@@ -179,7 +198,7 @@ fn check_verification(report: &ReportFlags, verify: &VerifyFlags) -> Result<(), 
     if !report.only_states.is_empty() {
         return Err(usage_error("--only tells what providers said: it needs --verify"));
     }
-    if matches!(report.fail_on, FailOn::Live { .. }) {
+    if report.gate.asks_providers() {
         return Err(usage_error("--fail-on live asks what providers said: it needs --verify"));
     }
     Ok(())
@@ -195,11 +214,9 @@ fn triaged<'f>(orders: &Orders<'_>, outcome: &'f Outcome, targets: &Targets) -> 
 }
 
 /// Says what is locked and was said all the same, where no report does.
-fn tell_refused(settings: &Settings, destinations: &[(Format, PathBuf)]) {
-    if destinations.iter().all(|(format, _)| !matches!(format, Format::Human | Format::Json)) {
-        for refused in settings.refused() {
-            eprintln!("keysift: {}", visible(&refused.to_string()));
-        }
+pub(super) fn tell_refused(refused: &[Refused]) {
+    for refused in refused {
+        eprintln!("keysift: {}", visible(&refused.to_string()));
     }
 }
 
@@ -223,7 +240,7 @@ fn verify_findings(
         let all = outcome.findings.iter().enumerate();
         all.filter(|(_, f)| told.contains(&std::ptr::from_ref(*f))).map(|(n, _)| n).collect()
     };
-    let fresh_dead = matches!(orders.flags.fail_on, FailOn::Live { .. });
+    let fresh_dead = matches!(orders.gate.fail_on, FailOn::Live { .. });
     super::asking::ask(flags, orders.settings, &mut outcome.findings, &chosen, fresh_dead, &STOP)
 }
 
@@ -279,18 +296,23 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
     let again = triaged.suppressed.extract_if(.., |(f, s)| s.decision.state == State::Revoked && is_live(f));
     triaged.open.extend(again.map(|(f, _)| f));
     let is_asked = |f: &Finding| orders.settings.asks_for(f);
-    let is_only = |f: &Finding| flags.only_states.is_empty() || flags.only_states.contains(&status(f));
+    let is_only = |f: &Finding| orders.settings.asks_for_state(status(f));
+    let fail_on = orders.gate.fail_on;
     let mut open: Vec<&Finding> = triaged.open.iter().copied().filter(|f| is_asked(f) && is_only(f)).collect();
     open.sort_by_key(|f| !is_live(f));
-    let undecided = open.iter().filter(|f| flags.fail_on.cannot_decide(f) && !orders.settings.is_notice(f)).count();
+    let undecided = open.iter().filter(|f| fail_on.cannot_decide(f) && !orders.settings.is_notice(f)).count();
     if undecided > 0 {
         eprintln!(
             "keysift: of {undecided} findings nobody could say whether they are live; --fail-on live,unknown fails on them"
         );
     }
+    let comments = if orders.comments_count { refused_comments(&orders.settings.layers, &open) } else { Vec::new() };
+    if orders.destinations.iter().all(|(format, _)| !format.tells_refused()) {
+        tell_refused(&comments);
+    }
     let complete = outcome.is_complete() && targets.missing.is_empty() && !run.interrupted;
     let ending = Ending {
-        failing: open.iter().filter(|f| flags.fail_on.fails(f) && !orders.settings.is_notice(f)).count(),
+        failing: open.iter().filter(|f| fail_on.fails(f) && !orders.settings.is_notice(f)).count(),
         complete: complete && undecided == 0,
         missing: !targets.missing.is_empty(),
         interrupted: run.interrupted,
@@ -325,7 +347,7 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
             members: outcome.members,
             unpacked: outcome.unpacked,
             policy: orders.settings.config.iter().chain(&orders.loaded.files).map(|f| clean(f)).collect(),
-            refused: orders.settings.refused().iter().map(|r| RefusedSetting::of(r, &clean)).collect(),
+            refused: orders.settings.refused().iter().chain(&comments).map(|r| RefusedSetting::of(r, &clean)).collect(),
             excluded: outcome.excluded.iter().map(|(reason, tally)| Gap::of(reason.as_str(), tally, true, redactor)).collect(),
             skipped: outcome
                 .skipped
@@ -352,7 +374,30 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
         suppressed_in_full,
     };
     write_all_with(&Look::of(flags), &report, orders.destinations, &clean)?;
-    Ok(ExitCode::from(ending.exit_code(flags.exit_code, flags.incomplete.unwrap_or(Incomplete::Fail))))
+    Ok(ExitCode::from(ending.exit_code(&orders.gate)))
+}
+
+/// The keys of what the scanned content itself says.
+const IGNORE_FILE: &str = "ignore_file";
+const COMMENTS: &str = "inline_allows";
+/// The most comments that are told one by one.
+const MOST_COMMENTS: usize = 20;
+
+/// The comments that would allow `open` findings, were they not locked.
+fn refused_comments(layers: &Layers, open: &[&Finding]) -> Vec<Refused> {
+    if layers.deaf_by(COMMENTS).is_none() {
+        return Vec::new();
+    }
+    let mut places: Vec<(&str, usize)> = open
+        .iter()
+        .filter(|f| f.inline.as_ref().is_some_and(|allow| allow.covers(f.rule)))
+        .map(|f| (f.location.path.as_str(), usize::try_from(f.location.start_line).unwrap_or(0)))
+        .collect();
+    places.sort_unstable();
+    places.dedup();
+    let more = places.len().saturating_sub(MOST_COMMENTS);
+    let told = places.iter().take(MOST_COMMENTS).filter_map(|(path, line)| layers.refusal(COMMENTS, path, *line));
+    told.chain((more > 0).then(|| layers.refusal(COMMENTS, &format!("{more} more places"), 0)).flatten()).collect()
 }
 
 /// Writes a report to all its destinations.

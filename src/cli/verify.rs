@@ -5,10 +5,9 @@ use super::asking::options;
 use super::common::{ReportFlags, RuleFlags, Settings};
 use super::policy::unreadable;
 use super::reread::{Reread, reread};
-use super::run::{Look, interruptible, write_all};
-use super::usage_error;
+use super::run::{Look, interruptible, tell_refused, write_all};
 use super::verification::HowFlags;
-use crate::config::layers::Layers;
+use super::{layers, usage_error};
 use crate::finding::snippet::visible;
 use crate::finding::{Finding, Redactor, Secret, Status, Verification};
 use crate::pipeline::Collector;
@@ -18,7 +17,7 @@ use crate::rule::format::verify::Doubt;
 use crate::rule::{Rule, Severity};
 use crate::source::stdin;
 use crate::triage::State;
-use crate::triage::gate::{FailOn, Incomplete};
+use crate::triage::gate::{FailOn, Gate, Incomplete};
 use crate::verify::cache::Cache;
 use crate::verify::plan::{Case, cases};
 use crate::verify::{seconds_now, verify};
@@ -63,16 +62,10 @@ pub(super) fn run(arguments: &VerifyArguments) -> ExitCode {
 }
 
 fn settings(arguments: &VerifyArguments) -> Result<Settings, ExitCode> {
-    let flags = RuleFlags {
-        config: None,
-        no_config: true,
-        gitleaks_config: None,
-        rule_files: arguments.rule_files.clone(),
-        only: Vec::new(),
-        without: Vec::new(),
-        policy: None,
-    };
-    Settings::with_layers(Layers::default(), &flags, &[], arguments.told.now)
+    let flags = RuleFlags { no_config: true, rule_files: arguments.rule_files.clone(), ..RuleFlags::default() };
+    // A policy decides what fails; config of a repository says nothing of reports.
+    let layers = layers::above_repository(&flags, &[], &layers::as_it_stands)?;
+    Settings::with_layers(layers, &flags, &[], arguments.told.now)
 }
 
 /// Asks, with the cache that the flags name.
@@ -102,7 +95,9 @@ fn of_report(arguments: &VerifyArguments, path: &std::path::Path) -> Result<Exit
     let text = std::fs::read(path).map_err(|e| unreadable(&name, &e))?;
     let mut report: Report =
         serde_json::from_slice(&text).map_err(|e| usage_error(&format!("{name} is no report of keysift in JSON: {e}")))?;
-    let settings = settings(arguments)?;
+    let mut settings = settings(arguments)?;
+    let fails_on = settings.gate(&arguments.told.gate);
+    tell_refused(settings.refused());
     if report.scan.fingerprint_key != settings.key.id() {
         return Err(usage_error(&format!(
             "{name} was made with the fingerprint key {}, this run has {}: set KEYSIFT_FINGERPRINT_KEY as it was",
@@ -130,7 +125,7 @@ fn of_report(arguments: &VerifyArguments, path: &std::path::Path) -> Result<Exit
     }
     note(&mut report, &known, &redactor);
     let flags = &arguments.told;
-    let code = gate(&report, flags);
+    let code = gate(&report, &fails_on);
     report.findings.retain(|f| flags.only_states.is_empty() || flags.only_states.contains(&f.verification.status));
     report.findings.sort_by_key(|f| f.verification.status != Status::Live);
     write_all(&Look::of(flags), &report, &destinations)?;
@@ -154,23 +149,25 @@ fn note(report: &mut Report, known: &[Option<Verification>], redactor: &Redactor
 }
 
 /// The exit code: what is live fails, as `--fail-on` says.
-fn gate(report: &Report, flags: &ReportFlags) -> u8 {
-    let fails = |status: Status, severity: &str| match flags.fail_on {
+fn gate(report: &Report, gate: &Gate) -> u8 {
+    let fails = |status: Status, severity: &str| match gate.fail_on {
         FailOn::None => false,
         FailOn::Any => status == Status::Live,
         FailOn::Severity(least) => status == Status::Live && Severity::parse(severity) >= Some(least),
         FailOn::Live { unknown } => status == Status::Live || unknown && status != Status::Dead,
     };
     if report.findings.iter().any(|f| fails(f.verification.status, &f.severity)) {
-        return flags.exit_code;
+        return gate.failing_code;
     }
-    let decides = flags.fail_on == FailOn::Live { unknown: false };
+    let decides = gate.fail_on == FailOn::Live { unknown: false };
     let undecided = report.findings.iter().any(|f| matches!(f.verification.status, Status::Unknown | Status::NotChecked));
-    if decides && undecided && flags.incomplete != Some(Incomplete::Warn) { 3 } else { 0 }
+    if decides && undecided && gate.incomplete == Incomplete::Fail { 3 } else { 0 }
 }
 
 fn of_secret(arguments: &VerifyArguments, id: &str) -> Result<ExitCode, ExitCode> {
-    let settings = settings(arguments)?;
+    let mut settings = settings(arguments)?;
+    let gate = settings.gate(&arguments.told.gate);
+    tell_refused(settings.refused());
     let rules = settings.detector.rules();
     let rule = rules.find(id).ok_or_else(|| {
         let ids: Vec<&str> = rules.iter().map(|(_, r)| r.id).collect();
@@ -204,7 +201,7 @@ fn of_secret(arguments: &VerifyArguments, id: &str) -> Result<ExitCode, ExitCode
     };
     super::print(&text);
     Ok(ExitCode::from(match answer.status {
-        Status::Live => arguments.told.exit_code,
+        Status::Live => gate.failing_code,
         Status::Dead => 0,
         Status::Unknown | Status::NotChecked => 3,
     }))

@@ -171,6 +171,34 @@ impl Layers {
         self.locks.iter().map(|(key, place)| (key.as_str(), place))
     }
 
+    /// Whether what the scanned content itself says, an ignore file or a comment, counts: where `key` is locked, only if a
+    /// layer up to the lock switched it on.
+    #[must_use]
+    pub fn hears(&self, key: &str) -> bool {
+        self.switch(key).unwrap_or_else(|| self.lock(key).is_none())
+    }
+
+    /// The lock because of which what the scanned content says does not count.
+    #[must_use]
+    pub fn deaf_by(&self, key: &str) -> Option<&Place> {
+        self.lock(key).filter(|_| !self.hears(key))
+    }
+
+    /// What the scanned content says at a place of a key that is locked; `None` where it counts.
+    #[must_use]
+    pub fn refusal(&self, key: &str, name: &str, line: usize) -> Option<Refused> {
+        let place = Place { layer: Layer::Repository, name: name.to_owned(), path: PathBuf::new(), line };
+        self.deaf_by(key).map(|by| Refused { key: key.to_owned(), place, by: by.clone() })
+    }
+
+    const fn switch(&self, key: &str) -> Option<bool> {
+        match key.as_bytes() {
+            b"ignore_file" => self.config.ignore_file,
+            b"inline_allows" => self.config.inline_allows,
+            _ => None,
+        }
+    }
+
     /// Whether a flag may say something of `key`; where it may not, that is remembered.
     pub fn allows(&mut self, key: &str, flag: &str) -> bool {
         let Some(by) = self.lock(key).cloned() else { return true };
@@ -185,10 +213,10 @@ impl Layers {
     }
 }
 
-/// Whether `key` can be locked: it is one that a config file has.
+/// Whether `key` can be locked: it is one that a config file has, or stands for a flag that no file sets.
 #[must_use]
 pub fn is_lockable(key: &str) -> bool {
-    key == EVERY || super::KEYS.contains(&key)
+    key == EVERY || super::KEYS.contains(&key) || super::FLAGS.contains(&key)
 }
 
 #[cfg(test)]

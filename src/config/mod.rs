@@ -19,6 +19,7 @@ use crate::finding::Day;
 use crate::rule::catalogue::{CATALOGUE_VERSION, Version};
 use crate::rule::format::file::{Author, RawRule, build_rules, toml_error};
 use crate::rule::{Confidence, Rule, RuleError, RuleErrors, Severity};
+use crate::triage::gate::{FailOn, Incomplete};
 use allowlist::{Allowlist, RawAllowlist};
 use layers::{Layer, Said};
 use serde::Deserialize;
@@ -52,6 +53,21 @@ struct Raw {
     max_members: Option<u64>,
     /// The baseline, relative to the config file.
     baseline: Option<String>,
+    /// How many days a finding may stand in the baseline before it fails for want of a decision.
+    baseline_max_age: Option<u32>,
+    /// Whether the ignore file of the repository counts.
+    ignore_file: Option<bool>,
+    /// Whether comments such as `keysift:allow` count.
+    inline_allows: Option<bool>,
+    /// What fails a run: `"any"`, `"low"`, `"medium"`, `"high"`, `"critical"`, `"none"`.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    fail_on: Option<Spanned<String>>,
+    /// The exit code of a run that fails on findings, from 1 to 255.
+    #[cfg_attr(test, schemars(with = "Option<u8>", range(min = 1)))]
+    exit_code: Option<Spanned<u8>>,
+    /// What an incomplete scan without failing findings does: `"fail"` or `"warn"`.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    incomplete: Option<Spanned<String>>,
     /// Refused with words of its own: no file of a repository makes keysift talk to anyone.
     #[cfg_attr(test, schemars(skip))]
     verify: Option<Spanned<toml::Value>>,
@@ -98,10 +114,14 @@ pub struct Threshold {
 }
 
 /// The keys of a config file that layers decide on.
-pub const KEYS: [&str; 13] = [
+pub const KEYS: [&str; 19] = [
     "exclude", "disable", "catalogue", "max_file_size", "archives", "max_depth", "max_unpacked", "max_members", "baseline",
-    "accept_gap", "allowlist", "threshold", "rule",
+    "baseline_max_age", "ignore_file", "inline_allows", "fail_on", "exit_code", "incomplete", "accept_gap", "allowlist",
+    "threshold", "rule",
 ];
+
+/// What no file sets and only the command line says; a policy can lock it all the same.
+pub const FLAGS: [&str; 3] = ["allow_push_option", "now", "policy_from"];
 
 /// A gap in coverage that someone decided to live with.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -133,6 +153,15 @@ pub struct Config {
     pub max_members: Option<u64>,
     /// Where the baseline is, relative to the config file.
     pub baseline: Option<String>,
+    /// How many days a finding may stand in it without a decision.
+    pub baseline_max_age: Option<u32>,
+    /// Whether the ignore file of the repository, and comments in what is scanned, count.
+    pub ignore_file: Option<bool>,
+    pub inline_allows: Option<bool>,
+    /// What fails a run, and how it ends then.
+    pub fail_on: Option<FailOn>,
+    pub exit_code: Option<u8>,
+    pub incomplete: Option<Incomplete>,
     pub accept_gap: Vec<AcceptedGap>,
     pub allowlists: Vec<Allowlist>,
     pub thresholds: Vec<Threshold>,
@@ -175,8 +204,9 @@ impl Config {
                 return Err(problem(start, "`lock` is for the policy of an organization: this file cannot lock anything".into()));
             }
             if !layers::is_lockable(&key) {
-                let hint = crate::rule::format::file::nearest(&key, &KEYS).map_or_else(
-                    || format!("one of {}, or `*` for all", KEYS.join(", ")),
+                let all = [&KEYS[..], &FLAGS].concat();
+                let hint = crate::rule::format::file::nearest(&key, &all).map_or_else(
+                    || format!("one of {}, or `*` for all", all.join(", ")),
                     |near| format!("did you mean `{near}`?"),
                 );
                 return Err(problem(start, format!("`{key}` is no key that can be locked: {hint}")));
@@ -200,6 +230,23 @@ impl Config {
         config.max_file_size = bytes(raw.max_file_size)?;
         config.max_unpacked = bytes(raw.max_unpacked)?;
         (config.archives, config.max_depth, config.max_members) = (raw.archives, raw.max_depth, raw.max_members);
+        (config.ignore_file, config.inline_allows) = (raw.ignore_file, raw.inline_allows);
+        config.baseline_max_age = raw.baseline_max_age;
+        if let Some(word) = raw.fail_on {
+            config.fail_on = Some(fail_on(word.get_ref()).map_err(|message| problem(word.span().start, message))?);
+        }
+        if let Some(code) = raw.exit_code {
+            if *code.get_ref() == 0 {
+                let message = "`exit_code = 0` would tell nobody of findings: `fail_on = \"none\"` says that they fail nothing";
+                return Err(problem(code.span().start, message.into()));
+            }
+            config.exit_code = Some(code.into_inner());
+        }
+        if let Some(word) = raw.incomplete {
+            let read = Incomplete::parse(word.get_ref());
+            let wrong = |hint| problem(word.span().start, format!("`incomplete` is {hint}, not `{}`", word.get_ref()));
+            config.incomplete = Some(read.map_err(wrong)?);
+        }
         for gap in raw.accept_gap {
             let start = gap.span().start;
             let gap = gap.into_inner();
@@ -225,8 +272,16 @@ impl Config {
             config.thresholds.push(Threshold::read(threshold.into_inner()).map_err(|message| problem(start, message))?);
         }
         config.said = said(text);
-        (config.rules, config.warnings) = build_rules(file, text, Author::Config, ("", ""), raw.rule)?;
+        let author = if layer <= Layer::User { Author::User } else { Author::Config };
+        (config.rules, config.warnings) = build_rules(file, text, author, ("", ""), raw.rule)?;
         Ok(config)
+    }
+
+    /// Takes the right to ask providers from its rules: the file stands in what is scanned, whoever named it.
+    pub fn distrust(&mut self) {
+        for verify in self.rules.iter_mut().filter_map(|rule| rule.verify.as_mut()) {
+            verify.trusted = false;
+        }
     }
 
     /// Takes what `nearer` says of `key`: a single value replaces the one that is here, a list adds to it. Says whether it
@@ -242,6 +297,12 @@ impl Config {
             "max_unpacked" => self.max_unpacked = nearer.max_unpacked,
             "max_members" => self.max_members = nearer.max_members,
             "baseline" => self.baseline = nearer.baseline.take(),
+            "baseline_max_age" => self.baseline_max_age = nearer.baseline_max_age,
+            "ignore_file" => self.ignore_file = nearer.ignore_file,
+            "inline_allows" => self.inline_allows = nearer.inline_allows,
+            "fail_on" => self.fail_on = nearer.fail_on,
+            "exit_code" => self.exit_code = nearer.exit_code,
+            "incomplete" => self.incomplete = nearer.incomplete,
             "accept_gap" => self.accept_gap.append(&mut nearer.accept_gap),
             "threshold" => self.thresholds.append(&mut nearer.thresholds),
             "allowlist" => self.allowlists.append(&mut nearer.allowlists),
@@ -273,6 +334,15 @@ impl Threshold {
     }
 }
 
+/// Reads `fail_on`. What asks providers is for the one who runs keysift to say.
+fn fail_on(word: &str) -> Result<FailOn, String> {
+    match FailOn::parse(word) {
+        Ok(FailOn::Live { .. }) => Err("a config file cannot ask for verification: `live` is for --fail-on".to_owned()),
+        Ok(read) => Ok(read),
+        Err(_) => Err(format!("`fail_on` is one of any, low, medium, high, critical, none, not `{word}`")),
+    }
+}
+
 /// The keys of a file that can be read, in the order of their lines.
 fn said(text: &str) -> Vec<Said> {
     use toml::de::{DeTable, DeValue};
@@ -280,6 +350,7 @@ fn said(text: &str) -> Vec<Said> {
     let mut said: Vec<Said> = table
         .into_inner()
         .iter()
+        .filter(|(key, _)| KEYS.contains(&key.get_ref().as_ref()))
         .map(|(key, value)| {
             let start = key.span().start.min(value.span().start);
             let written = match value.get_ref() {
@@ -343,7 +414,15 @@ mod tests {
     fn errors_name_file_line_and_nearest_key() {
         let error = Config::parse("keysift.toml", "exclude = []\nmax_file_sise = \"1MB\"\n").unwrap_err();
         assert_eq!(error.to_string(), "keysift.toml:2: unknown key `max_file_sise`: did you mean `max_file_size`?");
-        let error = Config::parse("k.toml", "[[accept_gap]]\nreason = \"boredom\"\nnote = \"x\"\n").unwrap_err();
-        assert!(error.to_string().starts_with("k.toml:1: `boredom` is no reason"), "{error}");
+        for (text, message) in [
+            ("[[accept_gap]]\nreason = \"boredom\"\nnote = \"x\"\n", "k.toml:1: `boredom` is no reason"),
+            ("\nfail_on = \"live\"\n", "k.toml:2: a config file cannot ask for verification"),
+            ("fail_on = \"hihg\"\n", "k.toml:1: `fail_on` is one of any, low, medium, high, critical, none, not `hihg`"),
+            ("exit_code = 0\n", "k.toml:1: `exit_code = 0` would tell nobody of findings: `fail_on = \"none\"`"),
+            ("incomplete = \"ignore\"\n", "k.toml:1: `incomplete` is one of fail, warn, not `ignore`"),
+        ] {
+            let error = Config::parse("k.toml", text).unwrap_err();
+            assert!(error.to_string().starts_with(message), "{error}");
+        }
     }
 }

@@ -82,6 +82,12 @@ impl Format {
         matches!(self, Self::Gitleaks | Self::Csv)
     }
 
+    /// Whether the format tells what was said of locked keys.
+    #[must_use]
+    pub const fn tells_refused(self) -> bool {
+        matches!(self, Self::Human | Self::Json)
+    }
+
     /// Writes `report`.
     ///
     /// # Errors

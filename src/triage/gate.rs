@@ -67,6 +67,29 @@ pub enum Incomplete {
     Warn,
 }
 
+impl Incomplete {
+    /// Reads the word of `--incomplete`.
+    ///
+    /// # Errors
+    /// Where the word is none of them.
+    pub fn parse(word: &str) -> Result<Self, String> {
+        match word {
+            "fail" => Ok(Self::Fail),
+            "warn" => Ok(Self::Warn),
+            _ => Err("one of fail, warn".to_owned()),
+        }
+    }
+}
+
+/// What fails a run, and how it ends then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gate {
+    pub fail_on: FailOn,
+    /// The exit code of a run that fails on findings.
+    pub failing_code: u8,
+    pub incomplete: Incomplete,
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ending {
@@ -80,16 +103,16 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// The exit code: 130 interrupted, 2 a named path was missing, 1 (or `failing_code`) findings, 3 incomplete, else 0.
+    /// The exit code: 130 interrupted, 2 a named path was missing, 1 (or the gate's) findings, 3 incomplete, else 0.
     #[must_use]
-    pub const fn exit_code(self, failing_code: u8, incomplete: Incomplete) -> u8 {
+    pub const fn exit_code(self, gate: &Gate) -> u8 {
         if self.interrupted {
             130
         } else if self.missing {
             2
         } else if self.failing > 0 {
-            failing_code
-        } else if !self.complete && matches!(incomplete, Incomplete::Fail) {
+            gate.failing_code
+        } else if !self.complete && matches!(gate.incomplete, Incomplete::Fail) {
             3
         } else {
             0
@@ -104,12 +127,12 @@ mod tests {
     #[test]
     fn codes_by_precedence() {
         let good = Ending { failing: 0, complete: true, missing: false, interrupted: false };
-        let fail = Incomplete::Fail;
-        assert_eq!(good.exit_code(1, fail), 0);
-        assert_eq!(Ending { complete: false, ..good }.exit_code(1, fail), 3);
-        assert_eq!(Ending { complete: false, ..good }.exit_code(1, Incomplete::Warn), 0);
-        assert_eq!(Ending { complete: false, failing: 2, ..good }.exit_code(7, fail), 7);
-        assert_eq!(Ending { missing: true, failing: 2, ..good }.exit_code(1, fail), 2);
-        assert_eq!(Ending { interrupted: true, missing: true, ..good }.exit_code(1, fail), 130);
+        let gate = Gate { fail_on: FailOn::Any, failing_code: 7, incomplete: Incomplete::Fail };
+        assert_eq!(good.exit_code(&gate), 0);
+        assert_eq!(Ending { complete: false, ..good }.exit_code(&gate), 3);
+        assert_eq!(Ending { complete: false, ..good }.exit_code(&Gate { incomplete: Incomplete::Warn, ..gate }), 0);
+        assert_eq!(Ending { complete: false, failing: 2, ..good }.exit_code(&gate), 7);
+        assert_eq!(Ending { missing: true, failing: 2, ..good }.exit_code(&gate), 2);
+        assert_eq!(Ending { interrupted: true, missing: true, ..good }.exit_code(&gate), 130);
     }
 }

@@ -8,6 +8,7 @@
 //! - `schema`: JSON reports against the published schema
 //! - `config`: `keysift.toml`
 //! - `layers`: who decides, locks, `keysift config`, completions and man pages
+//! - `locks`: what a policy locks nobody gets around
 //! - `explain`: why a line is or is not a finding
 //! - `redaction`: no secret leaves by any way
 //! - `coverage`: what could not be looked at is told
@@ -59,6 +60,7 @@ mod input;
 mod interrupt;
 mod layers;
 mod locations;
+mod locks;
 mod redaction;
 mod reports;
 mod rules;

@@ -170,6 +170,13 @@ fn a_server_refuses_a_push_with_a_secret() {
     git(&work, &["push", "-q", "origin", "HEAD:refs/heads/short"]);
     git(&work, &["push", "-q", "origin", "--delete", "short"]);
     assert!(!try_git(&work, &["push", "-q", "-o", "please", "origin", "v1"]).0);
+    // Nor where the machine has a policy that locks it.
+    let policy = folder.path().join("policy.toml");
+    std::fs::write(&policy, "lock = [\"allow_push_option\"]\n").expect("a file");
+    install(&server, "pre-receive", &format!("--allow-push-option not-a-secret --policy {}", policy.display()));
+    let (done, said) = try_git(&work, &["push", "-q", "-o", "not-a-secret", "origin", "v1"]);
+    assert!(!done && said.contains("`allow_push_option` of --allow-push-option"), "{said}");
+    install(&server, "pre-receive", "--allow-push-option not-a-secret");
     let (done, said) = try_git(&work, &["push", "-q", "-o", "not-a-secret", "origin", "v1"]);
     assert!(done && said.contains("not looked at"), "{said}");
 }

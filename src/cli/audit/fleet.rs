@@ -8,8 +8,10 @@ use crate::audit::forge::github;
 use crate::audit::lore::{Lore, Memory, NoLore};
 use crate::audit::run::work;
 use crate::audit::store::Access;
+use crate::cli::common::{RuleFlags, Settings};
 use crate::cli::run::interruptible;
 use crate::cli::usage_error;
+use crate::config::discover::Home;
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -85,6 +87,8 @@ pub(super) fn worker(arguments: &WorkerArguments) -> Result<ExitCode, ExitCode> 
 
 /// Collects results until it is stopped.
 pub(super) fn collect(arguments: &CollectArguments) -> Result<ExitCode, ExitCode> {
+    let no_config = RuleFlags { no_config: true, ..RuleFlags::default() };
+    let settings = Settings::of(&no_config, &[], arguments.gate.now, &Home::default())?;
     let store = arguments.store.open(Access::Existing)?;
     let _lock = store.lock_run().map_err(|e| failed(&e))?;
     let Some(run) = store.last_run().map_err(|e| failed(&e))? else {
@@ -100,5 +104,5 @@ pub(super) fn collect(arguments: &CollectArguments) -> Result<ExitCode, ExitCode
     if !stop.is_asked() {
         store.end_run(&run).map_err(|e| failed(&e))?;
     }
-    tell::after_run(&store, &arguments.gate, stop.is_asked())
+    tell::after_run(&store, settings, &arguments.gate, stop.is_asked())
 }

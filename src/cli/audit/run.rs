@@ -17,7 +17,6 @@ use crate::finding::{Day, Finding, Verification};
 use crate::rule::{Confidence, Severity};
 use crate::source::git::url::RemoteUrl;
 use crate::source::{SkipReason, Stop};
-use crate::triage::gate::{FailOn, Incomplete};
 use crate::verify::plan::cases;
 use crate::verify::{seconds_now, verify};
 use clap::Args;
@@ -97,32 +96,17 @@ pub(super) struct WorkFlags {
 /// What fails a run.
 #[derive(Debug, Clone, Args)]
 pub(super) struct GateFlags {
-    /// The least confidence that counts: low, medium, high
-    #[arg(long, value_name = "LEVEL", default_value = "medium", value_parser = confidence, help_heading = "Report")]
-    pub min_confidence: Confidence,
-    /// The least severity that counts: low, medium, high, critical
-    #[arg(long, value_name = "LEVEL", default_value = "low", value_parser = severity, help_heading = "Report")]
-    pub min_severity: Severity,
-    /// What fails the run: any, low, medium, high, critical, live, live,unknown, none
-    #[arg(long, value_name = "WHAT", default_value = "any", value_parser = FailOn::parse, help_heading = "Report")]
-    pub fail_on: FailOn,
-    /// The exit code of a run that fails on findings
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Report")]
-    pub exit_code: u8,
-    /// What an incomplete audit without failing findings does: fail (exit code 3) or warn (0)
-    #[arg(long, value_name = "WHAT", default_value = "fail", value_parser = incomplete, help_heading = "Report")]
-    pub incomplete: Incomplete,
+    /// The least confidence that counts: low, medium, high [default: what config says, else medium]
+    #[arg(long, value_name = "LEVEL", value_parser = confidence, help_heading = "Report")]
+    pub min_confidence: Option<Confidence>,
+    /// The least severity that counts: low, medium, high, critical [default: what config says, else low]
+    #[arg(long, value_name = "LEVEL", value_parser = severity, help_heading = "Report")]
+    pub min_severity: Option<Severity>,
+    #[command(flatten)]
+    pub fails: crate::cli::gate::FailFlags,
     /// Today, for anything that expires: 2026-12-31
     #[arg(long, value_name = "DAY", value_parser = day, help_heading = "Report")]
     pub now: Option<Day>,
-}
-
-fn incomplete(word: &str) -> Result<Incomplete, String> {
-    match word {
-        "fail" => Ok(Incomplete::Fail),
-        "warn" => Ok(Incomplete::Warn),
-        _ => Err("one of fail, warn".to_owned()),
-    }
 }
 
 /// Config and rules of an audit. What scanned repositories say does not count, nor does what stands around here: a config is
@@ -213,7 +197,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, ExitCode> {
     if !stop.is_asked() {
         store.end_run(&run).map_err(|e| failed(&e))?;
     }
-    tell::after_run(&store, &arguments.gate, stop.is_asked())
+    tell::after_run(&store, settings, &arguments.gate, stop.is_asked())
 }
 
 /// Calls `then` with all that work on units needs.

@@ -5,8 +5,8 @@ use super::run::GateFlags;
 use crate::audit::store::{Access, Filter, Row, Status, Store, Totals};
 use crate::audit::summary;
 use crate::audit::target::RateBudget;
-use crate::cli::common::{When, confidence, destinations, severity};
-use crate::cli::run::{Look, now, write_all};
+use crate::cli::common::{Settings, When, confidence, destinations, severity};
+use crate::cli::run::{Look, now, tell_refused, write_all};
 use crate::cli::usage_error;
 use crate::finding::date::rfc3339;
 use crate::finding::snippet::visible;
@@ -206,11 +206,22 @@ fn status_text(status: &Status) -> String {
 }
 
 /// Tells how a run ended.
-pub(super) fn after_run(store: &Store, gate: &GateFlags, interrupted: bool) -> Result<ExitCode, ExitCode> {
+pub(super) fn after_run(
+    store: &Store,
+    mut settings: Settings,
+    flags: &GateFlags,
+    interrupted: bool,
+) -> Result<ExitCode, ExitCode> {
+    settings.tells_least(flags.min_confidence, flags.min_severity);
+    let gate = settings.gate(&flags.fails);
+    tell_refused(settings.refused());
     let status = store.status().map_err(|e| failed(&e))?;
     let rows = store.findings(&Filter::default()).map_err(|e| failed(&e))?;
     let mut text = status_text(&status);
-    let counted = |f: &ReportedFinding| is_asked(f, gate.min_confidence, gate.min_severity);
+    let counted = |f: &ReportedFinding| {
+        let (sure, severe) = settings.least_at(&f.location.path);
+        is_asked(f, sure, severe)
+    };
     let failing = rows.iter().filter(|r| counted(&r.finding) && fails(gate.fail_on, &r.finding)).count();
     let undecided = match gate.fail_on {
         FailOn::Live { unknown: false } => {
@@ -229,7 +240,7 @@ pub(super) fn after_run(store: &Store, gate: &GateFlags, interrupted: bool) -> R
     }
     let ending = Ending { failing, complete: status.coverage.is_complete() && undecided == 0, missing: false, interrupted };
     match crate::cli::print(&text) {
-        ExitCode::SUCCESS => Ok(ExitCode::from(ending.exit_code(gate.exit_code, gate.incomplete))),
+        ExitCode::SUCCESS => Ok(ExitCode::from(ending.exit_code(&gate))),
         code => Err(code),
     }
 }

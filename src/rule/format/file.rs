@@ -173,9 +173,9 @@ struct RawCounterexample {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Author {
     BuiltIn,
-    /// A file of rules that the user named.
+    /// A file of rules that the user named, their config, or the policy of their organization.
     User,
-    /// A config file, which may be that of the scanned repository: its rules ask nobody.
+    /// The config file of a repository, which may be the scanned one: its rules ask nobody.
     Config,
 }
 
