@@ -69,6 +69,12 @@ impl Mirrors {
         Ok(this)
     }
 
+    /// A folder for files that go away.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        &self.work
+    }
+
     /// A place for a clone of a repository; where its `parent` has a mirror, that one's objects count as there.
     ///
     /// # Errors

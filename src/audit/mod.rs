@@ -4,9 +4,11 @@
 //! ```text
 //! RepositorySource → plan → Queue → fetch → scan → verify → store → reports
 //! ```
-//! - `target`: what an audit looks at: repositories, and texts beside their code
+//! - `target`: what an audit looks at: repositories
+//! - `texts`: issues, releases, logs and other texts beside the code
 //! - `listed`: URL lists and folders of clones
 //! - `forge`: what organizations have at GitHub, GitLab and others
+//! - `bucket`: objects of S3, Google Cloud Storage and Azure
 //! - `catalogue`: what a repository was scanned with
 //! - `unit`: a unit of work, and what came of it
 //! - `store`: what is remembered, in `SQLite`
@@ -23,6 +25,8 @@
 //! - `sealed`: secrets under a key of the user's
 //! - `run`: all of it at once, with bounded queues between
 
+mod background;
+pub mod bucket;
 pub mod catalogue;
 #[cfg(feature = "fleet")]
 pub mod fleet;
@@ -40,5 +44,6 @@ pub mod sealed;
 pub mod store;
 pub mod summary;
 pub mod target;
+pub mod texts;
 pub mod unit;
 pub mod work;

@@ -1,5 +1,5 @@
-//! What an audit looks at: repositories, and texts beside their code. What lists them is a [`RepositorySource`], what reads
-//! the texts a [`TextSource`]; everything behind these two knows nothing of forges.
+//! What an audit looks at: repositories. What lists them is a [`RepositorySource`]; everything behind it knows nothing of forges.
+//! Texts beside their code have a folder of their own, `texts`.
 
 use crate::source::Stop;
 use serde::{Deserialize, Serialize};
@@ -20,11 +20,13 @@ pub enum Forge {
     Urls,
     /// A folder of clones or mirrors on this machine.
     Folder,
+    /// A bucket of objects, which is no repository.
+    Bucket,
 }
 
 impl Forge {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::GitHub,
         Self::GitLab,
         Self::Gitea,
@@ -33,6 +35,7 @@ impl Forge {
         Self::Azure,
         Self::Urls,
         Self::Folder,
+        Self::Bucket,
     ];
 
     /// The word for it in the store and in reports.
@@ -47,6 +50,7 @@ impl Forge {
             Self::Azure => "azure",
             Self::Urls => "urls",
             Self::Folder => "folder",
+            Self::Bucket => "bucket",
         }
     }
 
@@ -248,36 +252,6 @@ pub trait RepositorySource: Send {
     fn budget(&self) -> Option<RateBudget> {
         None
     }
-}
-
-/// A text beside the code: an issue, a comment, the text or an asset of a release, a log of CI.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExtraText {
-    /// Stands for a path in fingerprints and reports; the same for the same text in every run: `github:issues/17`,
-    /// `github:issues/17/comments/4711`, `github:releases/v1/app.zip`.
-    pub path: String,
-    /// What a person needs to find it: kind, number, URL, author, time. It stands in the finding's location as `origin`.
-    pub origin: serde_json::Value,
-    pub content: Vec<u8>,
-}
-
-/// Reads the texts beside the code of repositories.
-pub trait TextSource: Send + Sync {
-    /// Whether it reads those of `repository`.
-    fn reads(&self, repository: &RepositoryRef) -> bool;
-
-    /// Gives `each` the texts of `repository` that are new since `cursor`, which the last complete reading told (`None`: all).
-    /// Tells the next cursor. Where `each` says false, it stops with `Interrupted`.
-    ///
-    /// # Errors
-    /// Where not all could be read; the cursor stays where it was, what was given counts.
-    fn texts(
-        &self,
-        repository: &RepositoryRef,
-        cursor: Option<&str>,
-        stop: &Stop,
-        each: &mut dyn FnMut(ExtraText) -> bool,
-    ) -> Result<Option<String>, SourceError>;
 }
 
 #[cfg(test)]

@@ -84,10 +84,30 @@ pub struct Texts {
     /// By fingerprint.
     #[serde(default)]
     pub notes: BTreeMap<String, Note>,
+    /// What of all texts that are known was not looked at.
+    #[serde(default)]
+    pub skipped: Vec<Gap>,
+    #[serde(default)]
+    pub excluded: Vec<Gap>,
+    /// How many were read, and their bytes.
+    #[serde(default)]
+    pub texts: u64,
+    #[serde(default)]
+    pub bytes: u64,
     /// Where they go on next time.
     pub cursor: Option<String>,
     /// Why not all could be read.
     pub failed: Option<String>,
+}
+
+impl Texts {
+    /// Why not all of them were looked at.
+    #[must_use]
+    pub fn gap(&self) -> Option<String> {
+        let reasons: Vec<&str> = self.skipped.iter().filter(|gap| !gap.accepted).map(|gap| gap.reason.as_str()).collect();
+        let some = || (!reasons.is_empty()).then(|| format!("not all of them could be looked at: {}", reasons.join(", ")));
+        self.failed.clone().or_else(some)
+    }
 }
 
 /// How it went.
@@ -106,6 +126,8 @@ pub enum Outcome {
     },
     /// The changed rules found nothing in it: its findings stay what they are.
     NothingNew(Box<Scanned>),
+    /// A bucket was looked at; what was found in its objects is kept already.
+    Objects(Box<Scanned>),
     /// It is not there, or may not be seen.
     NotVisible {
         why: String,
@@ -127,6 +149,7 @@ impl Outcome {
             Self::Scanned(_) => "scanned",
             Self::SameAs { .. } => "same_as",
             Self::NothingNew(_) => "nothing_new",
+            Self::Objects(_) => "objects",
             Self::NotVisible { .. } => "not_visible",
             Self::Failed { .. } => "failed",
         }
@@ -152,6 +175,14 @@ pub struct Scanned {
     /// Objects that hold nothing. They stay on the machine that looked at them.
     #[serde(skip)]
     pub clean: Vec<ObjectId>,
+}
+
+/// What was found in objects of a bucket.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    pub findings: Vec<ReportedFinding>,
+    /// By fingerprint.
+    pub notes: BTreeMap<String, Note>,
 }
 
 /// What is known of a finding beside what reports tell of it.

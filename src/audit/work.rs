@@ -1,12 +1,15 @@
 //! A unit of work, from its URL to its result: fetched, scanned, asked about.
 
+use super::bucket::{self, BucketAccess};
 use super::catalogue::{Catalogue, Changed};
 use super::lore::Lore;
 use super::mirrors::{Home, Mirrors};
 use super::owners::Owners;
 use super::sealed::StoreKey;
 use super::store::StoreError;
-use super::target::{Forge, SourceError, TextSource};
+use super::target::Forge;
+use super::texts::TextSource;
+use super::texts::look::{TextsRead, read as read_texts};
 use super::unit::{Note, Outcome, RepositoryKey, Scanned, Texts, Unit, UnitResult, tips_of};
 use crate::config::allowlist::Allowlists;
 use crate::detect::Detector;
@@ -20,7 +23,6 @@ use crate::source::git::open::Options;
 use crate::source::git::remote::{Credentials, Limits, Network, RemoteError, Visit};
 use crate::source::git::url::RemoteUrl;
 use crate::source::git::{Repository, Scope};
-use crate::source::stdin::scan_text;
 use gix::hash::ObjectId;
 use globset::GlobSet;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -53,6 +55,7 @@ pub struct How<'a> {
     pub lore: &'a dyn Lore,
     pub ask: Option<Ask<'a>>,
     pub texts: &'a [Box<dyn TextSource>],
+    pub buckets: &'a BucketAccess,
     /// Look at everything, whatever is known.
     pub whole: bool,
     /// Detectors of rules that changed, by the catalogue that they changed from.
@@ -97,14 +100,6 @@ pub struct Ready<'a> {
     partial: Option<Arc<Partial>>,
     texts: Option<TextsRead>,
     since: Instant,
-}
-
-/// Findings of texts, still with their secrets.
-struct TextsRead {
-    findings: Vec<Finding>,
-    redactor: Redactor,
-    cursor: Option<String>,
-    failed: Option<String>,
 }
 
 impl Looked {
@@ -152,7 +147,11 @@ impl<'a> How<'a> {
             Some(_) if self.stop.is_asked() => return Ok(Fetched::GiveBack),
             texts => texts,
         };
-        let looked = if unit.repository.forge == Forge::Folder { self.open_here(&unit)? } else { self.ask_server(&unit)? };
+        let looked = match unit.repository.forge {
+            Forge::Folder => self.open_here(&unit)?,
+            Forge::Bucket => self.look_at_bucket(&unit)?,
+            _ => self.ask_server(&unit)?,
+        };
         Ok(match looked {
             Looking::GiveBack => Fetched::GiveBack,
             Looking::Over(outcome) => {
@@ -166,6 +165,15 @@ impl<'a> How<'a> {
                 Fetched::Ready(Box::new(Ready { unit, home, tips, refs, partial, texts, since }))
             }
         })
+    }
+
+    /// A bucket: all of it is done here, part by part.
+    fn look_at_bucket(&self, unit: &Unit) -> Result<Looking<'a>, StoreError> {
+        let Some(store) = self.lore.store() else {
+            let why = "buckets are looked at by `keysift audit run` alone: workers keep nothing".to_owned();
+            return Ok(Looking::Over(Outcome::Failed { why, again: false }));
+        };
+        Ok(bucket::look::look(unit, store, self.buckets, self)?.map_or(Looking::GiveBack, Looking::Over))
     }
 
     /// A repository in a folder of this machine.
@@ -356,7 +364,8 @@ impl<'a> How<'a> {
         Ok((collector.finish(self.key), clean.learnt()))
     }
 
-    fn collector<'c>(&self, detector: &'c Detector) -> Collector<'c>
+    /// What takes what is found.
+    pub(super) fn collector<'c>(&self, detector: &'c Detector) -> Collector<'c>
     where
         'a: 'c,
     {
@@ -366,7 +375,7 @@ impl<'a> How<'a> {
     }
 
     /// Findings as they are kept, and what is known of them beside that, by fingerprint.
-    fn told(
+    pub(super) fn told(
         &self,
         findings: &[Finding],
         redactor: &Redactor,
@@ -403,7 +412,16 @@ impl<'a> How<'a> {
                 ask(&mut read.findings);
             }
             let (findings, notes) = self.told(&read.findings, &read.redactor, None);
-            Texts { findings, notes, cursor: read.cursor, failed: read.failed }
+            Texts {
+                findings,
+                notes,
+                skipped: read.skipped,
+                excluded: read.excluded,
+                texts: read.texts,
+                bytes: read.bytes,
+                cursor: serde_json::to_string(&read.known).ok(),
+                failed: read.failed,
+            }
         });
         UnitResult {
             run: unit.run.clone(),
@@ -424,40 +442,18 @@ impl<'a> How<'a> {
 
     /// Reads and scans the texts beside the code of a repository.
     fn read_texts(&self, unit: &Unit) -> Option<TextsRead> {
-        let sources: Vec<_> = self.texts.iter().filter(|source| source.reads(&unit.repository)).collect();
+        let readers = self.texts.iter().map(Box::as_ref).filter(|source| source.reads(&unit.repository));
+        let sources: Vec<&dyn TextSource> = readers.collect();
         if sources.is_empty() {
             return None;
         }
-        let collector = self.collector(self.detector);
-        let mut origins: HashMap<String, serde_json::Value> = HashMap::new();
-        // A cursor a source, as JSON.
-        let mut cursors: Vec<Option<String>> =
-            unit.text_cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        cursors.resize(sources.len(), None);
-        let mut failed = None;
-        for (source, cursor) in sources.iter().zip(&mut cursors) {
-            let mut each = |text: super::target::ExtraText| {
-                let _ = scan_text(&text.content[..], &text.path, 0, &collector);
-                origins.insert(text.path, text.origin);
-                !self.stop.is_asked()
-            };
-            match source.texts(&unit.repository, cursor.as_deref(), self.stop, &mut each) {
-                Ok(next) => *cursor = next,
-                Err(SourceError::Interrupted) => {}
-                Err(e) => failed = Some(e.to_string()),
-            }
-        }
-        let mut outcome = collector.finish(self.key);
-        if !outcome.is_complete() && failed.is_none() {
-            let reasons: Vec<&str> = outcome.skipped.keys().filter(|(_, accepted)| !accepted).map(|(r, _)| r.as_str()).collect();
-            failed = Some(format!("not all of them could be looked at: {}", reasons.join(", ")));
-        }
-        for finding in &mut outcome.findings {
-            let places = std::iter::once(&mut finding.location).chain(&mut finding.occurrences);
-            places.for_each(|l| l.origin = origins.get(&l.path).cloned());
-        }
-        let cursor = serde_json::to_string(&cursors).ok();
-        Some(TextsRead { findings: outcome.findings, redactor: outcome.redactor, cursor, failed })
+        let cursor = unit.text_cursor.as_deref().filter(|_| !self.whole);
+        let known = cursor.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let read = read_texts(&sources, &unit.repository, known, self);
+        self.counts.blobs.fetch_add(read.texts, Ordering::Relaxed);
+        self.counts.bytes.fetch_add(read.bytes, Ordering::Relaxed);
+        self.counts.found.fetch_add(read.findings.len() as u64, Ordering::Relaxed);
+        Some(read)
     }
 }
 

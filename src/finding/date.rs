@@ -82,6 +82,34 @@ pub fn rfc3339(seconds: i64, offset: i32) -> String {
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}{zone}", of_day / 3600, of_day / 60 % 60, of_day % 60)
 }
 
+/// Seconds since 1970 of a time of RFC 3339, fractions left out; `None` where it is none.
+#[must_use]
+pub fn seconds_of(text: &str) -> Option<i64> {
+    let day = Day::parse(text.get(..10)?)?;
+    let clock = text.get(10..19)?.as_bytes();
+    let two = |at: usize| {
+        let digits = clock.get(at..at + 2)?;
+        digits.iter().all(u8::is_ascii_digit).then(|| i64::from(digits[0] - b'0') * 10 + i64::from(digits[1] - b'0'))
+    };
+    let is_time = matches!(clock[0], b'T' | b't' | b' ') && clock[3] == b':' && clock[6] == b':';
+    let (hours, minutes, seconds) = (two(1)?, two(4)?, two(7)?);
+    let zone = text.get(19..)?;
+    let zone = match zone.strip_prefix('.') {
+        Some(fraction) => fraction.trim_start_matches(|c: char| c.is_ascii_digit()),
+        None => zone,
+    };
+    let east = match zone.as_bytes() {
+        [b'Z' | b'z'] => 0,
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] if [h1, h2, m1, m2].iter().all(|b| b.is_ascii_digit()) => {
+            let of = |tens: u8, ones: u8| i64::from(tens - b'0') * 10 + i64::from(ones - b'0');
+            (of(*h1, *h2) * 60 + of(*m1, *m2)) * if *sign == b'-' { -60 } else { 60 }
+        }
+        _ => return None,
+    };
+    let is_in_range = hours < 24 && minutes < 60 && seconds <= 60;
+    (is_time && is_in_range).then(|| day.0 * 86_400 + hours * 3600 + minutes * 60 + seconds - east)
+}
+
 /// Year, month and day of a day since 1970; Howard Hinnant's algorithm,
 /// <http://howardhinnant.github.io/date_algorithms.html>.
 const fn civil(days: i64) -> (i64, i64, i64) {
@@ -98,7 +126,7 @@ const fn civil(days: i64) -> (i64, i64, i64) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Day, rfc3339};
+    use super::{Day, rfc3339, seconds_of};
 
     #[test]
     fn days_are_read_and_written() {
@@ -117,5 +145,15 @@ mod tests {
         assert_eq!(rfc3339(0, 0), "1970-01-01T00:00:00Z");
         assert_eq!(rfc3339(1_709_210_096, 90), "2024-02-29T14:04:56+01:30");
         assert_eq!(rfc3339(-1, -60), "1969-12-31T22:59:59-01:00");
+        for text in ["1970-01-01T00:00:00Z", "2024-02-29T14:04:56Z"] {
+            assert_eq!(seconds_of(text).map(|at| rfc3339(at, 0)).as_deref(), Some(text));
+        }
+        assert_eq!(seconds_of("2024-02-29T14:04:56.123+01:30"), Some(1_709_210_096));
+        assert_eq!(seconds_of("1969-12-31T22:59:59-01:00"), Some(-1));
+        for text in
+            ["2024-02-30T14:04:56Z", "2024-02-29T24:04:56Z", "2024-02-29T14:04:56", "2024-02-29", "2024-02-29T14:04:5éZ", ""]
+        {
+            assert_eq!(seconds_of(text), None, "{text}");
+        }
     }
 }

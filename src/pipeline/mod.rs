@@ -43,7 +43,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, path: &str, bytes: u64) {
+    pub(crate) fn add(&mut self, path: &str, bytes: u64) {
         self.count += 1;
         self.bytes += bytes;
         self.examples.insert(path.to_owned());

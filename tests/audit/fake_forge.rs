@@ -27,15 +27,21 @@ pub(crate) struct Reply {
     status: u16,
     headers: Vec<(String, String)>,
     body: Value,
+    /// In place of the body.
+    bytes: Option<Vec<u8>>,
 }
 
 impl Reply {
     pub(crate) fn ok(body: Value) -> Self {
-        Self { status: 200, headers: Vec::new(), body }
+        Self { status: 200, headers: Vec::new(), body, bytes: None }
     }
 
     pub(crate) fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: json!({"message": "no"}) }
+        Self { status, ..Self::ok(json!({"message": "no"})) }
+    }
+
+    pub(crate) fn bytes(bytes: Vec<u8>) -> Self {
+        Self { bytes: Some(bytes), ..Self::ok(Value::Null) }
     }
 
     pub(crate) fn saying(self, body: Value) -> Self {
@@ -74,10 +80,14 @@ impl Fake {
                 let before = log.lock().unwrap().iter().filter(|a| a.target == asked.target).count();
                 log.lock().unwrap().push(asked.clone());
                 let reply = says(&format!("http://127.0.0.1:{port}"), &asked, before);
-                let body = if reply.status == 304 { String::new() } else { reply.body.to_string() };
+                let body = match reply.bytes {
+                    Some(bytes) => bytes,
+                    None if reply.status == 304 => Vec::new(),
+                    None => reply.body.to_string().into_bytes(),
+                };
                 let mut text = format!("HTTP/1.1 {} x\r\ncontent-length: {}\r\nconnection: close\r\n", reply.status, body.len());
                 text.extend(reply.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")));
-                let _ = (&stream).write_all(format!("{text}\r\n{body}").as_bytes());
+                let _ = (&stream).write_all(&[format!("{text}\r\n").as_bytes(), &body].concat());
             }
         });
         Self { port, seen }

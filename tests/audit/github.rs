@@ -31,7 +31,7 @@ fn a_secondary_limit_is_waited_for_longer_each_time() {
         _ => Reply::status(403),
     });
     // A second is a millisecond here.
-    let mut api = Api::new(&fake.url(), None, &[]).expect("an API").with_pause(Duration::from_millis(1));
+    let api = Api::new(&fake.url(), None, &[]).expect("an API").with_pause(Duration::from_millis(1));
     let start = Instant::now();
     assert!(api.get("limited", &Stop::new()).is_ok());
     assert!(start.elapsed() >= Duration::from_millis(60 + 120), "{:?}", start.elapsed());
@@ -345,7 +345,7 @@ fn what_lists_ask_stands_in_the_description() {
 }
 
 /// What the description says of a path, and what it calls it.
-fn operation<'a>(whole: &'a Value, path: &str, method: &str) -> (String, &'a Value) {
+pub(crate) fn operation<'a>(whole: &'a Value, path: &str, method: &str) -> (String, &'a Value) {
     let paths = whole["paths"].as_object().expect("paths");
     let fits = |template: &str| {
         let (mine, theirs): (Vec<&str>, Vec<&str>) = (path.split('/').collect(), template.split('/').collect());

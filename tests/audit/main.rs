@@ -6,11 +6,14 @@
 mod git_server;
 #[path = "../support/openapi.rs"]
 mod github_description;
+#[path = "../support/moto.rs"]
+mod moto;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod again;
 mod asked;
+mod buckets;
 mod fake_forge;
 mod first;
 #[cfg(feature = "fleet")]
@@ -26,4 +29,5 @@ mod people;
 #[allow(dead_code, unreachable_pub, reason = "modules of a test")]
 mod provider;
 mod scale;
+mod texts;
 mod told;

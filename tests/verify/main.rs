@@ -23,6 +23,8 @@ mod fake;
 #[path = "../support/openapi.rs"]
 mod github_description;
 mod manners;
+#[path = "../support/moto.rs"]
+mod moto;
 mod openapi;
 mod proxy;
 mod reports;

@@ -14,6 +14,7 @@ mod units;
 pub use results::collect;
 pub use units::{FleetQueue, publish};
 
+use super::background::Background;
 use super::queue::QueueError;
 use crate::finding::Secret;
 use crate::finding::snippet::visible;
@@ -22,8 +23,6 @@ use async_nats::jetstream::{self, Context};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::time::Duration;
-use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 
 /// How long one question to the server may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -56,10 +55,7 @@ impl Login {
 
 /// A connection; its streams are there.
 pub struct Server {
-    handle: Handle,
-    /// Ends the thread behind it.
-    end: Option<oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    background: Background,
     context: Context,
     units: Stream,
     results: Stream,
@@ -84,13 +80,7 @@ impl Server {
             ));
         }
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| failed("no runtime", &e))?;
-        let handle = runtime.handle().clone();
-        let (end, ended) = oneshot::channel();
-        let thread = std::thread::spawn(move || {
-            let _ = runtime.block_on(ended);
-            runtime.shutdown_timeout(Duration::from_secs(1));
-        });
+        let background = Background::start().map_err(|e| failed("no runtime", &e))?;
         let text = |secret: &Secret| String::from_utf8_lossy(secret.expose()).into_owned();
         let mut options = async_nats::ConnectOptions::new().name("keysift").request_timeout(Some(PATIENCE));
         if let Some(token) = &login.token {
@@ -98,7 +88,7 @@ impl Server {
         } else if let (Some(user), Some(password)) = (&login.user, &login.password) {
             options = options.user_and_password(user.clone(), text(password));
         }
-        let connected = handle.block_on(async {
+        let (context, streams) = background.wait(async {
             let client = options.connect(url).await.map_err(|e| failed(&format!("{} cannot be reached", visible(url)), &e))?;
             let context = jetstream::new(client);
             let queue = |name: &str, subject: &str, retention| Config {
@@ -124,16 +114,9 @@ impl Server {
                 streams.push(context.get_or_create_stream(config).await.map_err(|e| failed(&format!("stream {name}"), &e))?);
             }
             Ok::<_, QueueError>((context, streams))
-        });
-        let (context, streams) = match connected {
-            Ok(connected) => connected,
-            Err(e) => {
-                let _ = end.send(());
-                return Err(e);
-            }
-        };
+        })?;
         let [units, results, parked] = <[Stream; 3]>::try_from(streams).map_err(|_| failed("streams", &"three were made"))?;
-        Ok(Self { handle, end: Some(end), thread: Some(thread), context, units, results, parked })
+        Ok(Self { background, context, units, results, parked })
     }
 
     /// How many units were given up.
@@ -147,17 +130,6 @@ impl Server {
 
     /// Runs a conversation to its end.
     fn wait<T>(&self, conversation: impl Future<Output = T>) -> T {
-        self.handle.block_on(conversation)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(end) = self.end.take() {
-            let _ = end.send(());
-        }
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.background.wait(conversation)
     }
 }

@@ -116,7 +116,7 @@ impl<'a> FleetQueue<'a> {
             .map_err(|e| failed("no consumer for workers", &e))?;
         let held: Arc<Mutex<HashMap<RepositoryKey, Arc<Message>>>> = Arc::default();
         let beating = Arc::clone(&held);
-        let beat = server.handle.spawn(async move {
+        let beat = server.background.handle().spawn(async move {
             loop {
                 tokio::time::sleep(ack_wait / 3).await;
                 let all: Vec<Arc<Message>> = lock(&beating).values().cloned().collect();

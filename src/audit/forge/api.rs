@@ -9,12 +9,12 @@ use crate::source::Stop;
 use crate::source::git::remote::{Limits, causes, http_client, same_server};
 use reqwest::blocking::{Client, RequestBuilder, Response};
 use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, LINK, USER_AGENT,
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, LINK, LOCATION, USER_AGENT,
 };
 use reqwest::{StatusCode, Url};
 use serde_json::Value;
-use std::io::Read as _;
-use std::sync::Arc;
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How often one request is sent in all.
@@ -66,7 +66,7 @@ pub struct Api {
     host: String,
     account: Option<Account>,
     headers: &'static [(&'static str, &'static str)],
-    budget: Option<RateBudget>,
+    budget: Mutex<Option<RateBudget>>,
     /// The wait after a first failure, a second; each further one is twice as long.
     pause: Duration,
 }
@@ -80,6 +80,25 @@ struct Question<'q> {
     etag: Option<&'q str>,
     /// Whether it may be sent again where nobody knows what became of it.
     repeats: bool,
+    /// What stands there is a file of this type, which may be kept by another server.
+    file: Option<&'static str>,
+}
+
+/// A file as it comes.
+pub struct Download(Response);
+
+impl Download {
+    /// Its bytes, where the server tells how many there are.
+    #[must_use]
+    pub fn size(&self) -> Option<u64> {
+        self.0.content_length()
+    }
+}
+
+impl Read for Download {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
 }
 
 /// An answer of a forge.
@@ -97,6 +116,8 @@ pub struct Answer {
 pub enum Trouble {
     /// There is nothing at this place, or not for this account.
     NotThere(String),
+    /// It was there, or is switched off.
+    Gone(String),
     Ended(SourceError),
 }
 
@@ -105,7 +126,7 @@ impl Trouble {
     #[must_use]
     pub fn into_message(self) -> String {
         match self {
-            Self::NotThere(why) => why,
+            Self::NotThere(why) | Self::Gone(why) => why,
             Self::Ended(e) => e.to_string(),
         }
     }
@@ -114,6 +135,7 @@ impl Trouble {
 /// What came of sending a request once.
 enum Sent {
     Answer(Box<Answer>),
+    File(Download),
     /// The answer that is known still holds.
     Same,
     Moved(Url),
@@ -133,7 +155,7 @@ impl Api {
         if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
             return Err("the URL of an API holds no credentials, query or fragment: tokens come from the environment".to_owned());
         }
-        let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        let is_loopback = is_loopback(&url);
         match url.scheme() {
             "https" => {}
             "http" if is_loopback => {}
@@ -143,7 +165,7 @@ impl Api {
             http_client(url.scheme() == "https", is_loopback, Limits::default()).map_err(|e| e.without_url().to_string())?;
         let authority = authority(&url);
         let host = authority.strip_prefix("api.").unwrap_or(&authority).to_owned();
-        Ok(Self { client, base: url, host, account, headers, budget: None, pause: Duration::from_secs(1) })
+        Ok(Self { client, base: url, host, account, headers, budget: Mutex::new(None), pause: Duration::from_secs(1) })
     }
 
     /// The same with another length of a second, where waits are counted in such: for tests.
@@ -169,10 +191,16 @@ impl Api {
         &self.host
     }
 
+    /// What all its addresses begin with.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        self.base.as_str()
+    }
+
     /// What the forge said last of its limits.
     #[must_use]
     pub fn budget(&self) -> Option<RateBudget> {
-        self.budget.clone()
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Who asks, for messages.
@@ -195,8 +223,8 @@ impl Api {
     ///
     /// # Errors
     /// Where there is no answer, after all attempts.
-    pub fn get(&mut self, place: &str, stop: &Stop) -> Result<Answer, Trouble> {
-        let question = Question { url: self.place(place)?, body: None, etag: None, repeats: true };
+    pub fn get(&self, place: &str, stop: &Stop) -> Result<Answer, Trouble> {
+        let question = Question { url: self.place(place)?, body: None, etag: None, repeats: true, file: None };
         self.answered(question, stop)
     }
 
@@ -204,44 +232,64 @@ impl Api {
     ///
     /// # Errors
     /// As above.
-    pub fn get_if_changed(&mut self, place: &str, etag: &str, stop: &Stop) -> Result<Option<Answer>, Trouble> {
-        let question = Question { url: self.place(place)?, body: None, etag: Some(etag), repeats: true };
-        self.send(question, stop)
+    pub fn get_if_changed(&self, place: &str, etag: &str, stop: &Stop) -> Result<Option<Answer>, Trouble> {
+        let question = Question { url: self.place(place)?, body: None, etag: Some(etag), repeats: true, file: None };
+        match self.send(question, stop)? {
+            Sent::Answer(answer) => Ok(Some(*answer)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Gets the file at `place`: an asset, a log. Forges keep such things on other servers, to which a redirect may lead; the
+    /// token stays here.
+    ///
+    /// # Errors
+    /// Where there is none, after all attempts.
+    pub fn download(&self, place: &str, accept: &'static str, stop: &Stop) -> Result<Download, Trouble> {
+        let question = Question { url: self.place(place)?, body: None, etag: None, repeats: true, file: Some(accept) };
+        let shown = Self::shown(&question.url);
+        match self.send(question, stop)? {
+            Sent::File(file) => Ok(file),
+            _ => Err(unavailable(format!("{shown}: no file came"), None)),
+        }
     }
 
     /// Posts `body`. It is sent again only where the forge said that it did nothing.
     ///
     /// # Errors
     /// Where there is no answer.
-    pub fn post(&mut self, place: &str, body: &Value, stop: &Stop) -> Result<Answer, Trouble> {
-        let question = Question { url: self.place(place)?, body: Some(body), etag: None, repeats: false };
+    pub fn post(&self, place: &str, body: &Value, stop: &Stop) -> Result<Answer, Trouble> {
+        let question = Question { url: self.place(place)?, body: Some(body), etag: None, repeats: false, file: None };
         self.answered(question, stop)
     }
 
     fn place(&self, place: &str) -> Result<Url, Trouble> {
         let url = self.base.join(place).map_err(|e| Trouble::NotThere(format!("`{place}`: {e}")))?;
-        if url.origin() == self.base.origin() {
+        if self.is_here(&url) {
             return Ok(url);
         }
         let why = format!("{} sent the next page to {}, which is not asked", self.host(), url.host_str().unwrap_or_default());
         Err(Trouble::Ended(SourceError::Refused(why)))
     }
 
-    fn answered(&mut self, question: Question<'_>, stop: &Stop) -> Result<Answer, Trouble> {
+    fn answered(&self, question: Question<'_>, stop: &Stop) -> Result<Answer, Trouble> {
         let shown = Self::shown(&question.url);
         let unasked = || format!("{shown}: nothing has changed, says the forge, and nobody asked");
-        self.send(question, stop)?.ok_or_else(|| unavailable(unasked(), None))
+        match self.send(question, stop)? {
+            Sent::Answer(answer) => Ok(*answer),
+            _ => Err(unavailable(unasked(), None)),
+        }
     }
 
-    fn send(&mut self, mut question: Question<'_>, stop: &Stop) -> Result<Option<Answer>, Trouble> {
+    /// Sends until there is an answer or a file, or the one that is known still holds.
+    fn send(&self, mut question: Question<'_>, stop: &Stop) -> Result<Sent, Trouble> {
         let (mut attempt, mut redirects, mut limits, mut is_renewed, mut waited) = (1, 0, 0, false, Duration::ZERO);
         loop {
             if stop.is_asked() {
                 return Err(Trouble::Ended(SourceError::Interrupted));
             }
             let rest = match self.send_once(&question, limits, stop)? {
-                Sent::Answer(answer) => return Ok(Some(*answer)),
-                Sent::Same => return Ok(None),
+                sent @ (Sent::Answer(_) | Sent::File(_) | Sent::Same) => return Ok(sent),
                 Sent::Moved(to) if redirects < REDIRECTS && question.body.is_none() => {
                     (question.url, redirects) = (to, redirects + 1);
                     continue;
@@ -280,25 +328,33 @@ impl Api {
     }
 
     /// `limits` is how often it was waited before.
-    fn send_once(&mut self, question: &Question<'_>, limits: u32, stop: &Stop) -> Result<Sent, Trouble> {
+    fn send_once(&self, question: &Question<'_>, limits: u32, stop: &Stop) -> Result<Sent, Trouble> {
         let request = self.request(question, stop)?;
         let response = match request.send() {
             Err(e) => return Ok(Sent::Failed(format!("{} cannot be reached: {}", self.host(), causes(&e.without_url())))),
             Ok(response) => response,
         };
-        self.budget = waits::budget(response.headers(), self.host()).or_else(|| self.budget.take());
+        if self.is_here(&question.url)
+            && let Some(told) = waits::budget(response.headers(), self.host())
+        {
+            *self.budget.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
+        }
         let status = response.status();
         if status == StatusCode::NOT_MODIFIED {
             return Ok(Sent::Same);
         }
         if status.is_redirection()
             && let Some(to) = same_server(&question.url, response.headers())
+                .or_else(|| question.file.and_then(|_| self.elsewhere(&question.url, response.headers())))
         {
             return Ok(Sent::Moved(to));
         }
         // Azure answers with a page to sign in on.
         if status == StatusCode::NON_AUTHORITATIVE_INFORMATION || status.is_redirection() {
             return Err(self.refused("asks to sign in"));
+        }
+        if status.is_success() && question.file.is_some() {
+            return Ok(Sent::File(Download(response)));
         }
         if status.is_success() {
             let read = self.answer(question.url.clone(), response);
@@ -314,16 +370,18 @@ impl Api {
         match status {
             StatusCode::UNAUTHORIZED => Ok(Sent::Stale),
             StatusCode::FORBIDDEN => Err(self.refused("refuses (403)")),
-            StatusCode::NOT_FOUND | StatusCode::GONE => {
-                Err(Trouble::NotThere(format!("{} answers {}", Self::shown(&question.url), status.as_u16())))
-            }
+            StatusCode::NOT_FOUND => Err(Trouble::NotThere(format!("{} answers 404", Self::shown(&question.url)))),
+            StatusCode::GONE => Err(Trouble::Gone(format!("{} answers 410", Self::shown(&question.url)))),
             _ if status.is_server_error() => Ok(Sent::Failed(format!("{} answers {}", self.host(), status.as_u16()))),
             _ => Err(self.refused(&format!("answers {} to", status.as_u16()))),
         }
     }
 
     fn request(&self, question: &Question<'_>, stop: &Stop) -> Result<RequestBuilder, Trouble> {
-        let mut headers = self.headers(stop)?;
+        let mut headers = if self.is_here(&question.url) { self.headers(stop)? } else { anonymous() };
+        if let Some(accept) = question.file {
+            headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        }
         if let Some(etag) = question.etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
             headers.insert(IF_NONE_MATCH, etag);
         }
@@ -332,10 +390,22 @@ impl Api {
         Ok(self.client.post(question.url.clone()).headers(headers).body(body.to_string()))
     }
 
+    /// Whether an address is of this server.
+    fn is_here(&self, url: &Url) -> bool {
+        url.origin() == self.base.origin()
+    }
+
+    /// Where a redirect leads that leaves this server: over https, or to this machine from itself.
+    fn elsewhere(&self, from: &Url, headers: &HeaderMap) -> Option<Url> {
+        let to = from.join(headers.get(LOCATION)?.to_str().ok()?).ok()?;
+        let is_this_machine = is_loopback(&self.base) && is_loopback(&to);
+        let has_userinfo = !to.username().is_empty() || to.password().is_some();
+        ((to.scheme() == "https" || is_this_machine) && !has_userinfo).then_some(to)
+    }
+
     fn headers(&self, stop: &Stop) -> Result<HeaderMap, Trouble> {
-        let mut headers = HeaderMap::new();
+        let mut headers = anonymous();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("keysift/", env!("CARGO_PKG_VERSION"), " (audit)")));
         for (name, value) in self.headers {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
@@ -392,6 +462,17 @@ impl Api {
 
 const fn unavailable(message: String, retry_after: Option<Duration>) -> Trouble {
     Trouble::Ended(SourceError::Unavailable { message, retry_after })
+}
+
+/// The headers that tell nobody who asks.
+fn anonymous() -> HeaderMap {
+    let agent = HeaderValue::from_static(concat!("keysift/", env!("CARGO_PKG_VERSION"), " (audit)"));
+    HeaderMap::from_iter([(USER_AGENT, agent)])
+}
+
+/// Whether an address is of this machine.
+pub(in crate::audit) fn is_loopback(url: &Url) -> bool {
+    matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
 }
 
 /// Host and port.

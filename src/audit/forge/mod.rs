@@ -4,6 +4,7 @@
 //! - `waits`: when a forge asks to wait, and for how long
 //! - `app`: a GitHub App as who asks
 //! - `filter`: which of the listed repositories are meant
+//! - `gists`: gists of GitHub
 //! - one file a forge: what it is asked, and how its answer is read
 
 pub mod api;
@@ -12,6 +13,7 @@ mod azure;
 mod bitbucket;
 mod bitbucket_data_center;
 pub mod filter;
+pub mod gists;
 mod gitea;
 pub mod github;
 mod gitlab;
@@ -103,7 +105,7 @@ impl Listing {
             Forge::Bitbucket => bitbucket::first(owner),
             Forge::BitbucketDataCenter => bitbucket_data_center::first(owner),
             Forge::Azure => azure::first(owner),
-            Forge::Urls | Forge::Folder => Vec::new(),
+            Forge::Urls | Forge::Folder | Forge::Bucket => Vec::new(),
         }
     }
 
@@ -116,8 +118,8 @@ impl Listing {
             n += 1;
             match self.api.get(&place, stop) {
                 Ok(answer) => return Ok((place, answer)),
-                Err(Trouble::NotThere(why)) if cursor.is_some() => return Err(SourceError::CursorLost(why)),
-                Err(Trouble::NotThere(why)) => gone = Some(why),
+                Err(Trouble::NotThere(why) | Trouble::Gone(why)) if cursor.is_some() => return Err(SourceError::CursorLost(why)),
+                Err(Trouble::NotThere(why) | Trouble::Gone(why)) => gone = Some(why),
                 Err(Trouble::Ended(e)) => return Err(e),
             }
             if n == 1 {
@@ -136,7 +138,7 @@ impl Listing {
         match self.api.get("user", stop) {
             Ok(answer) => Ok(github::own(&answer, &self.asked.owner)),
             // An app is no user.
-            Err(Trouble::NotThere(_) | Trouble::Ended(SourceError::Refused(_))) => Ok(None),
+            Err(Trouble::NotThere(_) | Trouble::Gone(_) | Trouble::Ended(SourceError::Refused(_))) => Ok(None),
             Err(Trouble::Ended(e)) => Err(e),
         }
     }
@@ -181,7 +183,7 @@ impl Listing {
             Forge::Bitbucket => bitbucket::read(answer),
             Forge::BitbucketDataCenter => bitbucket_data_center::read(answer, host),
             Forge::Azure => azure::read(answer, host),
-            Forge::Urls | Forge::Folder => None,
+            Forge::Urls | Forge::Folder | Forge::Bucket => None,
         };
         let unread = || SourceError::Unavailable {
             message: format!("{}: the answer is no list of repositories that keysift knows", Api::shown(&answer.url)),
@@ -208,7 +210,7 @@ impl RepositorySource for Listing {
             Ok(None) => Ok(None),
             Ok(Some(answer)) => self.page_of(place, &answer).map(Some),
             // It may have moved.
-            Err(Trouble::NotThere(_)) => self.page(cursor, stop).map(Some),
+            Err(Trouble::NotThere(_) | Trouble::Gone(_)) => self.page(cursor, stop).map(Some),
             Err(Trouble::Ended(e)) => Err(e),
         }
     }

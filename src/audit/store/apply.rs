@@ -4,6 +4,7 @@ use super::findings::{Reconciled, add_texts, notes, reconcile, still_there, stor
 use super::plan::tries_again;
 use super::{Store, StoreError, now};
 use crate::audit::unit::{Outcome, RepositoryKey, Scanned, Texts, UnitResult};
+use crate::report::model::Gap;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 /// Seconds until a unit that failed is tried again, for each time that it was.
@@ -67,7 +68,7 @@ fn apply(t: &Transaction<'_>, result: &UnitResult) -> rusqlite::Result<Applied> 
             let changed = place.keep(scanned)?;
             (status_of(scanned).to_owned(), None, changed)
         }
-        Outcome::NothingNew(scanned) => {
+        Outcome::NothingNew(scanned) | Outcome::Objects(scanned) => {
             place.keep_scan(scanned)?;
             still_there(t, repository, &at)?;
             (status_of(scanned).to_owned(), None, Reconciled::default())
@@ -96,11 +97,10 @@ fn apply(t: &Transaction<'_>, result: &UnitResult) -> rusqlite::Result<Applied> 
     if let Some(texts) = &result.texts {
         place.keep_texts(texts)?;
     }
-    let (status, detail) = match &result.texts {
-        Some(Texts { failed: Some(why), .. }) if status == "scanned" || status == "empty" => {
-            ("incomplete".to_owned(), Some(format!("texts beside the code: {why}")))
-        }
-        _ => (status, detail),
+    let gap = result.texts.as_ref().filter(|_| status == "scanned" || status == "empty").and_then(Texts::gap);
+    let (status, detail) = match gap {
+        Some(why) => ("incomplete".to_owned(), Some(format!("texts beside the code: {why}"))),
+        None => (status, detail),
     };
     let before: String = t.query_row("SELECT status FROM repositories WHERE id = ?1", [repository], |row| row.get(0))?;
     if before != status && !(before == "planned" && status != "failed" && status != "not_visible") {
@@ -125,6 +125,14 @@ const fn status_of(scanned: &Scanned) -> &'static str {
         (true, false) => "scanned",
         (false, _) => "incomplete",
     }
+}
+
+fn number(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+fn json(gaps: &[Gap]) -> String {
+    serde_json::to_string(gaps).unwrap_or_default()
 }
 
 /// Where a result goes.
@@ -157,10 +165,23 @@ impl Place<'_> {
         add_texts(self.t, self.run, self.repository, texts, self.at)?;
         self.t
             .prepare_cached(
-                "INSERT INTO extra_texts VALUES (?1, ?2, ?3, ?4) ON CONFLICT (repository) DO UPDATE SET \
-                 cursor = coalesce(excluded.cursor, cursor), error = excluded.error, read_at = excluded.read_at",
+                "INSERT INTO extra_texts (repository, cursor, error, read_at, catalogue, skipped, excluded, texts, bytes) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (repository) DO UPDATE SET \
+                 cursor = coalesce(excluded.cursor, cursor), error = excluded.error, read_at = excluded.read_at, \
+                 catalogue = excluded.catalogue, skipped = excluded.skipped, excluded = excluded.excluded, \
+                 texts = excluded.texts, bytes = excluded.bytes",
             )?
-            .execute(params![self.repository, texts.cursor, texts.failed, self.at])
+            .execute(params![
+                self.repository,
+                texts.cursor,
+                texts.failed,
+                self.at,
+                self.catalogue,
+                json(&texts.skipped),
+                json(&texts.excluded),
+                number(texts.texts),
+                number(texts.bytes)
+            ])
             .map(drop)
     }
 
@@ -172,8 +193,6 @@ impl Place<'_> {
 
     /// Keeps a scan without its findings.
     fn keep_scan(&self, s: &Scanned) -> rusqlite::Result<()> {
-        let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        let json = |gaps: &Vec<_>| serde_json::to_string(gaps).unwrap_or_default();
         self.t.prepare_cached("INSERT OR REPLACE INTO scans VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?.execute(
             params![
                 self.repository,

@@ -1,7 +1,7 @@
 //! What is found again, new, or gone, and what providers say of it.
 
 use crate::audit::sealed::Sealed;
-use crate::audit::unit::{Note, Scanned, Texts};
+use crate::audit::unit::{Found, Note, Scanned, Texts};
 use crate::finding::{Day, Location, Status, Verification};
 use crate::report::model::ReportedFinding;
 use crate::triage::State;
@@ -93,6 +93,31 @@ pub(super) fn add_texts(t: &Transaction<'_>, run: i64, repository: i64, texts: &
     t.prepare_cached("UPDATE findings SET last_seen = ?2 WHERE repository = ?1 AND from_text AND gone_at IS NULL")?
         .execute(params![repository, at])
         .map(drop)
+}
+
+/// Keeps what was found in objects of a bucket; what was known of those that `is_read` names, and is not there any more, is gone.
+pub(super) fn keep_objects(
+    t: &Transaction<'_>,
+    (run, repository): (i64, i64),
+    found: &Found,
+    is_read: &dyn Fn(&str) -> bool,
+    at: &str,
+) -> rusqlite::Result<()> {
+    let keeper = Keeper { t, run, repository, at, notes: &found.notes };
+    let mut known = known(t, repository)?;
+    for finding in &found.findings {
+        keeper.keep(finding, known.remove(&finding.fingerprint), false)?;
+    }
+    for (fingerprint, finding) in known.iter().filter(|(_, f)| !f.is_gone) {
+        let key: Option<String> = t
+            .prepare_cached("SELECT json_extract(body, '$.location.path') FROM findings WHERE id = ?1")?
+            .query_row([finding.id], |row| row.get(0))?;
+        if key.is_some_and(|key| is_read(&key)) {
+            t.prepare_cached("UPDATE findings SET gone_at = ?2 WHERE id = ?1")?.execute(params![finding.id, at])?;
+            keeper.event("gone", fingerprint, None, None)?;
+        }
+    }
+    Ok(())
 }
 
 fn known(t: &Transaction<'_>, repository: i64) -> rusqlite::Result<HashMap<String, Known>> {

@@ -4,6 +4,7 @@
 //! - here: the file, its version, who may write
 //! - `plan`: runs and their units of work
 //! - `lists`: what lists name, page by page
+//! - `objects`: objects of buckets
 //! - `apply`: what came of a unit, in one transaction
 //! - `findings`: what is found again, new, or gone
 //! - `decide`: what people say of findings
@@ -19,6 +20,7 @@ mod decide;
 mod events;
 mod findings;
 mod lists;
+mod objects;
 mod plan;
 mod read;
 
@@ -26,6 +28,7 @@ pub use apply::Applied;
 pub use decide::{Mark, MarkError};
 pub use events::EventRow;
 pub use lists::Listing;
+pub use objects::{ObjectRow, Part, Sums};
 pub use plan::{Leased, Run};
 pub use read::{Coverage, Filter, Known, Row, Status, Totals, UnitCounts};
 
@@ -41,7 +44,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 /// The versions of the schema, each the step from the one before; `user_version` counts those that are done.
-const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+const STEPS: [&str; 3] = [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 /// How long one process waits for another one's transaction.
 const BUSY: Duration = Duration::from_secs(60);

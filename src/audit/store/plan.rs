@@ -264,8 +264,8 @@ fn unit(c: &Connection, run: &Run, id: i64) -> rusqlite::Result<Unit> {
     let (repository, known, text_cursor, attempts) = c
         .prepare_cached(&format!(
             "SELECT {REPOSITORY}, s.tips, k.key, x.cursor, u.attempts FROM repositories r \
-             JOIN units u ON u.repository = r.id AND u.run = ?2 \
-             LEFT JOIN extra_texts x ON x.repository = r.id LEFT JOIN scans s ON s.repository = r.id LEFT JOIN catalogues k ON k.id = s.catalogue WHERE r.id = ?1"
+             JOIN units u ON u.repository = r.id AND u.run = ?2 JOIN runs n ON n.id = ?2 \
+             LEFT JOIN extra_texts x ON x.repository = r.id AND x.catalogue = n.catalogue LEFT JOIN scans s ON s.repository = r.id LEFT JOIN catalogues k ON k.id = s.catalogue WHERE r.id = ?1"
         ))?
         .query_row(params![id, run.id], |row| {
             let known = match (row.get::<_, Option<String>>(15)?, row.get::<_, Option<String>>(16)?) {
@@ -274,11 +274,15 @@ fn unit(c: &Connection, run: &Run, id: i64) -> rusqlite::Result<Unit> {
             };
             Ok((repository(row)?, known, row.get(17)?, row.get::<_, u32>(18)?))
         })?;
-    let recheck = run.verifies
-        && c.prepare_cached(
+    let asks_again = |from_text: bool| -> rusqlite::Result<bool> {
+        c.prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM findings WHERE repository = ?1 AND gone_at IS NULL AND state IN ('open', 'revoked') \
-             AND verification <> 'not_checked')",
+             AND verification <> 'not_checked' AND from_text = ?2)",
         )?
-        .query_row([id], |row| row.get(0))?;
+        .query_row(params![id, from_text], |row| row.get(0))
+    };
+    let recheck = run.verifies && asks_again(false)?;
+    // Texts with secrets that are to be asked about are read again.
+    let text_cursor = if run.verifies && asks_again(true)? { None } else { text_cursor };
     Ok(Unit { run: run.name.clone(), repository, known, recheck, text_cursor, attempt: attempts.saturating_sub(1) })
 }

@@ -170,8 +170,10 @@ impl Store {
             let (mut skipped, mut excluded) = (BTreeMap::new(), BTreeMap::new());
             let mut totals = Totals::default();
             let mut select = c.prepare(
-                "SELECT s.skipped, s.excluded, s.blobs, s.bytes, s.rejected, r.full_name FROM scans s \
-                 JOIN repositories r ON r.id = s.repository WHERE r.status <> 'gone' ORDER BY r.id",
+                "SELECT s.skipped, s.excluded, s.blobs, s.bytes, s.rejected, r.full_name, r.id FROM scans s \
+                 JOIN repositories r ON r.id = s.repository WHERE r.status <> 'gone' UNION ALL \
+                 SELECT x.skipped, x.excluded, 0, 0, 0, r.full_name, r.id FROM extra_texts x \
+                 JOIN repositories r ON r.id = x.repository WHERE r.status <> 'gone' ORDER BY 7",
             )?;
             let mut rows = select.query([])?;
             while let Some(row) = rows.next()? {
@@ -321,8 +323,15 @@ fn place(finding: &mut ReportedFinding, repository: &RepositoryRef, owners: &[St
             let is_file = l.blob.is_some();
             l.link = Some(if is_file { linker.line(commit, &l.path, line) } else { linker.commit(commit) });
         }
-        if l.origin.is_none() {
-            l.origin = Some(told.clone());
+        match &mut l.origin {
+            // A text beside the code has a page of its own.
+            Some(serde_json::Value::Object(origin)) => {
+                l.link = l.link.take().or_else(|| origin.get("url")?.as_str().map(str::to_owned));
+                origin.insert("repository".to_owned(), told["repository"].clone());
+                origin.insert("team".to_owned(), told["team"].clone());
+            }
+            Some(_) => {}
+            None => l.origin = Some(told.clone()),
         }
     };
     put(&mut finding.location);

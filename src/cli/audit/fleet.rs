@@ -1,6 +1,6 @@
 //! `keysift audit worker` and `collect`: an audit on many machines.
 
-use super::run::{GateFlags, WorkFlags, settings, with_how};
+use super::run::{Beside, GateFlags, WorkFlags, settings, with_how};
 use super::{StoreFlags, tell};
 use crate::audit::fleet::{FleetQueue, Login, Server, collect as collect_results};
 use crate::audit::forge::app::App;
@@ -15,6 +15,7 @@ use crate::config::discover::Home;
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// `keysift audit worker …`
@@ -77,7 +78,8 @@ pub(super) fn worker(arguments: &WorkerArguments) -> Result<ExitCode, ExitCode> 
         None => None,
     };
     let lore = memory.as_ref().map_or(&NoLore as &dyn Lore, |memory| memory);
-    let done = with_how(flags, &settings, lore, folder, &[], app.as_ref(), false, stop, |how, threads| {
+    let beside = Beside { app: app.map(Arc::new), ..Beside::default() };
+    let done = with_how(flags, &settings, lore, folder, &beside, false, stop, |how, threads| {
         let queue = FleetQueue::open(&server, how.catalogue, &settings.key.id(), ack_wait, arguments.until_empty)?;
         work(&queue, how, threads)
     })?;

@@ -1,14 +1,38 @@
 //! Forges that an audit lists: flags and variables become requests.
 
+use super::sources::Sources;
 use crate::audit::forge::api::{Account, Api, Scheme, Token};
 use crate::audit::forge::app::{App, KEY};
 use crate::audit::forge::filter::{Filter, Wanted};
+use crate::audit::forge::gists::Gists;
 use crate::audit::forge::{Asked, Listing, github};
-use crate::audit::target::{Forge, RepositorySource, Visibility};
+use crate::audit::target::{Forge, Visibility};
+use crate::audit::texts::{ForgeTexts, TextKind};
 use crate::config::parse_size;
 use crate::finding::{Day, Secret};
 use clap::Args;
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// What stands beside the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub(super) enum Also {
+    // Wikis, with their history
+    Wikis,
+    // Issues and their comments
+    Issues,
+    // Pull and merge requests, their comments and reviews
+    Pulls,
+    // The texts of releases
+    Releases,
+    // The files of releases
+    Assets,
+    // Logs of Actions and of GitLab's jobs
+    Logs,
+    // Snippets of GitLab; gists of GitHub, with their history
+    #[value(alias = "gists")]
+    Snippets,
+}
 
 /// Which forges, and which of their repositories.
 #[derive(Debug, Clone, Args)]
@@ -53,7 +77,14 @@ pub(super) struct ForgeFlags {
     /// The variable that holds the token for the forges' APIs, instead of the usual ones
     #[arg(long, value_name = "VARIABLE")]
     pub token_env: Option<String>,
-    /// Wikis as well: of GitHub, GitLab, Gitea
+    /// What stands beside the code as well, of GitHub, GitLab and Gitea as far as each has it: issues with their comments, pull
+    /// and merge requests with theirs and reviews, the texts of releases, their files, logs of CI, snippets and gists
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
+    pub also: Vec<Also>,
+    /// Of texts beside the code only what is new or has changed since this day
+    #[arg(long, value_name = "DAY", requires = "also")]
+    pub also_since: Option<String>,
+    /// The same as --also wikis
     #[arg(long)]
     pub wikis: bool,
     /// Only repositories whose full name matches; may be given several times
@@ -91,15 +122,16 @@ impl ForgeFlags {
         Ok(App::of(env, &self.github_url, github::HEADERS)?.map(Arc::new))
     }
 
-    /// The lists that are named.
+    /// The lists that are named, and what reads the texts beside their code: files up to `largest` bytes.
     ///
     /// # Errors
     /// What is wrong with a flag, in words.
     pub(super) fn sources(
         &self,
+        largest: u64,
         env: &dyn Fn(&str) -> Option<String>,
         app: Option<&Arc<App>>,
-    ) -> Result<Vec<Box<dyn RepositorySource>>, String> {
+    ) -> Result<Sources, String> {
         let url = |base: &str, tail: &str| format!("{}{tail}", base.trim_end_matches('/'));
         let gitea = self.gitea_url.clone().unwrap_or_default();
         let data_center = self.bitbucket_dc_url.clone().unwrap_or_default();
@@ -141,23 +173,50 @@ impl ForgeFlags {
                 None,
             ),
         ];
-        let mut sources: Vec<Box<dyn RepositorySource>> = Vec::new();
+        let mut sources = Sources::default();
+        let oldest = self.also_since.as_ref().map(|day| {
+            Day::parse(day).map(|day| day.0 * 86_400).ok_or_else(|| format!("`--also-since {day}`: a day such as 2026-01-31"))
+        });
+        let oldest = oldest.transpose()?;
         for (forge, owners, base, variables, scheme, user) in forges {
             let headers = if forge == Forge::GitHub { github::HEADERS } else { &[] };
+            let kinds = self.kinds(forge);
             for owner in owners {
-                let account = match app.filter(|_| forge == Forge::GitHub && self.token_env.is_none()) {
+                let account = || match app.filter(|_| forge == Forge::GitHub && self.token_env.is_none()) {
                     Some(app) => {
                         let token = Token::OfApp { app: Arc::clone(app), owner: owner.clone() };
                         Some(Account { variable: KEY.to_owned(), token, scheme: Scheme::Bearer })
                     }
                     None => account(self.token_env.as_deref(), variables, scheme, user, env),
                 };
-                let api = Api::new(&base, account, headers)?;
-                let asked = Asked { forge, owner: owner.clone(), wikis: self.wikis };
-                sources.push(Box::new(Listing::new(asked, api, self.filter()?)));
+                let api = || Api::new(&base, account(), headers);
+                let asked = Asked { forge, owner: owner.clone(), wikis: self.wikis || self.also.contains(&Also::Wikis) };
+                sources.repositories.push(Box::new(Listing::new(asked, api()?, self.filter()?)));
+                if forge == Forge::GitHub && self.also.contains(&Also::Snippets) {
+                    sources.repositories.push(Box::new(Gists::new(owner.clone(), api()?, self.filter()?)));
+                }
+                if !kinds.is_empty() {
+                    let (owner, kinds) = (owner.clone(), kinds.clone());
+                    sources.texts.push(Box::new(ForgeTexts { forge, owner, api: api()?, kinds, oldest, largest }));
+                }
             }
         }
         Ok(sources)
+    }
+
+    /// The kinds of texts that are read of a forge.
+    fn kinds(&self, forge: Forge) -> BTreeSet<TextKind> {
+        let kind = |also: &Also| match also {
+            Also::Issues => Some(TextKind::Issues),
+            Also::Pulls => Some(TextKind::Pulls),
+            Also::Releases => Some(TextKind::Releases),
+            Also::Assets => Some(TextKind::Assets),
+            Also::Logs => Some(TextKind::Logs),
+            Also::Snippets => Some(TextKind::Snippets),
+            // A repository of its own.
+            Also::Wikis => None,
+        };
+        self.also.iter().filter_map(kind).filter(|kind| ForgeTexts::gives(forge, *kind)).collect()
     }
 
     fn filter(&self) -> Result<Filter, String> {

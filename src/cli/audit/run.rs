@@ -2,11 +2,13 @@
 
 use super::sources::SourceFlags;
 use super::{StoreFlags, tell, watch};
+use crate::audit::bucket::BucketAccess;
 use crate::audit::forge::app::App;
 use crate::audit::mirrors::Mirrors;
 use crate::audit::run::{Planned, Threads, plan as read_lists, plan_and_work};
 use crate::audit::store::{Access, Run, Store};
 use crate::audit::target::RepositorySource;
+use crate::audit::texts::TextSource;
 use crate::audit::work::{Ask, Counts, How};
 use crate::cli::common::{LimitFlags, RuleFlags, Settings, When, confidence, day, severity, size};
 use crate::cli::run::{interruptible, start_threads};
@@ -23,7 +25,7 @@ use clap::Args;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The bytes of mirrors that are kept where nobody says otherwise.
 const MOST_MIRRORS: u64 = 50_000_000_000;
@@ -120,7 +122,13 @@ pub(super) fn settings(rules: &RuleFlags, limits: &LimitFlags, now: Option<Day>)
 /// Lists repositories.
 pub(super) fn plan(arguments: &PlanArguments) -> Result<ExitCode, ExitCode> {
     let settings = settings(&arguments.rules, &arguments.limits, None)?;
-    let mut sources = arguments.sources.sources()?;
+    let mut sources = arguments.sources.sources(arguments.limits.max_file_size)?;
+    #[cfg(feature = "fleet")]
+    if arguments.queue.is_some() && !(sources.texts.is_empty() && arguments.sources.buckets.buckets.is_empty()) {
+        let why = "workers read neither buckets nor texts beside the code: `keysift audit run` on one machine does (wikis and gists \
+                   can be queued)";
+        return Err(usage_error(why));
+    }
     let store = arguments.store.open(Access::Create)?;
     let _lock = store.lock_run().map_err(|e| usage_error(&e.to_string()))?;
     let run = begin(&store, &settings, arguments.verify)?;
@@ -170,34 +178,47 @@ fn println(line: &str) -> Result<(), ExitCode> {
 pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, ExitCode> {
     let work = &arguments.work;
     let settings = settings(&work.rules, &work.limits, arguments.gate.now)?;
-    let mut sources = arguments.sources.sources()?;
+    let mut sources = arguments.sources.sources(work.limits.max_file_size)?;
     let store = arguments.store.open(Access::Create)?;
     let _lock = store.lock_run().map_err(|e| usage_error(&e.to_string()))?;
     let failed = |e: &dyn std::fmt::Display| usage_error(&e.to_string());
     store.expire(settings.today).map_err(|e| failed(&e))?;
     let last = store.status().map_err(|e| failed(&e))?;
     if sources.repositories.is_empty() && (last.run.is_none() || last.ended_at.is_some()) {
-        return Err(usage_error("name repositories: --urls FILE, --folder FOLDER … `keysift audit run --help` lists the ways"));
+        return Err(usage_error(
+            "name repositories or buckets: --urls FILE, --folder FOLDER, s3://bucket … `keysift audit run --help` lists the ways",
+        ));
     }
     let run = begin(&store, &settings, work.verify)?;
     let planned = Planned::default();
     let stop = interruptible();
-    let texts = std::mem::take(&mut sources.texts);
+    let beside = Beside {
+        texts: std::mem::take(&mut sources.texts),
+        buckets: std::mem::take(&mut sources.buckets),
+        app: sources.app.take(),
+    };
     let work_folder = store.beside(".work");
-    let app = sources.app.take();
-    let worked =
-        with_how(work, &settings, &store, work_folder, &texts, app.as_deref(), arguments.rescan, stop, |how, threads| {
-            let repositories: &mut [Box<dyn RepositorySource>] = &mut sources.repositories;
-            watch::during(work.progress, (&store, &run), &how.counts, &planned, || {
-                plan_and_work(&store, &run, repositories, &planned, how, threads)
-            })
-        })?;
+    let worked = with_how(work, &settings, &store, work_folder, &beside, arguments.rescan, stop, |how, threads| {
+        let repositories: &mut [Box<dyn RepositorySource>] = &mut sources.repositories;
+        watch::during(work.progress, (&store, &run), &how.counts, &planned, || {
+            plan_and_work(&store, &run, repositories, &planned, how, threads)
+        })
+    })?;
     worked.map_err(|e| failed(&e))?;
     tell_lists(&planned);
     if !stop.is_asked() {
         store.end_run(&run).map_err(|e| failed(&e))?;
     }
     tell::after_run(&store, settings, &arguments.gate, stop.is_asked())
+}
+
+/// What is looked at beside the code of repositories, and who asks.
+#[derive(Default)]
+pub(super) struct Beside {
+    pub texts: Vec<Box<dyn TextSource>>,
+    pub buckets: BucketAccess,
+    /// Whose tokens open repositories of GitHub, where it is an app.
+    pub app: Option<Arc<App>>,
 }
 
 /// Calls `then` with all that work on units needs.
@@ -207,8 +228,7 @@ pub(super) fn with_how<T>(
     settings: &Settings,
     lore: &dyn crate::audit::lore::Lore,
     work_folder: PathBuf,
-    texts: &[Box<dyn crate::audit::target::TextSource>],
-    app: Option<&App>,
+    beside: &Beside,
     whole: bool,
     stop: &Stop,
     then: impl FnOnce(&How<'_>, Threads) -> T,
@@ -221,7 +241,7 @@ pub(super) fn with_how<T>(
     let accepts = |reason: SkipReason, path: &str| settings.accepts(reason.as_str(), path);
     let containers = || settings.containers();
     let env = |name: &str| std::env::var(name).ok();
-    let made = |url: &RemoteUrl| app.and_then(|app| app.token_for(url, stop));
+    let made = |url: &RemoteUrl| beside.app.as_ref().and_then(|app| app.token_for(url, stop));
     let seal = super::store_key()?;
     let answers = Mutex::new(HashMap::new());
     let ask = |findings: &mut [Finding]| ask(flags, settings, findings, &answers, stop);
@@ -244,7 +264,8 @@ pub(super) fn with_how<T>(
         mirrors: &mirrors,
         lore,
         ask: flags.verify.then_some(&ask as Ask<'_>),
-        texts,
+        texts: &beside.texts,
+        buckets: &beside.buckets,
         whole,
         partial: Mutex::default(),
         counts: Counts::default(),

@@ -1,11 +1,14 @@
-//! Which repositories an audit is about: flags become lists.
+//! Which repositories and buckets an audit is about: flags become lists.
 
 use super::forges::ForgeFlags;
+use crate::audit::bucket::{Address, BucketAccess, Named};
 use crate::audit::forge::app::App;
 use crate::audit::listed::{Folder, Urls};
-use crate::audit::target::{RepositorySource, TextSource};
+use crate::audit::target::RepositorySource;
+use crate::audit::texts::TextSource;
 use crate::cli::usage_error;
 use clap::Args;
+use globset::{Glob, GlobSetBuilder};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,25 +25,75 @@ pub(super) struct SourceFlags {
     pub folder: Vec<PathBuf>,
     #[command(flatten)]
     pub forges: ForgeFlags,
+    #[command(flatten)]
+    pub buckets: BucketFlags,
 }
 
+/// Which buckets.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Which buckets")]
+pub(super) struct BucketFlags {
+    /// Buckets: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix; who asks stands in the environment
+    #[arg(value_name = "BUCKET")]
+    pub buckets: Vec<String>,
+    /// Where the buckets are, if not at the service itself
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
+    /// Ask a server without TLS that is not on this machine: credentials are signed, objects can be read on the way
+    #[arg(long)]
+    pub allow_http: bool,
+    /// Only objects whose key matches; may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub include_object: Vec<String>,
+    /// How many objects are read at a time
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub readers: usize,
+}
+
+impl BucketFlags {
+    /// How buckets are asked; objects are read up to `largest` bytes.
+    ///
+    /// # Errors
+    /// What is wrong with a flag, in words.
+    fn access(&self, largest: u64) -> Result<BucketAccess, String> {
+        let mut globs = GlobSetBuilder::new();
+        for glob in &self.include_object {
+            globs.add(Glob::new(glob).map_err(|e| format!("`--include-object {glob}`: {e}"))?);
+        }
+        let include = if self.include_object.is_empty() { None } else { Some(globs.build().map_err(|e| e.to_string())?) };
+        Ok(BucketAccess {
+            include,
+            largest,
+            at_once: self.readers,
+            ..BucketAccess::at(self.endpoint.as_deref(), self.allow_http)?
+        })
+    }
+}
+
+/// The largest object, file of a release or log that is read where nobody says otherwise.
+const LARGEST: u64 = 1_000_000_000;
+
 /// The lists that flags name.
+#[derive(Default)]
 pub(super) struct Sources {
     pub repositories: Vec<Box<dyn RepositorySource>>,
     pub texts: Vec<Box<dyn TextSource>>,
     /// Whose tokens open repositories of GitHub, where it is an app.
     pub app: Option<Arc<App>>,
+    pub buckets: BucketAccess,
 }
 
 impl SourceFlags {
-    /// The lists.
+    /// The lists. Objects, files of releases and logs are read up to `largest` bytes.
     ///
     /// # Errors
     /// The exit code, after the message, where one cannot be read, or nothing was named.
-    pub(super) fn sources(&self) -> Result<Sources, ExitCode> {
+    pub(super) fn sources(&self, largest: Option<u64>) -> Result<Sources, ExitCode> {
+        let largest = largest.unwrap_or(LARGEST);
+        let buckets = self.buckets.access(largest).map_err(|e| usage_error(&e))?;
         let env = |name: &str| std::env::var(name).ok();
         let app = self.forges.app(&env).map_err(|e| usage_error(&e))?;
-        let mut all = Sources { repositories: Vec::new(), texts: Vec::new(), app };
+        let mut all = Sources { buckets, app, ..Sources::default() };
         for file in &self.urls {
             let name = file.display().to_string();
             let text = read(file).map_err(|e| usage_error(&format!("{name}: cannot be read: {e}")))?;
@@ -50,8 +103,13 @@ impl SourceFlags {
             let source = Folder::new(folder).map_err(|e| usage_error(&format!("{}: {e}", folder.display())))?;
             all.repositories.push(Box::new(source));
         }
-        let forges = self.forges.sources(&env, all.app.as_ref()).map_err(|e| usage_error(&e))?;
-        all.repositories.extend(forges);
+        let forges = self.forges.sources(largest, &env, all.app.as_ref()).map_err(|e| usage_error(&e))?;
+        all.repositories.extend(forges.repositories);
+        all.texts.extend(forges.texts);
+        for text in &self.buckets.buckets {
+            let address = Address::parse(text).map_err(|e| usage_error(&e))?;
+            all.repositories.push(Box::new(Named::new(address, &all.buckets)));
+        }
         Ok(all)
     }
 }

@@ -9,6 +9,7 @@
 //! - `zip`, `tar`, `sevenz`, `ar`, `cpio`, `rpm`, `asar`: archives
 //! - `document`: notebooks, mail, databases, PDF: their texts
 //! - `at`: bytes that can be read at any place
+//! - `download`: files that come over the network
 //!
 //! Images need no reader of their own: an image is an archive or a folder whose layers are archives, compressed or not, and
 //! whose config is text.
@@ -20,6 +21,8 @@ mod budget;
 mod codec;
 mod cpio;
 mod document;
+#[cfg(feature = "audit")]
+mod download;
 mod kind;
 mod lz4;
 mod member;
@@ -30,6 +33,8 @@ mod unpack;
 mod zip;
 
 pub use budget::Limits;
+#[cfg(feature = "audit")]
+pub(crate) use download::look_at_download;
 pub use kind::Kind;
 
 use super::read::{self, Buffers};

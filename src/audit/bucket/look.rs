@@ -1,0 +1,308 @@
+//! One bucket, from its list to the store. What was listed is looked at in parts, and each part is remembered before the next one
+//! begins: whatever happens then, the bucket goes on behind it.
+
+use super::list::{Listed, Lister};
+use super::open::Bucket;
+use super::{Address, BucketAccess};
+use crate::audit::background::Background;
+use crate::audit::store::{ObjectRow, Part, Store, StoreError, Sums};
+use crate::audit::texts::look::look_at;
+use crate::audit::texts::{Place, TextOrigin};
+use crate::audit::unit::{Found, Outcome, Scanned, Unit};
+use crate::audit::work::How;
+use crate::finding::date::rfc3339;
+use crate::pipeline::Collector;
+use crate::report::model::Gap;
+use crate::source::container::look_at_download;
+use crate::source::{ExcludeReason, SkipReason, Stop};
+use futures_util::{Stream, StreamExt as _};
+use object_store::{Error, GetOptions, ObjectMeta};
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+
+/// So many objects that are read, or bytes of them, are remembered at a time.
+const MOST_OBJECTS: usize = 100;
+const MOST_BYTES: u64 = 256 << 20;
+
+/// Looks at what a unit's bucket has that is new or has changed; `None` where it was interrupted.
+///
+/// # Errors
+/// Where the store cannot be used.
+pub(in crate::audit) fn look(
+    unit: &Unit,
+    store: &Store,
+    access: &BucketAccess,
+    how: &How<'_>,
+) -> Result<Option<Outcome>, StoreError> {
+    let failed = |why: String, again: bool| Ok(Some(Outcome::Failed { why, again }));
+    let address = match Address::parse(&unit.repository.clone_url) {
+        Ok(address) => address,
+        Err(why) => return failed(why, false),
+    };
+    let background = match Background::start() {
+        Ok(background) => background,
+        Err(e) => return failed(format!("no thread for the network: {e}"), false),
+    };
+    let bucket = match Bucket::open(&address, access) {
+        Ok(bucket) => bucket,
+        Err(e) => return failed(told(&e), false),
+    };
+    let (after, sums) = store.bucket_progress(unit)?;
+    let mut looking = Looking { unit, store, access, how, address: &address, bucket: &bucket, background: &background, sums };
+    let mut lister = Lister::new(&bucket, &background, &address.prefix, after);
+    loop {
+        if how.stop.is_asked() {
+            return Ok(None);
+        }
+        match lister.next() {
+            Ok(Listed::Objects(objects)) => {
+                if !looking.page(&objects)? {
+                    return Ok(None);
+                }
+            }
+            Ok(Listed::Unnamed(key)) if looking.is_left_out(&key) => {}
+            Ok(Listed::Unnamed(key)) => looking.unnamed(&key)?,
+            Ok(Listed::End) => break,
+            Err(e @ (Error::NotFound { .. } | Error::PermissionDenied { .. } | Error::Unauthenticated { .. })) => {
+                return Ok(Some(Outcome::NotVisible { why: told(&e) }));
+            }
+            Err(e) => return failed(told(&e), true),
+        }
+    }
+    let sums = looking.sums;
+    let skipped = store.end_bucket(unit, how.accepts)?;
+    let scanned = Scanned {
+        tips: if sums.listed == 0 { String::new() } else { format!("{} objects", sums.listed) },
+        complete: skipped.iter().all(|gap| gap.accepted),
+        skipped,
+        excluded: sums.excluded,
+        blobs: sums.blobs,
+        bytes: sums.bytes,
+        rejected: sums.rejected,
+        ..Scanned::default()
+    };
+    Ok(Some(Outcome::Objects(Box::new(scanned))))
+}
+
+/// An error in words: what went wrong, and why.
+fn told(error: &Error) -> String {
+    let text = crate::source::git::remote::causes(error);
+    crate::finding::snippet::visible(&text.chars().take(600).collect::<String>()).to_string()
+}
+
+/// A bucket while it is looked at.
+struct Looking<'a> {
+    unit: &'a Unit,
+    store: &'a Store,
+    access: &'a BucketAccess,
+    how: &'a How<'a>,
+    address: &'a Address,
+    bucket: &'a Bucket,
+    background: &'a Background,
+    sums: Sums,
+}
+
+/// What came of an object.
+struct Seen {
+    key: String,
+    mark: String,
+    gaps: BTreeMap<String, u64>,
+}
+
+impl Looking<'_> {
+    /// Whether nobody wants an object.
+    fn is_left_out(&self, key: &str) -> bool {
+        self.how.exclude.is_match(key) || self.access.include.as_ref().is_some_and(|globs| !globs.is_match(key))
+    }
+
+    /// A key that cannot be asked for.
+    fn unnamed(&mut self, key: &str) -> Result<(), StoreError> {
+        self.sums.listed += 1;
+        let gaps = BTreeMap::from([(SkipReason::Unreadable.as_str().to_owned(), 0)]);
+        let row = ObjectRow { key: key.to_owned(), mark: String::new(), gaps };
+        self.keep(key, vec![row], Found::default(), &[])
+    }
+
+    /// Looks at a page in parts; whether it came to its end.
+    fn page(&mut self, objects: &[ObjectMeta]) -> Result<bool, StoreError> {
+        let keys: Vec<&str> = objects.iter().map(|object| object.location.as_ref()).collect();
+        let known = self.store.known_objects(self.unit, &keys, &self.how.catalogue.key, self.how.ask.is_some())?;
+        let known = |key: &str| known.get(key).filter(|_| !self.how.whole);
+        let (mut part, mut bytes): (Vec<(&ObjectMeta, bool)>, u64) = (Vec::new(), 0);
+        let mut parts = Vec::new();
+        let mut read = 0;
+        for object in objects {
+            let is_known = known(object.location.as_ref()) == Some(&mark(object));
+            part.push((object, is_known));
+            if !is_known {
+                (read, bytes) = (read + 1, bytes.saturating_add(object.size));
+            }
+            if read == MOST_OBJECTS || bytes >= MOST_BYTES {
+                parts.push(std::mem::take(&mut part));
+                (read, bytes) = (0, 0);
+            }
+        }
+        parts.push(part);
+        for part in parts.into_iter().filter(|part| !part.is_empty()) {
+            if !self.part(&part)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Looks at some objects, and remembers what came of them.
+    fn part(&mut self, objects: &[(&ObjectMeta, bool)]) -> Result<bool, StoreError> {
+        let how = self.how;
+        let collector = how.collector(how.detector);
+        let mut rows = Vec::new();
+        let (mut again, mut wanted) = (Vec::new(), Vec::new());
+        for (object, is_known) in objects {
+            let key = object.location.as_ref();
+            if self.is_left_out(key) {
+                crate::source::Sink::exclude(&collector, ExcludeReason::Excluded, key);
+                continue;
+            }
+            self.sums.listed += 1;
+            if *is_known {
+                again.push(key);
+            } else if object.size > self.access.largest {
+                let gaps = BTreeMap::from([(SkipReason::TooLarge.as_str().to_owned(), object.size)]);
+                rows.push(ObjectRow { key: key.to_owned(), mark: String::new(), gaps });
+            } else {
+                wanted.push(*object);
+            }
+        }
+        let seen = self.read_all(&wanted, &collector);
+        if how.stop.is_asked() {
+            return Ok(false);
+        }
+        rows.extend(seen.into_iter().map(|Seen { key, mark, gaps }| ObjectRow { key, mark, gaps }));
+        let mut outcome = collector.finish(how.key);
+        // What detection itself gave up is told of an object, or of a member or rule in one.
+        for ((reason, _), tally) in &outcome.skipped {
+            for row in &mut rows {
+                if tally.examples.iter().any(|path| path.starts_with(&row.key)) {
+                    row.gaps.entry(reason.as_str().to_owned()).or_default();
+                }
+            }
+        }
+        if let Some(ask) = how.ask {
+            ask(&mut outcome.findings);
+        }
+        let (findings, notes) = how.told(&outcome.findings, &outcome.redactor, None);
+        self.sums.blobs += outcome.files;
+        self.sums.bytes += outcome.bytes;
+        self.sums.rejected += outcome.rejected_total;
+        for (reason, tally) in &outcome.excluded {
+            self.sums.exclude(Gap::of(reason.as_str(), tally, true, Some(&outcome.redactor)));
+        }
+        how.counts.blobs.fetch_add(outcome.files, Ordering::Relaxed);
+        how.counts.bytes.fetch_add(outcome.bytes, Ordering::Relaxed);
+        how.counts.found.fetch_add(findings.len() as u64, Ordering::Relaxed);
+        let last = objects.last().map_or("", |(object, _)| object.location.as_ref());
+        self.keep(last, rows, Found { findings, notes }, &again)?;
+        Ok(true)
+    }
+
+    /// Remembers a part.
+    fn keep(&self, last: &str, rows: Vec<ObjectRow>, found: Found, again: &[&str]) -> Result<(), StoreError> {
+        let catalogue = &self.how.catalogue.key;
+        self.store.keep_part(self.unit, &Part { last, catalogue, rows, found, again, sums: &self.sums })
+    }
+
+    /// Reads objects, several at a time.
+    fn read_all(&self, objects: &[&ObjectMeta], collector: &Collector<'_>) -> Vec<Seen> {
+        let next = Mutex::new(objects.iter());
+        let seen = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for _ in 0..self.access.at_once.clamp(1, 64).min(objects.len()) {
+                scope.spawn(|| {
+                    loop {
+                        let object = next.lock().unwrap_or_else(PoisonError::into_inner).next();
+                        let Some(object) = object.filter(|_| !self.how.stop.is_asked()) else { break };
+                        let came = self.read(object, collector);
+                        seen.lock().unwrap_or_else(PoisonError::into_inner).push(came);
+                    }
+                });
+            }
+        });
+        let mut seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+        seen.sort_by(|a, b| a.key.cmp(&b.key));
+        seen
+    }
+
+    fn read(&self, object: &ObjectMeta, collector: &Collector<'_>) -> Seen {
+        let key = object.location.as_ref().to_owned();
+        let date = Some(rfc3339(object.last_modified.timestamp(), 0));
+        let origin = TextOrigin { kind: "object".to_owned(), url: self.address.of(&key), author: None, date };
+        let place = Place { path: key.clone(), origin };
+        let unread = || BTreeMap::from([(SkipReason::Unreadable.as_str().to_owned(), object.size)]);
+        // Folders are objects of no bytes, which cannot be asked for.
+        if object.size == 0 {
+            return Seen { key, mark: mark(object), gaps: BTreeMap::new() };
+        }
+        let got = self.background.wait(self.bucket.reads.get_opts(&object.location, GetOptions::default()));
+        // What is read must be what was listed: it may have changed, or two keys may differ in nothing but a slash.
+        // Azure writes its tags with quotation marks here and without them there.
+        let bare = |object: &ObjectMeta| object.e_tag.as_ref().map(|tag| tag.trim_matches('"').to_owned());
+        let is_other = |read: &ObjectMeta| bare(read).zip(bare(object)).is_some_and(|(read, listed)| read != listed);
+        let Some(got) = got.ok().filter(|got| !is_other(&got.meta)) else {
+            return Seen { key, mark: String::new(), gaps: unread() };
+        };
+        let stream = got.into_stream().map(|piece| piece.map(Vec::from)).boxed();
+        let mut reader = Reader { background: self.background, stop: self.how.stop, stream, piece: Vec::new(), at: 0 };
+        let scratch = self.how.mirrors.scratch();
+        let read =
+            look_at(collector, &place, |origin, sink| look_at_download(&mut reader, Some(object.size), scratch, origin, sink));
+        match read {
+            Ok(gaps) => {
+                let mut all: BTreeMap<String, u64> = BTreeMap::new();
+                for (reason, bytes) in gaps {
+                    *all.entry(reason.as_str().to_owned()).or_default() += bytes;
+                }
+                Seen { key, mark: mark(object), gaps: all }
+            }
+            Err(_) => Seen { key, mark: String::new(), gaps: unread() },
+        }
+    }
+}
+
+/// What changes whenever an object does.
+fn mark(object: &ObjectMeta) -> String {
+    let text = format!("{:?} {} {}", object.e_tag, object.size, object.last_modified.timestamp_millis());
+    blake3::hash(text.as_bytes()).to_hex()[..16].to_owned()
+}
+
+/// An object as it comes.
+struct Reader<'a> {
+    background: &'a Background,
+    stop: &'a Stop,
+    stream: Pin<Box<dyn Stream<Item = object_store::Result<Vec<u8>>> + Send + 'a>>,
+    /// What came, and how much of it was read.
+    piece: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Reader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.at == self.piece.len() {
+            if self.stop.is_asked() {
+                return Err(io::Error::other("interrupted"));
+            }
+            match self.background.wait(self.stream.next()) {
+                Some(Ok(piece)) => (self.piece, self.at) = (piece, 0),
+                Some(Err(e)) => return Err(io::Error::other(e)),
+                None => return Ok(0),
+            }
+        }
+        let rest = &self.piece[self.at..];
+        let n = rest.len().min(buffer.len());
+        buffer[..n].copy_from_slice(&rest[..n]);
+        self.at += n;
+        Ok(n)
+    }
+}

@@ -1,0 +1,84 @@
+//! Texts of Gitea and Forgejo: issues, pull requests, their comments, releases and their files.
+//!
+//! Asked: <https://docs.gitea.com/api/next/#tag/issue/operation/issueListIssues>, `issueGetRepoComments`,
+//! <https://docs.gitea.com/api/next/#tag/repository/operation/repoListReleases>.
+
+use super::TextKind::{Assets, Issues, Pulls, Releases};
+use super::changed::by_number;
+use super::forge::{Reading, Step, last, place, text};
+use super::known::{Entry, Mark};
+use crate::audit::forge::api::Trouble;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+pub(super) const STEPS: &[Step] = &[
+    ("issues", &[Issues, Pulls], conversations),
+    ("comments", &[Issues, Pulls], comments),
+    ("releases", &[Releases, Assets], releases),
+];
+
+/// Issues, and pull requests, which Gitea lists among them.
+fn conversations(r: &mut Reading<'_>) -> Result<(), Trouble> {
+    let name = r.name.clone();
+    let list = r.list("issues", &[Issues, Pulls]);
+    let first = |since: Option<&str>| format!("repos/{name}/issues?state=all&{}", page(since));
+    r.changed(&list, false, by_number, &first, &mut |r, item| {
+        let is_pull = item["pull_request"].is_object();
+        if r.wants(if is_pull { Pulls } else { Issues }) {
+            let (folder, kind) = if is_pull { ("pulls", "pull request") } else { ("issues", "issue") };
+            let at = place(format!("{folder}/{}#body", item["number"]), kind, text(item, "html_url").to_owned(), item);
+            r.text(&at, &[text(item, "title"), text(item, "body")]);
+        }
+        Ok(())
+    })
+}
+
+fn comments(r: &mut Reading<'_>) -> Result<(), Trouble> {
+    let name = r.name.clone();
+    let list = r.list("comments", &[Issues, Pulls]);
+    let first = |since: Option<&str>| format!("repos/{name}/issues/comments?{}", page(since));
+    r.changed(&list, false, by_number, &first, &mut |r, item| {
+        let pull = text(item, "pull_request_url");
+        let (folder, of) = if pull.is_empty() { ("issues", text(item, "issue_url")) } else { ("pulls", pull) };
+        if r.wants(if pull.is_empty() { Issues } else { Pulls }) {
+            let path = format!("{folder}/{}#comment-{}", last(of), item["id"]);
+            r.text(&place(path, "comment", text(item, "html_url").to_owned(), item), &[text(item, "body")]);
+        }
+        Ok(())
+    })
+}
+
+fn page(since: Option<&str>) -> String {
+    let since = since.map_or_else(String::new, |since| format!("&since={since}"));
+    format!("limit=50&page=1{since}")
+}
+
+fn releases(r: &mut Reading<'_>) -> Result<(), Trouble> {
+    let list = r.list("releases", &[Releases, Assets]);
+    let first = format!("repos/{}/releases?limit=50", r.name);
+    r.whole(&list, &first, &mut release)
+}
+
+fn release(r: &mut Reading<'_>, item: &Value, mark: &mut Mark, there: &mut BTreeSet<String>) -> Result<(), Trouble> {
+    let tag = text(item, "tag_name");
+    let entry = Entry::of(&item["id"].to_string(), 0, &[tag, text(item, "name"), text(item, "body")]);
+    there.insert(entry.id.clone());
+    if r.wants(Releases) && mark.is_new(&entry) {
+        let at = place(format!("releases/{tag}#body"), "release", text(item, "html_url").to_owned(), item);
+        r.text(&at, &[text(item, "name"), text(item, "body")]);
+        mark.note(entry);
+    }
+    let is_wanted = r.wants(Assets);
+    for asset in item["assets"].as_array().into_iter().flatten().filter(|_| is_wanted) {
+        let (id, name, url) = (asset["id"].to_string(), text(asset, "name"), text(asset, "browser_download_url"));
+        let entry = Entry::of(&format!("asset {id}"), 0, &[name, text(asset, "uuid"), &asset["size"].to_string()]);
+        there.insert(entry.id.clone());
+        if mark.is_new(&entry) {
+            let at = place(format!("releases/{tag}/{name}"), "release asset", url.to_owned(), asset);
+            if r.file(url, "*/*", &at, asset["size"].as_u64(), false)? {
+                mark.note(entry);
+            }
+        }
+    }
+    Ok(())
+}
