@@ -183,7 +183,11 @@ impl Place {
     }
 }
 
-fn look_at_tree(root: &Path, settings: &Settings, collector: &Collector<'_>) -> Result<(), ExitCode> {
+/// Looks at all files.
+///
+/// # Errors
+/// The exit code, after the message.
+pub(super) fn look_at_tree(root: &Path, settings: &Settings, collector: &Collector<'_>) -> Result<(), ExitCode> {
     let tree = Tree {
         named: root.to_owned(),
         target: 0,
@@ -194,7 +198,11 @@ fn look_at_tree(root: &Path, settings: &Settings, collector: &Collector<'_>) -> 
     Root::of(root).and_then(|root| tree.scan(&root, collector)).map_err(|e| usage_error(&e.to_string()))
 }
 
-fn look_at_history(root: &Path, settings: &Settings, collector: &Collector<'_>) -> Result<(), ExitCode> {
+/// Looks at all of history.
+///
+/// # Errors
+/// The exit code, after the message.
+pub(super) fn look_at_history(root: &Path, settings: &Settings, collector: &Collector<'_>) -> Result<(), ExitCode> {
     let repo = Repository::open(root, &Options::default()).map_err(|e| usage_error(&e.to_string()))?;
     scan_repository(&repo, &Scope::default(), &settings.exclude, collector, &settings.key);
     Ok(())

@@ -2,7 +2,7 @@
 //! is proposed.
 
 use super::common::{RuleFlags, Settings};
-use super::policy::{Loaded, Named, PolicyFlags};
+use super::policy::{Loaded, Named, PolicyFlags, tell_unread};
 use super::{layers, usage_error};
 use crate::config::discover;
 use crate::config::layers::{Layer, Layers};
@@ -13,7 +13,7 @@ use crate::source::git::changes::blob_at;
 use crate::source::git::lookup::{Lookup, Store};
 use crate::source::git::objects::Kind;
 use crate::source::git::range::tree_of;
-use crate::triage::{Inline, Policy, Texts, ignore_file};
+use crate::triage::{Inline, Policy, Texts, gitleaks, ignore_file};
 use gix::hash::ObjectId;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -35,6 +35,13 @@ struct Side {
 
 /// A text, and what reports call it.
 type NamedText = (String, String);
+
+/// What a side says of decisions.
+struct SideTexts {
+    ignore: Option<NamedText>,
+    baseline: Option<NamedText>,
+    gitleaks: Vec<NamedText>,
+}
 
 impl Commits {
     /// The two commits of `repo`.
@@ -100,7 +107,7 @@ impl Commits {
     /// The exit code, after the message.
     pub(super) fn policies(&self, flags: &PolicyFlags, settings: &Settings) -> Result<(Loaded, Policy), ExitCode> {
         let key = settings.key.id();
-        let texts = |side: &Side| -> Result<[Option<NamedText>; 2], ExitCode> {
+        let texts = |side: &Side| -> Result<SideTexts, ExitCode> {
             let ignore =
                 if flags.no_ignore_file { None } else { self.text(side, flags.ignore_file.as_deref(), ignore_file::NAME)? };
             let baseline = match (&flags.baseline, &settings.baseline) {
@@ -109,11 +116,20 @@ impl Commits {
                 (None, Some(file)) => self.text(side, None, &file.name)?,
                 (None, None) => None,
             };
-            Ok([ignore, baseline])
+            let mut gitleaks = Vec::new();
+            for path in &flags.gitleaks_ignore {
+                gitleaks.extend(self.text(side, Some(path), "")?);
+            }
+            if flags.finds_gitleaks_ignore && flags.gitleaks_ignore.is_empty() {
+                gitleaks.extend(self.text(side, None, gitleaks::NAME)?);
+            }
+            Ok(SideTexts { ignore, baseline, gitleaks })
         };
-        let read = |texts: &[Option<NamedText>; 2]| {
-            let [ignore_file, baseline] = texts.each_ref().map(|text| text.as_ref().map(|(name, text)| (&name[..], &text[..])));
-            Policy::read(Texts { ignore_file, baseline }, &key)
+        let read = |texts: &SideTexts| {
+            let [ignore_file, baseline] =
+                [&texts.ignore, &texts.baseline].map(|text| text.as_ref().map(|(name, text)| (&name[..], &text[..])));
+            let gitleaks: Vec<(&str, &str)> = texts.gitleaks.iter().map(|(name, text)| (&name[..], &text[..])).collect();
+            Policy::read(Texts { ignore_file, baseline, gitleaks_ignore: &gitleaks }, &key)
         };
         let finish = |policy: Policy| Policy {
             inline: if flags.no_inline_allow { Inline::Ignored } else { Inline::Counts },
@@ -122,6 +138,7 @@ impl Commits {
         };
         let base_texts = texts(&self.base)?;
         let base = read(&base_texts).map_err(|e| usage_error(&visible(&e.to_string())))?;
+        tell_unread(&base);
         // A change must not stop its own check with a broken file: it proposes nothing then.
         let head = texts(&self.head).ok().map(|t| read(&t)).and_then(|read| {
             read.map_err(|e| {
@@ -129,7 +146,8 @@ impl Commits {
             })
             .ok()
         });
-        let files = base_texts.into_iter().flatten().map(|(name, _)| name).collect();
+        let SideTexts { ignore, baseline, gitleaks } = base_texts;
+        let files = ignore.into_iter().chain(gitleaks).chain(baseline).map(|(name, _)| name).collect();
         Ok((Loaded { policy: finish(head.unwrap_or_default()), files }, finish(base)))
     }
 

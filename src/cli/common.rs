@@ -2,6 +2,7 @@
 
 use super::gate::FailFlags;
 use super::policy::Named;
+use super::run::Reports;
 use super::{layers, usage_error};
 use crate::config::allowlist::Allowlists;
 use crate::config::discover::Home;
@@ -11,8 +12,9 @@ use crate::detect::Detector;
 use crate::finding::snippet::visible;
 use crate::finding::{Day, Finding, IdentityKey, Status};
 use crate::report::Format;
-use crate::rule::catalogue::Version;
+use crate::rule::catalogue::{BUILT_IN_RULES, Version};
 use crate::rule::{Confidence, Rule, RuleError, RuleErrors, RuleSet, Severity};
+use crate::source::SkipReason;
 use crate::source::container::{Containers, Limits};
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Args, ValueEnum};
@@ -60,6 +62,12 @@ pub(super) struct RuleFlags {
     /// A config file of gitleaks, in place of keysift.toml
     #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "no_config"], help_heading = "What to look for")]
     pub gitleaks_config: Option<PathBuf>,
+    /// Its text, where it stands in no file.
+    #[arg(skip)]
+    pub gitleaks_text: Option<String>,
+    /// Only these rules, as gitleaks or its config calls them.
+    #[arg(skip)]
+    pub only_gitleaks: Vec<String>,
     /// A file of own rules; may be given several times
     #[arg(long = "rules", value_name = "FILE", help_heading = "What to look for")]
     pub rule_files: Vec<PathBuf>,
@@ -101,8 +109,8 @@ impl RuleFlags {
 /// What is told, and how.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ReportFlags {
-    /// The form of the report: human, json, jsonl, sarif, github, junit, gitlab, codequality, gitleaks, defectdojo, csv, html,
-    /// markdown; several, each with its own --output
+    /// The form of the report: human, json, jsonl, sarif, github, junit, gitlab, codequality, gitleaks, gitleaks-csv,
+    /// gitleaks-sarif, defectdojo, csv, html, markdown; several, each with its own --output
     #[arg(short, long, value_name = "FORMAT", value_parser = FormatNames, hide_possible_values = true, help_heading = "Report")]
     pub format: Vec<String>,
     /// Where it goes; `-` is stdout
@@ -146,6 +154,9 @@ pub(super) struct ReportFlags {
     /// Say nothing where there is nothing to say: hooks run many times a day.
     #[arg(skip)]
     pub silent: bool,
+    /// What is written in place of what `format` and `output` say.
+    #[arg(skip)]
+    pub reports: Option<Reports>,
 }
 
 /// What is left out.
@@ -175,6 +186,9 @@ pub(super) struct LimitFlags {
     /// Threads to use [default: one a core]
     #[arg(short = 'j', long, value_name = "N", help_heading = "What to look at")]
     pub threads: Option<usize>,
+    /// Whether files that are larger are left out because someone asked for that: it is no gap then.
+    #[arg(skip)]
+    pub leaves_out_larger: bool,
 }
 
 /// The size above which a file is not looked at, where nobody says otherwise.
@@ -225,6 +239,8 @@ pub(super) struct Settings {
     only: Vec<Status>,
     /// Who decides, with what is left of config.
     pub(super) layers: Layers,
+    /// Whether a config of gitleaks is read in place of ours.
+    pub(super) of_gitleaks: bool,
 }
 
 impl Settings {
@@ -248,9 +264,7 @@ impl Settings {
         exclude: &[String],
         now: Option<Day>,
     ) -> Result<Self, ExitCode> {
-        for warning in &layers.config.warnings {
-            eprintln!("{warning}");
-        }
+        tell_advice(&layers.config.warnings);
         // Flags are the nearest layer, and bound by locks as all are.
         let mut unless_locked = |key: &str, flag: &str, is_given: bool| is_given && layers.allows(key, flag);
         let exclude = if unless_locked("exclude", "--exclude", !exclude.is_empty()) { exclude } else { &[] };
@@ -270,7 +284,9 @@ impl Settings {
         let mut config = std::mem::take(&mut layers.config);
         let mut own = std::mem::take(&mut config.rules);
         own.append(&mut given);
-        let rules = select(own, only, without, &config.disable)?;
+        let of_gitleaks = only_of_gitleaks(&flags.only_gitleaks, &own)?;
+        let only = [only, &of_gitleaks].concat();
+        let rules = select(own, &only, without, &config.disable)?;
         let globs: Vec<&String> = exclude.iter().chain(&config.exclude).collect();
         let today = now.filter(|_| layers.allows("now", "--now")).unwrap_or_else(Day::today);
         let mut gaps = Vec::new();
@@ -318,6 +334,7 @@ impl Settings {
             thresholds,
             least: (None, None),
             only: Vec::new(),
+            of_gitleaks: flags.gitleaks_config.is_some(),
             layers,
         })
     }
@@ -335,6 +352,11 @@ impl Settings {
         if unless_locked("max_file_size", "--max-file-size", flags.max_file_size.is_some()) {
             self.max_file_size = flags.max_file_size;
             self.limits.member = flags.max_file_size.unwrap_or(self.limits.member);
+        }
+        if flags.leaves_out_larger {
+            let note = "someone asked for smaller files alone".to_owned();
+            let gap = AcceptedGap { reason: SkipReason::TooLarge.as_str().to_owned(), path: None, note, until: None };
+            self.gaps.push((gap, GlobSet::empty()));
         }
         if unless_locked("archives", "--no-archives", flags.no_archives) {
             self.opens = false;
@@ -421,21 +443,50 @@ fn glob_set(globs: &[&String]) -> Result<GlobSet, ExitCode> {
     builder.build().map_err(|e| usage_error(&e.to_string()))
 }
 
+/// How many pieces of advice a scan tells.
+const MOST_ADVICE: usize = 3;
+
+/// Tells what own rules should have: all of it is for `keysift config check` to tell.
+fn tell_advice(warnings: &[RuleError]) {
+    if warnings.len() > MOST_ADVICE {
+        eprintln!("keysift: {} own rules lack what good rules have: `keysift config check` tells it", warnings.len());
+        return;
+    }
+    for warning in warnings {
+        eprintln!("{warning}");
+    }
+}
+
+/// Ours for rules that gitleaks or its config calls by these names.
+fn only_of_gitleaks(names: &[String], own: &[Rule]) -> Result<Vec<String>, ExitCode> {
+    let mut all = Vec::new();
+    for name in names {
+        let slug = gitleaks::slug(name);
+        match gitleaks::ours(name) {
+            _ if own.iter().any(|r| r.is_named(&slug)) => all.push(slug),
+            Some([]) => return Err(usage_error(&format!("keysift has no rule for `{}` of gitleaks", visible(name)))),
+            Some(ours) => all.extend(ours.iter().map(ToString::to_string)),
+            None => all.push(name.clone()),
+        }
+    }
+    Ok(all)
+}
+
 /// The rules of the run.
 fn select(own: Vec<Rule>, only: &[String], without: &[String], disabled: &[String]) -> Result<RuleSet, ExitCode> {
-    let mut rules = RuleSet::built_in();
+    let off = || without.iter().chain(disabled);
+    let mut rules = if off().any(|name| name == BUILT_IN_RULES) { RuleSet::empty() } else { RuleSet::built_in() };
     rules.add(own);
-    for name in only.iter().chain(without).chain(disabled) {
-        if !rules.iter().any(|(_, r)| r.is_named(name)) {
+    let is_known = |name: &str| rules.iter().any(|(_, r)| r.is_named(name)) || name == BUILT_IN_RULES;
+    for name in only.iter().chain(off()) {
+        if !is_known(name) {
             let ids: Vec<&str> = rules.iter().map(|(_, r)| r.id).collect();
             let hint = crate::rule::format::file::nearest(name, &ids)
                 .map_or_else(|| ": `keysift rules list` lists them".to_owned(), |near| format!(": did you mean `{near}`?"));
             return Err(usage_error(&format!("there is no rule `{name}`{hint}")));
         }
     }
-    rules.retain(|r| {
-        (only.is_empty() || only.iter().any(|n| r.is_named(n))) && !without.iter().chain(disabled).any(|n| r.is_named(n))
-    });
+    rules.retain(|r| (only.is_empty() || only.iter().any(|n| r.is_named(n))) && !off().any(|n| r.is_named(n)));
     Ok(rules)
 }
 
@@ -445,7 +496,7 @@ impl ReportFlags {
     /// # Errors
     /// The exit code, after the message.
     pub(super) fn destinations(&self) -> Result<Vec<(Format, PathBuf)>, ExitCode> {
-        destinations(&self.format, &self.output)
+        self.reports.as_ref().map_or_else(|| destinations(&self.format, &self.output), |reports| Ok(reports.all.clone()))
     }
 }
 

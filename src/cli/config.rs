@@ -53,7 +53,7 @@ impl PlaceArguments {
         }
         let home = Home::of(&[path]);
         let mut layers = layers::all(&self.flags, &home)?;
-        if let Some(file) = policy::own_ignore_file(&home) {
+        for file in policy::own_ignore_files(&home, self.flags.gitleaks_config.is_some(), false) {
             layers.refused.extend(layers.refusal("ignore_file", &file.name, 0));
         }
         Ok(layers)
@@ -104,7 +104,10 @@ fn show(layers: &Layers) -> String {
 
 /// Reads everything as a scan would.
 fn check(place: &PlaceArguments) -> Result<ExitCode, ExitCode> {
-    let layers = place.layers()?;
+    let mut layers = place.layers()?;
+    for advice in std::mem::take(&mut layers.config.warnings) {
+        eprintln!("{}", visible(&advice.to_string()));
+    }
     let mut out = String::new();
     let files = &layers.files;
     if files.is_empty() {

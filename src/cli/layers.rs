@@ -71,6 +71,7 @@ pub(super) fn all(flags: &RuleFlags, home: &Home) -> Result<Layers, ExitCode> {
     let mut layers = above_repository(flags, &home.roots, &as_it_stands)?;
     let Some(file) = config_file(flags, home)? else { return Ok(layers) };
     let text = match flags.named() {
+        Some(_) if flags.gitleaks_text.is_some() => Ok(flags.gitleaks_text.clone().unwrap_or_default()),
         Some(path) => std::fs::read_to_string(path),
         None => discover::read(&file.path).map(Option::unwrap_or_default),
     };

@@ -9,6 +9,8 @@
 //! - `allow`: a decision on one finding
 //! - `baseline`: findings that are known
 //! - `report`: reports into other formats
+//! - `gitleaks`: the command line of gitleaks
+//! - `migrate`: from gitleaks to keysift
 //! - `explain`: why a line is or is not a finding
 //! - `rules`, `rules_test`: the catalogue and own rules
 //! - `audit`: many repositories
@@ -44,9 +46,11 @@ mod edit;
 mod explain;
 mod gate;
 mod git;
+mod gitleaks;
 mod hook;
 mod init;
 mod layers;
+mod migrate;
 mod pages;
 mod policy;
 mod progress;
@@ -98,6 +102,8 @@ enum Command {
     Hook(Box<hook::HookArguments>),
     /// Set a repository up: a config, the hook, a CI job
     Init(init::InitArguments),
+    /// Turn the config, ignore file, baseline and hook of gitleaks into those of keysift
+    Migrate(migrate::MigrateArguments),
     /// Record a decision on a finding
     Allow(allow::AllowArguments),
     /// Keep a list of findings that are known, so that only new ones fail
@@ -110,6 +116,8 @@ enum Command {
     Verify(Box<verify::VerifyArguments>),
     /// Turn reports into another format, filter them, make several one; those of gitleaks, trufflehog and kingfisher too
     Report(Box<report::ReportArguments>),
+    /// Take the command line of gitleaks: git, dir, stdin, detect, protect, with their flags and exit codes
+    Gitleaks(Box<gitleaks::GitleaksArguments>),
     /// Tell why a line is or is not a finding
     Explain(explain::ExplainArguments),
     /// Look at rules, check and test them, draft new ones
@@ -130,6 +138,9 @@ pub fn main() -> ExitCode {
         let place = info.location().map_or(String::new(), |l| format!(" at {}:{}", l.file(), l.line()));
         eprintln!("keysift: internal error{place}; please report it with what you scanned, without its secrets");
     }));
+    if let Some(code) = gitleaks::if_asked() {
+        return code;
+    }
     let arguments = Arguments::parse();
     match arguments.command {
         Some(Command::Scan(arguments)) => scan::run(&arguments),
@@ -137,6 +148,7 @@ pub fn main() -> ExitCode {
         Some(Command::Staged(arguments)) => staged::run(&arguments),
         Some(Command::Hook(arguments)) => hook::run(&arguments),
         Some(Command::Init(arguments)) => init::run(&arguments),
+        Some(Command::Migrate(arguments)) => migrate::run(&arguments),
         Some(Command::Allow(arguments)) => allow::run(&arguments),
         Some(Command::Baseline(arguments)) => baseline::run(&arguments),
         #[cfg(feature = "audit")]
@@ -144,16 +156,22 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "verify")]
         Some(Command::Verify(arguments)) => verify::run(&arguments),
         Some(Command::Report(arguments)) => report::run(&arguments),
+        Some(Command::Gitleaks(arguments)) => gitleaks::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Rules(arguments)) => rules::run(arguments),
         Some(Command::Config(arguments)) => config::run(&arguments),
         Some(Command::Completions(arguments)) => pages::completions(&arguments, Arguments::command()),
         Some(Command::Man(arguments)) => pages::man(&arguments, Arguments::command()),
-        None => match Arguments::parse_from(["keysift", "scan"]).command {
+        None => match with_defaults("scan") {
             Some(Command::Scan(arguments)) => scan::run(&arguments),
             _ => usage_error("say what to do: `keysift --help` lists the commands"),
         },
     }
+}
+
+/// A command without any flag.
+fn with_defaults(command: &str) -> Option<Command> {
+    Arguments::try_parse_from(["keysift", command]).ok()?.command
 }
 
 /// Prints to stdout; a broken pipe is a normal end.

@@ -10,7 +10,7 @@ use crate::rule::RuleSet;
 use crate::source::Stop;
 use crate::source::tree::{Root, Tree};
 use crate::triage::baseline::Entry;
-use crate::triage::{Baseline, Inline, Policy, PolicyError, Texts, ignore_file};
+use crate::triage::{Baseline, Inline, Policy, PolicyError, Texts, gitleaks, ignore_file};
 use clap::Args;
 use globset::GlobSet;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use std::process::ExitCode;
 /// Which decisions count.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct PolicyFlags {
-    /// Known findings, which do not fail [default: what keysift.toml names]
+    /// Known findings, which do not fail: ours, or a JSON report of gitleaks [default: what keysift.toml names]
     #[arg(long, value_name = "FILE", help_heading = "Decisions")]
     pub baseline: Option<PathBuf>,
     /// Findings that stand in the baseline for more than this many days without a decision fail
@@ -28,12 +28,22 @@ pub(super) struct PolicyFlags {
     /// Decisions, a line each [default: .keysiftignore at the top of what is scanned]
     #[arg(long, value_name = "FILE", conflicts_with = "no_ignore_file", help_heading = "Decisions")]
     pub ignore_file: Option<PathBuf>,
+    /// A .gitleaksignore, beside the ignore file; may be given several times [default: with --gitleaks-config the one at the
+    /// top of what is scanned]
+    #[arg(long, value_name = "FILE", help_heading = "Decisions")]
+    pub gitleaks_ignore: Vec<PathBuf>,
     /// Read no ignore file
     #[arg(long, help_heading = "Decisions")]
     pub no_ignore_file: bool,
     /// Comments such as keysift:allow do not count
     #[arg(long, help_heading = "Decisions")]
     pub no_inline_allow: bool,
+    /// Whether a .gitleaksignore counts that nobody named.
+    #[arg(skip)]
+    pub finds_gitleaks_ignore: bool,
+    /// The folder that is scanned, as gitleaks names files in it.
+    #[arg(skip)]
+    pub gitleaks_folder: Option<String>,
 }
 
 impl Settings {
@@ -43,11 +53,16 @@ impl Settings {
         let baseline = flags.baseline.clone().filter(|_| allows("baseline", "--baseline"));
         let max_age = flags.baseline_max_age.filter(|_| allows("baseline_max_age", "--baseline-max-age"));
         let ignore_file = flags.ignore_file.clone().filter(|_| allows("ignore_file", "--ignore-file"));
+        let names_theirs = !flags.gitleaks_ignore.is_empty() && allows("ignore_file", "--gitleaks-ignore");
         let layers = &self.layers;
+        let no_ignore_file = flags.no_ignore_file || ignore_file.is_none() && !layers.hears("ignore_file");
         PolicyFlags {
             baseline,
             baseline_max_age: max_age.or(layers.config.baseline_max_age),
-            no_ignore_file: flags.no_ignore_file || ignore_file.is_none() && !layers.hears("ignore_file"),
+            gitleaks_ignore: if names_theirs { flags.gitleaks_ignore.clone() } else { Vec::new() },
+            finds_gitleaks_ignore: (flags.finds_gitleaks_ignore || self.of_gitleaks) && !no_ignore_file,
+            gitleaks_folder: flags.gitleaks_folder.clone(),
+            no_ignore_file,
             ignore_file,
             no_inline_allow: flags.no_inline_allow || !layers.hears("inline_allows"),
         }
@@ -60,11 +75,12 @@ pub(super) struct Loaded {
     pub files: Vec<String>,
 }
 
-/// The ignore file that stands in the home of the targets, whether it counts or not.
-pub(super) fn own_ignore_file(home: &Home) -> Option<Named> {
-    let root = home.root()?;
-    let file = root.join(ignore_file::NAME);
-    std::fs::symlink_metadata(&file).is_ok().then(|| Named::found(file, root))
+/// The ignore files that stand in the home of the targets and would count were they not locked; that of gitleaks with its config.
+pub(super) fn own_ignore_files(home: &Home, of_gitleaks: bool, none: bool) -> Vec<Named> {
+    let names = [Some(ignore_file::NAME), of_gitleaks.then_some(gitleaks::NAME)];
+    let Some(root) = home.root().filter(|_| !none) else { return Vec::new() };
+    let files = names.into_iter().flatten().map(|name| root.join(name));
+    files.filter(|file| std::fs::symlink_metadata(file).is_ok()).map(|file| Named::found(file, root)).collect()
 }
 
 /// Reads the files that `flags`, the home of the targets and its config name.
@@ -81,17 +97,24 @@ pub(super) fn load(
     let ignore = ignore_text(flags, home)?;
     let baseline = flags.baseline.as_deref().map(Named::given).or_else(|| of_config.cloned());
     let baseline = baseline.map(|file| baseline_text(&file).map(|text| (file, text))).transpose()?;
-    let texts = Texts { ignore_file: named(ignore.as_ref()), baseline: named(baseline.as_ref()) };
-    let policy = Policy::read(texts, &key.id()).map_err(|e| usage_error(&visible(&e.to_string())))?;
+    let of_gitleaks = gitleaks_texts(flags, home)?;
+    let gitleaks_ignore: Vec<(&str, &str)> = of_gitleaks.iter().filter_map(|found| named(Some(found))).collect();
+    let texts =
+        Texts { ignore_file: named(ignore.as_ref()), baseline: named(baseline.as_ref()), gitleaks_ignore: &gitleaks_ignore };
+    let mut policy = Policy::read(texts, &key.id()).map_err(|e| usage_error(&visible(&e.to_string())))?;
+    if let Some(folder) = &flags.gitleaks_folder {
+        policy.gitleaks.without_folder(folder);
+    }
     for unknown in policy.ignore.unknown_rules(rules) {
         eprintln!("keysift: {}", visible(&unknown));
     }
+    tell_unread(&policy);
     let policy = Policy {
         inline: if flags.no_inline_allow { Inline::Ignored } else { Inline::Counts },
         baseline_max_age: flags.baseline_max_age,
         ..policy
     };
-    Ok(Loaded { policy, files: ignore.into_iter().chain(baseline).map(|(file, _)| file.name).collect() })
+    Ok(Loaded { policy, files: ignore.into_iter().chain(of_gitleaks).chain(baseline).map(|(file, _)| file.name).collect() })
 }
 
 /// The name and the text of a file.
@@ -141,6 +164,29 @@ fn ignore_text(flags: &PolicyFlags, home: &Home) -> Result<Option<(Named, String
     let file = Named::found(root.join(ignore_file::NAME), root);
     let text = discover::read(&file.path).map_err(|e| unreadable(&file.name, &e))?;
     Ok(text.map(|text| (file, text)))
+}
+
+/// Each `.gitleaksignore` that was named, else the one at the top where it is asked for.
+fn gitleaks_texts(flags: &PolicyFlags, home: &Home) -> Result<Vec<(Named, String)>, ExitCode> {
+    let mut all = Vec::new();
+    for path in &flags.gitleaks_ignore {
+        let file = Named::given(path);
+        let text = std::fs::read_to_string(path).map_err(|e| unreadable(&file.name, &e))?;
+        all.push((file, text));
+    }
+    if let Some(root) = home.root().filter(|_| flags.finds_gitleaks_ignore && flags.gitleaks_ignore.is_empty()) {
+        let file = Named::found(root.join(gitleaks::NAME), root);
+        let text = discover::read(&file.path).map_err(|e| unreadable(&file.name, &e))?;
+        all.extend(text.map(|text| (file, text)));
+    }
+    Ok(all)
+}
+
+/// Tells lines of a `.gitleaksignore` that are none.
+pub(super) fn tell_unread(policy: &Policy) {
+    for line in &policy.gitleaks.unread {
+        eprintln!("keysift: {}", visible(line));
+    }
 }
 
 /// Reads a baseline that was made with the key of this run.

@@ -27,8 +27,8 @@ pub(super) struct ReportArguments {
     /// Reports in JSON or JSON lines, of keysift, gitleaks, trufflehog or kingfisher; `-` is stdin
     #[arg(required = true, value_name = "REPORT")]
     pub reports: Vec<PathBuf>,
-    /// The form of the report: human, json, jsonl, sarif, github, junit, gitlab, codequality, gitleaks, defectdojo, csv, html,
-    /// markdown; several, each with its own --output
+    /// The form of the report: human, json, jsonl, sarif, github, junit, gitlab, codequality, gitleaks, gitleaks-csv,
+    /// gitleaks-sarif, defectdojo, csv, html, markdown; several, each with its own --output
     #[arg(short, long, value_name = "FORMAT", value_parser = FormatNames, hide_possible_values = true, help_heading = "Report")]
     pub format: Vec<String>,
     /// Where it goes; `-` is stdout

@@ -48,6 +48,15 @@ pub(super) struct Targets {
 /// Whether the change under test wrote the comment that allows a finding.
 pub(super) type IsNewComment = Box<dyn Fn(&Finding) -> bool>;
 
+/// Reports that a command writes in place of those that flags name.
+#[derive(Debug, Clone)]
+pub(super) struct Reports {
+    pub all: Vec<(Format, PathBuf)>,
+    /// Whether stderr tells how many leaks there are, and that there are none.
+    pub tells_leaks: bool,
+    pub tells_none: bool,
+}
+
 /// The flags that all scans share.
 #[derive(Debug, Clone, Args)]
 pub(super) struct RunFlags {
@@ -125,9 +134,10 @@ fn try_run(
     let (mut settings, loaded, base) = match whence {
         Whence::Files(places) => {
             let home = Home::of(places);
+            super::gitleaks::hint(flags, &home);
             let mut settings = Settings::of(rules, &limits.exclude, report.now, &home)?;
             let decisions = settings.decisions(flags.policy);
-            if let Some(file) = policy::own_ignore_file(&home).filter(|_| !flags.policy.no_ignore_file) {
+            for file in policy::own_ignore_files(&home, settings.of_gitleaks, flags.policy.no_ignore_file) {
                 settings.layers.refused.extend(settings.layers.refusal(IGNORE_FILE, &file.name, 0));
             }
             let rules = settings.detector.rules();
@@ -374,6 +384,9 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
         suppressed_in_full,
     };
     write_all_with(&Look::of(flags), &report, orders.destinations, &clean)?;
+    if let Some(reports) = &flags.reports {
+        tell_leaks(reports, open.len(), complete);
+    }
     Ok(ExitCode::from(ending.exit_code(&orders.gate)))
 }
 
@@ -398,6 +411,16 @@ fn refused_comments(layers: &Layers, open: &[&Finding]) -> Vec<Refused> {
     let more = places.len().saturating_sub(MOST_COMMENTS);
     let told = places.iter().take(MOST_COMMENTS).filter_map(|(path, line)| layers.refusal(COMMENTS, path, *line));
     told.chain((more > 0).then(|| layers.refusal(COMMENTS, &format!("{more} more places"), 0)).flatten()).collect()
+}
+
+/// The line in which gitleaks says how it went.
+fn tell_leaks(reports: &Reports, leaks: usize, complete: bool) {
+    let of = if complete { "" } else { ", and not everything could be looked at" };
+    if leaks > 0 && reports.tells_leaks {
+        eprintln!("keysift: leaks found: {leaks}{of}");
+    } else if leaks == 0 && (reports.tells_none || !complete) {
+        eprintln!("keysift: no leaks found{of}");
+    }
 }
 
 /// Writes a report to all its destinations.

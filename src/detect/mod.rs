@@ -38,6 +38,8 @@ pub struct Detector {
     searchers: Vec<OnceLock<search::Searcher>>,
     scanner: OnceLock<Option<assignment::Scanner>>,
     path_rules: Vec<RuleIndex>,
+    /// Rules without keywords, which look at every blob.
+    everywhere: Vec<RuleIndex>,
 }
 
 /// The prefilter with what its hits mean.
@@ -77,7 +79,9 @@ impl Detector {
             .filter(|(_, r)| r.pattern.is_none() && r.assignment.is_none() && r.path.is_some())
             .map(|(index, _)| index)
             .collect();
-        Self { rules, prefilter: OnceLock::new(), searchers, scanner: OnceLock::new(), path_rules }
+        let everywhere =
+            rules.iter().filter(|(_, r)| r.pattern.is_some() && r.keywords.is_empty()).map(|(index, _)| index).collect();
+        Self { everywhere, rules, prefilter: OnceLock::new(), searchers, scanner: OnceLock::new(), path_rules }
     }
 
     /// The rules it looks for.

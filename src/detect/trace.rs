@@ -119,6 +119,9 @@ impl Detector {
                 scratch.windows.add(index, self.rules().get(index), hit.start, text.len());
             }
         }
+        for &index in self.everywhere.iter().filter(|_| text.len() > 0) {
+            scratch.windows.add(index, self.rules().get(index), 0, text.len());
+        }
         for ForRule { rule, spans } in scratch.windows.merged() {
             let mut search = self.searcher(rule).start(spans.iter().map(|s| s.len()).sum());
             for &span in spans {

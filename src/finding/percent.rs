@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+/// What stays as it is in the path of a URI reference.
+pub const IN_PATHS: &[u8] = b"-._~/!$&'()*+,;=@";
+
 /// `text` with every byte encoded that is no ASCII letter or digit and not in `kept`.
 #[must_use]
 pub fn encode(text: &str, kept: &[u8]) -> String {

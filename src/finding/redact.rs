@@ -36,6 +36,18 @@ pub fn shown_as_plain(secret: &[u8]) -> String {
     format!("… ({} characters: {})", String::from_utf8_lossy(secret).chars().count(), classes(secret))
 }
 
+/// Whether a tool has hidden a secret, or a part of it, before it wrote it down.
+#[must_use]
+pub fn is_hidden(secret: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(secret);
+    text.trim().is_empty()
+        || text.contains('…')
+        || text.contains("***")
+        || text.ends_with("...")
+        || text.contains("[...]")
+        || text.to_ascii_uppercase().contains("REDACTED")
+}
+
 /// The part of `text` that every secret of this kind begins with.
 fn public_prefix<'a>(rule: &Rule, text: &'a str) -> &'a str {
     rule.keywords
@@ -156,5 +168,13 @@ mod tests {
         let redactor = Redactor::new([Secret::new(b"hunter22x"), Secret::new(b"abc")].into());
         assert_eq!(redactor.redact("a hunter22x b abc"), "a [redacted: 9 characters] b abc");
         assert_eq!(redactor.len(), 2);
+    }
+
+    #[test]
+    fn what_a_tool_has_hidden_is_no_secret() {
+        for text in ["", "REDACTED", "[REDACTED:abc]", "abcd...", "ghp_…abcd (40 characters)", "AKIA****"] {
+            assert!(is_hidden(text.as_bytes()), "{text}");
+        }
+        assert!(!is_hidden(b"hunter22"));
     }
 }

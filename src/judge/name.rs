@@ -61,8 +61,8 @@ const PUBLIC: &[&str] = &[
     "start", "end", "stop", "eos", "bos", "pad", "unk", "mask", "sep", "cls", "special", "max", "min", "num", "total", "count",
     "parse", "lex", "lexer", "hash", "dedup", "idempotency", "ordering", "bypass", "sorting", "lookup", "search", "storage",
     "cookie", "session", "param", "query", "field", "json", "item", "data", "node", "react", "data-key", "is", "has", "get",
-    "forgot", "reset", "show", "hide", "toggle", "invalid", "wrong", "missing", "no", "enter", "confirm", "repeat", "bad",
-    "device", "notification", "push", "known", "host", "allowed", "authorized",
+    "hashed", "forgot", "reset", "show", "hide", "toggle", "invalid", "wrong", "missing", "no", "enter", "confirm", "repeat",
+    "bad", "device", "notification", "push", "known", "host", "allowed", "authorized",
 ];
 
 /// Words that say which secret it is.

@@ -1,7 +1,7 @@
 //! How a scan is told: one file a format.
 //!
 //! - `model`: the report as data; its keys are the contract that other tools rely on
-//! - `human`, `json` (and `jsonl`), `sarif`, `github`, `junit`, `gitlab`, `codequality`, `gitleaks`, `defectdojo`, `csv`,
+//! - `human`, `json` (and `jsonl`), `sarif`, `github`, `junit`, `gitlab`, `codequality`, `gitleaks` (three of them), `defectdojo`, `csv`,
 //!   `html`, `markdown`: the formats
 //! - `read`: reports read back, those of other tools too; `merge`: several made one
 //! - `wording`: what several of them say in the same words
@@ -46,6 +46,8 @@ pub enum Format {
     Gitlab,
     Codequality,
     Gitleaks,
+    GitleaksCsv,
+    GitleaksSarif,
     Defectdojo,
     Csv,
     Html,
@@ -54,7 +56,7 @@ pub enum Format {
 
 impl Format {
     /// All formats with their names.
-    pub const NAMES: [(&'static str, Self); 13] = [
+    pub const NAMES: [(&'static str, Self); 15] = [
         ("human", Self::Human),
         ("json", Self::Json),
         ("jsonl", Self::Jsonl),
@@ -64,6 +66,8 @@ impl Format {
         ("gitlab", Self::Gitlab),
         ("codequality", Self::Codequality),
         ("gitleaks", Self::Gitleaks),
+        ("gitleaks-csv", Self::GitleaksCsv),
+        ("gitleaks-sarif", Self::GitleaksSarif),
         ("defectdojo", Self::Defectdojo),
         ("csv", Self::Csv),
         ("html", Self::Html),
@@ -79,7 +83,7 @@ impl Format {
     /// Whether the format has no place to tell what was not looked at.
     #[must_use]
     pub const fn hides_gaps(self) -> bool {
-        matches!(self, Self::Gitleaks | Self::Csv)
+        matches!(self, Self::Gitleaks | Self::GitleaksCsv | Self::GitleaksSarif | Self::Csv)
     }
 
     /// Whether the format tells what was said of locked keys.
@@ -103,6 +107,8 @@ impl Format {
             Self::Gitlab => gitlab::write(report, out),
             Self::Codequality => codequality::write(report, out),
             Self::Gitleaks => gitleaks::write(report, out),
+            Self::GitleaksCsv => gitleaks::write_csv(report, out),
+            Self::GitleaksSarif => gitleaks::write_sarif(report, out),
             Self::Defectdojo => defectdojo::write(report, out),
             Self::Csv => csv::write(report, out),
             Self::Html => html::write(report, out),

@@ -275,7 +275,7 @@ fn invocation(report: &Report, cut: usize) -> sarif::Invocation {
 
 /// A relative path as a URI reference.
 fn uri(path: &str) -> String {
-    percent::encode(path, b"-._~/!$&'()*+,;=@")
+    percent::encode(path, percent::IN_PATHS)
 }
 
 #[cfg(test)]

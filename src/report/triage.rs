@@ -24,7 +24,7 @@ pub struct Suppressed {
     /// The last day it counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
-    /// How the decision was found to be about it: `fingerprint`, `rule_and_path`, `comment`, `allowlist`, `moved` or `re_ruled`.
+    /// How the decision was found to be about it: `fingerprint`, `rule_and_path`, `comment`, `place`, `allowlist`, `moved`, `re_ruled`.
     pub matched: String,
     /// The path or the rule that it had before.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -11,6 +11,9 @@ use super::format::{
 /// The version of the built-in catalogue.
 pub const CATALOGUE_VERSION: &str = "0.1";
 
+/// What names all rules of the catalogue where rules are switched off.
+pub const BUILT_IN_RULES: &str = "built-in";
+
 /// A version of the catalogue, `0.1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {

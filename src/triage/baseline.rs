@@ -212,7 +212,7 @@ fn line(of: &impl Serialize) -> String {
 }
 
 /// What serde says, without the place in the line, and without what could steer a terminal.
-fn cause(error: &serde_json::Error) -> String {
+pub(super) fn cause(error: &serde_json::Error) -> String {
     let text = error.to_string();
     visible(text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message))
 }

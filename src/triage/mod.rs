@@ -4,12 +4,14 @@
 //! - `ignore_file`: `.keysiftignore`
 //! - `baseline`: findings that are known, in a file made for clean merges
 //! - `matching`: which baseline entry is which finding, after moves and renames of rules
+//! - `gitleaks`: decisions that were made for gitleaks
 //! - `upkeep`: a baseline brought up to date
 //! - `policy`: all of it over the findings of a run; what a change only proposes
 //! - `gate`: what fails a run, and its exit code
 
 pub mod baseline;
 pub mod gate;
+pub mod gitleaks;
 pub mod ignore_file;
 pub mod matching;
 pub mod policy;

@@ -5,6 +5,7 @@
 
 use super::PolicyError;
 use super::baseline::{Baseline, Entry, Of};
+use super::gitleaks::{Decisions, Fate};
 use super::ignore_file::{IgnoreFile, Names};
 use super::matching::{self, Surroundings};
 use super::state::{Decision, How, Source, Stale, StaleReason, State, Suppression};
@@ -16,6 +17,8 @@ use std::collections::HashMap;
 pub struct Policy {
     pub ignore: IgnoreFile,
     pub baseline: Option<Baseline>,
+    /// What was decided for gitleaks.
+    pub gitleaks: Decisions,
     pub inline: Inline,
     /// How many days a finding may stand in the baseline before someone decides on it.
     pub baseline_max_age: Option<u32>,
@@ -66,7 +69,10 @@ pub struct Triaged<'f> {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Texts<'a> {
     pub ignore_file: Option<(&'a str, &'a str)>,
+    /// A baseline, ours or a JSON report of gitleaks.
     pub baseline: Option<(&'a str, &'a str)>,
+    /// Each `.gitleaksignore`.
+    pub gitleaks_ignore: &'a [(&'a str, &'a str)],
 }
 
 impl Policy {
@@ -79,7 +85,14 @@ impl Policy {
         if let Some((name, text)) = texts.ignore_file {
             policy.ignore = IgnoreFile::parse(name, text)?;
         }
+        for (name, text) in texts.gitleaks_ignore {
+            policy.gitleaks.extend(Decisions::of_ignore_file(name, text));
+        }
         if let Some((name, text)) = texts.baseline {
+            if Decisions::is_baseline(text) {
+                policy.gitleaks.extend(Decisions::of_baseline(name, text)?);
+                return Ok(policy);
+            }
             let baseline = Baseline::parse(name, text)?;
             baseline.check_key(name, fingerprint_key)?;
             policy.baseline = Some(baseline);
@@ -133,13 +146,15 @@ impl Policy {
         let mut stale = Vec::new();
         let by_line = self.by_line(findings, view, &mut stale);
         let by_comment = self.by_comment(findings, view, has_comment, &mut stale);
+        let by_gitleaks = self.by_gitleaks(findings, view, &mut stale);
         let by_baseline = self.by_baseline(findings, view, &mut stale);
         // What someone said of this finding before what was only taken note of.
         let said = by_line
             .into_iter()
             .zip(by_comment)
+            .zip(by_gitleaks)
             .zip(findings)
-            .map(|((line, comment), f)| line.or(comment).or_else(|| by_allowlist(f)));
+            .map(|(((line, comment), gitleaks), f)| line.or(comment).or(gitleaks).or_else(|| by_allowlist(f)));
         let chosen = said.zip(by_baseline).map(|(said, known)| {
             let decided = |s: &Suppression| s.decision.state != State::Open;
             match known {
@@ -204,6 +219,29 @@ impl Policy {
             Some(Suppression { source: Source::Inline, decision, how: How::Comment })
         };
         findings.iter().map(of).collect()
+    }
+
+    fn by_gitleaks(&self, findings: &[Finding], view: &View<'_>, stale: &mut Vec<Stale>) -> Vec<Option<Suppression>> {
+        if self.gitleaks.entries.is_empty() {
+            return vec![None; findings.len()];
+        }
+        let around = Surroundings { holds: view.holds, clean: view.clean };
+        let decided = self.gitleaks.over(findings, &around, view.today);
+        let source = |state| if state == State::Open { Source::Baseline } else { Source::IgnoreFile };
+        for (entry, fate) in self.gitleaks.entries.iter().zip(decided.fates) {
+            let is_seen = match view.whole {
+                Some(Of::History) => true,
+                Some(Of::Tree) => !entry.is_of_history(),
+                None => false,
+            };
+            if fate == Fate::Nothing && is_seen {
+                let entry = Stale { source: source(entry.state), why: StaleReason::Unused, entry: (view.clean)(&entry.name()) };
+                stale.push(entry);
+            }
+        }
+        let suppression =
+            |(entry, how): (Entry, How)| Suppression { source: source(entry.state), decision: entry.decision(), how };
+        decided.findings.into_iter().map(|d| d.map(suppression)).collect()
     }
 
     fn by_baseline(&self, findings: &[Finding], view: &View<'_>, stale: &mut Vec<Stale>) -> Vec<Option<Suppression>> {

@@ -107,6 +107,8 @@ pub enum How {
     RuleAndPath,
     /// A comment at the place.
     Comment,
+    /// It names each of its places, as gitleaks does.
+    Place,
     /// Its places are in an allowlist.
     Allowlist,
     /// The secret stood in another path, where it is gone.
@@ -123,6 +125,7 @@ impl How {
             Self::Fingerprint => "fingerprint",
             Self::RuleAndPath => "rule_and_path",
             Self::Comment => "comment",
+            Self::Place => "place",
             Self::Allowlist => "allowlist",
             Self::Moved { .. } => "moved",
             Self::ReRuled { .. } => "re_ruled",

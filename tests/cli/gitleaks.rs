@@ -99,7 +99,6 @@ fn what_cannot_be_read_is_named_and_what_has_no_equal_is_told() {
         ("[extend]\npath = 'gone.toml'", "gone.toml: cannot be read"),
         ("title = 1\n[[rules]]\nid = 1", "gl.toml:3: "),
         ("[[rules]]\nid = 'x'\nregex = '''(a)\\1'''", "gl.toml: rule `x`: `regex`: `\\1` refers back"),
-        ("[[rules]]\nid = 'x'\nregex = '''[0-9a-f]{32}'''", "gl.toml: rule `x`: no literal of 3 bytes"),
         ("[allowlist]\nregexTarget = 'word'\npaths = ['''a''']", "`word` is no `regexTarget`"),
     ] {
         let run = run(config);
@@ -108,4 +107,63 @@ fn what_cannot_be_read_is_named_and_what_has_no_equal_is_told() {
     let run = run(&format!("[extend]\nuseDefault = true\ndisabledRules = ['no-such']\n{RULE}tags = ['x']"));
     assert!(run.stderr.contains("gl.toml: `disabledRules` names `no-such`"), "{}", run.printed());
     assert!(run.stderr.contains("rule `Acme_Key`: keysift has no tags (x)"), "{}", run.printed());
+}
+
+#[test]
+fn without_use_default_only_the_rules_of_the_file_run() {
+    let tree = tree();
+    assert_eq!(found(&tree, RULE), rows(&[("a.env", "acme-key"), ("sub/b.env", "acme-key")]));
+    // A file without rules would find nothing.
+    tree.write("gl.toml", "[allowlist]\npaths = ['''^sub/''']\n");
+    let run = tree.run(&["scan", "-f", "json", "--gitleaks-config", "gl.toml"]);
+    assert_eq!(run.report().paths(), ["g.env"]);
+    assert!(run.stderr.contains("gitleaks finds nothing with it; keysift's own rules run"), "{}", run.stderr);
+}
+
+#[test]
+fn rules_without_keywords_look_at_every_file() {
+    let tree = tree();
+    let hex = |rest: &str| format!("[[rules]]\nid = 'x'\nregex = '''\\b[\\da-f]{{32}}\\b'''\n{rest}");
+    let both = rows(&[("a.env", "x"), ("sub/b.env", "x")]);
+    // One letter or another alphabet is no keyword for us: every file is searched then.
+    for rest in ["", "keywords = ['=']\n", "keywords = ['']\n", "keywords = ['é']\n"] {
+        assert_eq!(found(&tree, &hex(rest)), both, "{rest}");
+    }
+    assert_eq!(found(&tree, &hex("keywords = ['nowhere']\n")), rows(&[]));
+    // In history as well, where versions of a file share what was looked at.
+    let repo = Tree::git();
+    let lines: String = (0..200).map(|n| format!("line {n} of a file\n")).collect();
+    repo.write("gl.toml", hex("")).write("a.txt", &lines);
+    for (n, seed) in ["one", "two"].iter().enumerate() {
+        repo.git_command(&["add", "."]);
+        repo.git_command(&["commit", "-qm", "x"]);
+        let text = repo.read("a.txt").replace(&format!("line {}0 of", n + 3), &format!("line {} of", fill("{hex:32}", seed)));
+        repo.write("a.txt", text);
+    }
+    repo.git_command(&["commit", "-qam", "x"]);
+    repo.git_command(&["gc", "-q"]);
+    let report = repo.run(&["git", "-f", "json", "--gitleaks-config", "gl.toml", "--exclude", "gl.toml"]).report();
+    assert_eq!(report.findings().len(), 2, "{:#}", report.json["findings"]);
+}
+
+#[test]
+fn what_is_required_need_not_be_reported() {
+    let tree = Tree::new();
+    let config = "[[rules]]\nid = 'Key'\nregex = '''key_[0-9a-f]{32}'''\n[[rules.required]]\nid = 'Name'\nwithinLines = 1\n\
+                  [[rules]]\nid = 'Name'\nregex = '''user_[a-z]{12}'''\nskipReport = true\n";
+    let (key, user) = (fill("key_{hex:32}", "k"), ["user_", "qwmzxkvjhtbd"].concat());
+    tree.write("a.env", format!("{user}\n{key}\n")).write("b.env", format!("{key}\n")).write("c.env", format!("{user}\n"));
+    tree.write("d.env", format!("{user}\n\n\n{key}\n"));
+    assert_eq!(found(&tree, config), rows(&[("a.env", "key")]));
+}
+
+#[test]
+fn the_entropy_must_be_above_what_is_said() {
+    let tree = Tree::new();
+    // Sixteen digits, each twice: four bits each.
+    tree.write("a.env", format!("k={}\n", ["0b7e5d2c91f3a846", "a4f1c0e89b2d7365"].concat()));
+    for (entropy, is_found) in [("3.99", true), ("4", false), ("4.0", false)] {
+        let config = format!("[[rules]]\nid = 'x'\nregex = '''[0-9a-f]{{32}}'''\nentropy = {entropy}\n");
+        assert_eq!(!found(&tree, &config).is_empty(), is_found, "{entropy}");
+    }
 }

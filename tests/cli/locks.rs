@@ -49,6 +49,15 @@ fn ways() -> Vec<Way> {
         let files = vec![("a.txt", format!("{token} # {mark}\n")), ("a.py", String::new()), ("b.txt.gz", String::new())];
         Way { key: "inline_allows", files, flags: &[], policy: "", code: 1 }
     };
+    // A file of gitleaks that ignores all there is.
+    let theirs = |given: &'static [&'static str]| {
+        let ignored = |name| (name, "a.txt:github-pat:1\n".to_owned());
+        let config = ("gl.toml", "[extend]\nuseDefault = true\n".to_owned());
+        Way {
+            files: [gone(&["a.py", "b.txt.gz"]), vec![ignored("mine"), ignored(".gitleaksignore"), config]].concat(),
+            ..flags("ignore_file", given)
+        }
+    };
     let alone = |way: Way| Way { files: [way.files, gone(&["a.txt", "a.py"])].concat(), ..way };
     let password_alone = |way: Way| Way { files: [way.files, gone(&["a.txt", "b.txt.gz"])].concat(), ..way };
     let incomplete = |way: Way| {
@@ -63,6 +72,8 @@ fn ways() -> Vec<Way> {
         flags("disable", &["--exclude-rule", "github-*", "--exclude-rule", "generic-*"]),
         flags("disable", &["--rule", "aws-*"]),
         config("disable", "disable = [\"github-*\", \"generic-*\"]\n"),
+        config("disable", "disable = [\"built-in\"]\n"),
+        flags("disable", &["--exclude-rule", "built-in"]),
         Way { files: vec![("silent.toml", silent_rules())], ..flags("rule", &["--rules", "silent.toml"]) },
         Way { files: vec![("silent.toml", silent_rules())], ..flags("disable", &["--rules", "silent.toml"]) },
         config("rule", silent_rules()),
@@ -87,6 +98,8 @@ fn ways() -> Vec<Way> {
         incomplete(config("accept_gap", "[[accept_gap]]\nreason = \"damaged_container\"\nnote = \"n\"\n")),
         Way { files: vec![(".keysiftignore", line.to_owned())], ..flags("ignore_file", &[]) },
         Way { files: vec![("mine", line.to_owned())], ..flags("ignore_file", &["--ignore-file", "mine"]) },
+        theirs(&["--gitleaks-ignore", "mine"]),
+        theirs(&["--gitleaks-config", "gl.toml"]),
         commented("keysift:allow"),
         commented("keysift:allow github-pat-classic -- mine"),
         commented("gitleaks:allow"),

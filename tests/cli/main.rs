@@ -20,6 +20,9 @@
 //! - `triage`: the ignore file, comments and `keysift allow`
 //! - `allowlists`: what config says is no finding
 //! - `gitleaks`: config files of gitleaks
+//! - `gitleaks_command`: `keysift gitleaks`
+//! - `gitleaks_decisions`: what was decided for gitleaks
+//! - `migrate`: from gitleaks to keysift
 //! - `baseline`: what is known
 //! - `churn`: what is known through a year of edits
 //! - `init`: what `keysift init` writes and takes back
@@ -53,6 +56,8 @@ mod fingerprints;
 mod gate;
 mod gitignore;
 mod gitleaks;
+mod gitleaks_command;
+mod gitleaks_decisions;
 mod help;
 mod hostile;
 mod init;
@@ -61,6 +66,7 @@ mod interrupt;
 mod layers;
 mod locations;
 mod locks;
+mod migrate;
 mod redaction;
 mod reports;
 mod rules;

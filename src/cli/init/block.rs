@@ -12,7 +12,7 @@ const END: &str = "<<< keysift init";
 
 /// How a kind of file begins a comment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Comment {
+pub(in crate::cli) enum Comment {
     Hash,
     Slashes,
 }
@@ -28,7 +28,7 @@ impl Comment {
 
 /// A text without its blocks.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Stripped {
+pub(in crate::cli) struct Stripped {
     pub rest: String,
     /// Whether there was a block.
     pub found: bool,
@@ -38,7 +38,7 @@ pub(super) struct Stripped {
 
 /// A block with a begin and no end: someone's edit has broken it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unclosed {
+pub(in crate::cli) struct Unclosed {
     pub line: usize,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Unclosed {
 ///
 /// # Errors
 /// Where a block does not end.
-pub(super) fn strip(text: &str) -> Result<Stripped, Unclosed> {
+pub(in crate::cli) fn strip(text: &str) -> Result<Stripped, Unclosed> {
     let mut stripped = Stripped { rest: String::with_capacity(text.len()), found: false, is_ours: false };
     let mut open_since = None;
     for (number, line) in text.split_inclusive('\n').enumerate() {
@@ -78,7 +78,7 @@ fn is_mark(line: &str, marks: &[&str]) -> bool {
 }
 
 /// `lines` as a block, indented by so many spaces.
-pub(super) fn marked(lines: &[String], indent: usize, comment: Comment, is_whole: bool) -> String {
+pub(in crate::cli) fn marked(lines: &[String], indent: usize, comment: Comment, is_whole: bool) -> String {
     let (pad, sign) = (" ".repeat(indent), comment.sign());
     let mut block = format!("{pad}{sign} {}\n", if is_whole { BEGIN_WHOLE } else { BEGIN });
     for line in lines {
@@ -93,7 +93,7 @@ pub(super) fn marked(lines: &[String], indent: usize, comment: Comment, is_whole
 }
 
 /// `text` with a block before its line of this number, counted from 0; at the end, where it has fewer.
-pub(super) fn insert(text: &str, at: usize, block: &str) -> String {
+pub(in crate::cli) fn insert(text: &str, at: usize, block: &str) -> String {
     let block = if text.contains("\r\n") { block.replace('\n', "\r\n") } else { block.to_owned() };
     let offset: usize = text.split_inclusive('\n').take(at).map(str::len).sum();
     let (before, after) = text.split_at(offset);
@@ -106,12 +106,12 @@ pub(super) fn insert(text: &str, at: usize, block: &str) -> String {
 }
 
 /// `text` with a block at its end.
-pub(super) fn append(text: &str, block: &str) -> String {
+pub(in crate::cli) fn append(text: &str, block: &str) -> String {
     insert(text, usize::MAX, block)
 }
 
 /// Where the blocks of a text are: their lines, marks included, counted from 0.
-pub(super) fn places(text: &str) -> Vec<std::ops::Range<usize>> {
+pub(in crate::cli) fn places(text: &str) -> Vec<std::ops::Range<usize>> {
     let mut places = Vec::new();
     let mut from = None;
     for (number, line) in text.lines().enumerate() {
@@ -125,7 +125,7 @@ pub(super) fn places(text: &str) -> Vec<std::ops::Range<usize>> {
 }
 
 /// The lines of a text.
-pub(super) fn lines_of(text: &str) -> Vec<String> {
+pub(in crate::cli) fn lines_of(text: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 

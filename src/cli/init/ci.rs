@@ -43,7 +43,7 @@ const CIRCLE: &str = include_str!("../../../ci/circleci.yml");
 const JENKINS: &str = include_str!("../../../ci/Jenkinsfile");
 
 /// Every file in which [`plan`] may write.
-pub(super) fn files() -> impl Iterator<Item = &'static str> {
+pub(in crate::cli) fn files() -> impl Iterator<Item = &'static str> {
     SYSTEMS.iter().flat_map(|(_, files)| *files).copied()
 }
 

@@ -40,7 +40,8 @@ const LEFTHOOK: [&str; 10] = [
     "lefthook.yml", ".lefthook.yml", ".config/lefthook.yml", "lefthook.yaml", ".lefthook.yaml", ".config/lefthook.yaml",
     "lefthook.toml", ".lefthook.toml", "lefthook.json", ".lefthook.json",
 ];
-const PRE_COMMIT: &str = ".pre-commit-config.yaml";
+/// The config of pre-commit.
+pub(in crate::cli) const PRE_COMMIT: &str = ".pre-commit-config.yaml";
 /// What prek reads instead of it.
 const PREK: &str = "prek.toml";
 const HUSKY: &str = ".husky/pre-commit";
@@ -165,11 +166,17 @@ fn pre_commit(root: &Path, folder: &HooksFolder, plan: &mut Plan) -> Result<(), 
         plan.set(target, Some(present.text), Some(text));
         return Ok(());
     }
-    let lines = lines_of(&format!(
-        "- repo: local\n  hooks:\n    - id: keysift\n      name: keysift\n      entry: {COMMAND}\n      language: python\n      \
-         additional_dependencies: [\"keysift=={version}\"]\n      require_serial: true\n"
-    ));
+    let lines = pre_commit_entry();
     in_yaml(Target::in_tree(root, PRE_COMMIT), &[&["repos"]], |_| lines.clone(), plan)
+}
+
+/// The entry of `repos` that runs keysift.
+pub(in crate::cli) fn pre_commit_entry() -> Vec<String> {
+    lines_of(&format!(
+        "- repo: local\n  hooks:\n    - id: keysift\n      name: keysift\n      entry: {COMMAND}\n      language: python\n      \
+         additional_dependencies: [\"keysift=={}\"]\n      require_serial: true\n",
+        env!("CARGO_PKG_VERSION")
+    ))
 }
 
 fn lefthook(root: &Path, plan: &mut Plan) -> Result<(), String> {

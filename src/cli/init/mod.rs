@@ -9,11 +9,11 @@
 //! - `ci`: the CI job
 
 mod block;
-mod ci;
-mod hooks;
-mod plan;
+pub(super) mod ci;
+pub(super) mod hooks;
+pub(super) mod plan;
 mod policy_files;
-mod yaml;
+pub(super) mod yaml;
 
 use super::usage_error;
 use crate::config::discover;

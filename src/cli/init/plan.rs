@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// A file of a repository.
 #[derive(Debug, Clone)]
-pub(super) struct Target {
+pub(in crate::cli) struct Target {
     pub path: PathBuf,
     /// How it is called: from the top of the repository, where it is in it.
     pub name: String,
@@ -21,7 +21,7 @@ pub(super) struct Target {
 
 /// One file that changes.
 #[derive(Debug)]
-pub(super) struct Change {
+pub(in crate::cli) struct Change {
     pub target: Target,
     pub before: Option<String>,
     /// `None`: the file goes.
@@ -30,7 +30,7 @@ pub(super) struct Change {
 
 /// All of it.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
+pub(in crate::cli) struct Plan {
     pub changes: Vec<Change>,
     /// Files that are as they should be.
     pub same: Vec<String>,
@@ -42,14 +42,14 @@ pub(super) struct Plan {
 
 /// What a file has, before init changes it.
 #[derive(Debug)]
-pub(super) struct Present {
+pub(in crate::cli) struct Present {
     pub text: String,
     pub stripped: Stripped,
 }
 
 impl Target {
     /// A file at `name` from `root`.
-    pub(super) fn in_tree(root: &Path, name: &str) -> Self {
+    pub(in crate::cli) fn in_tree(root: &Path, name: &str) -> Self {
         Self { path: root.join(name), name: name.to_owned(), is_program: false }
     }
 
@@ -57,7 +57,7 @@ impl Target {
     ///
     /// # Errors
     /// The sentence to say, where it cannot be read or is half written.
-    pub(super) fn read(&self) -> Result<Option<Present>, String> {
+    pub(in crate::cli) fn read(&self) -> Result<Option<Present>, String> {
         let name = visible(&self.name);
         let text = discover::read(&self.path).map_err(|e| format!("{name}: cannot be read: {e}"))?;
         text.map(|text| {
@@ -72,7 +72,7 @@ impl Target {
 
 impl Plan {
     /// Plans that a file will hold a text.
-    pub(super) fn set(&mut self, target: Target, before: Option<String>, after: Option<String>) {
+    pub(in crate::cli) fn set(&mut self, target: Target, before: Option<String>, after: Option<String>) {
         if before == after {
             self.same.extend(before.map(|_| target.name));
         } else {
@@ -81,7 +81,7 @@ impl Plan {
     }
 
     /// The plan for people.
-    pub(super) fn show(&self) -> String {
+    pub(in crate::cli) fn show(&self) -> String {
         let mut text = String::new();
         for change in &self.changes {
             change.show(&mut text);
@@ -99,7 +99,7 @@ impl Plan {
     ///
     /// # Errors
     /// The sentence to say; what came before it is done.
-    pub(super) fn apply(&self, root: &Path, mut done: impl FnMut(&str)) -> Result<(), String> {
+    pub(in crate::cli) fn apply(&self, root: &Path, mut done: impl FnMut(&str)) -> Result<(), String> {
         for change in &self.changes {
             change.apply(root).map_err(|e| format!("{}: cannot be written: {e}", visible(&change.target.name)))?;
             done(&change.target.name);
@@ -118,8 +118,16 @@ impl Change {
         };
         let _ = writeln!(text, "{what}  {}", visible(&self.target.name));
         let all = |text: &str| Vec::from([std::ops::Range { start: 0, end: text.lines().count() }]);
-        let went = if self.after.is_none() { all(before) } else { places(before) };
-        let came = if self.before.is_none() { all(after) } else { places(after) };
+        let (mut went, mut came) = (places(before), places(after));
+        if went.is_empty() && came.is_empty() {
+            (went, came) = differing(before, after);
+        }
+        if self.after.is_none() {
+            went = all(before);
+        }
+        if self.before.is_none() {
+            came = all(after);
+        }
         let with_lines = |text: &str, range: &std::ops::Range<usize>| -> Vec<String> {
             text.lines().skip(range.start).take(range.len()).map(str::to_owned).collect()
         };
@@ -165,6 +173,15 @@ impl Change {
         }
         edit::replace(path, after)
     }
+}
+
+/// The lines in which two texts differ: from the first to the last.
+fn differing(before: &str, after: &str) -> (Vec<std::ops::Range<usize>>, Vec<std::ops::Range<usize>>) {
+    let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    let first = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let last = old[first..].iter().rev().zip(new[first..].iter().rev()).take_while(|(a, b)| a == b).count();
+    let range = |len: usize| if first < len - last { Vec::from([first..len - last]) } else { Vec::new() };
+    (range(old.len()), range(new.len()))
 }
 
 /// A folder of the repository that is a link leads somewhere else: nothing is written through it.

@@ -6,7 +6,7 @@ use super::block::{Comment, insert, marked};
 
 /// What stands under a path of keys.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(in crate::cli) enum Found {
     /// A block: its lines, from and to, and how far its entries are indented.
     Block { from: usize, to: usize, indent: usize },
     /// So many keys of the path are there.
@@ -16,7 +16,7 @@ pub(super) enum Found {
 }
 
 /// Finds the block under a path of keys.
-pub(super) fn find(text: &str, path: &[&str]) -> Found {
+pub(in crate::cli) fn find(text: &str, path: &[&str]) -> Found {
     let lines: Vec<&str> = text.lines().collect();
     let content = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
     let marks: Vec<usize> = (0..lines.len()).filter(|n| lines[*n].starts_with("---") || lines[*n].starts_with("...")).collect();
@@ -41,7 +41,7 @@ pub(super) fn find(text: &str, path: &[&str]) -> Found {
 }
 
 /// The entries of a block without their indentation; none where it is not there.
-pub(super) fn entries(text: &str, path: &[&str]) -> Vec<String> {
+pub(in crate::cli) fn entries(text: &str, path: &[&str]) -> Vec<String> {
     let Found::Block { from, to, indent } = find(text, path) else { return Vec::new() };
     let lines = text.lines().skip(from).take(to - from);
     lines.map(|l| l.get(indent..).unwrap_or_default().to_owned()).collect()
@@ -49,7 +49,7 @@ pub(super) fn entries(text: &str, path: &[&str]) -> Vec<String> {
 
 /// Adds entries at the beginning of the block under `path`, in a marked block; what the path lacks is added around them.
 /// `is_whole`: nothing else is in the file. `None` where it is in a style that is not understood.
-pub(super) fn add(text: &str, path: &[&str], lines: &[String], is_whole: bool) -> Option<String> {
+pub(in crate::cli) fn add(text: &str, path: &[&str], lines: &[String], is_whole: bool) -> Option<String> {
     match find(text, path) {
         Found::Block { from, indent, .. } => Some(insert(text, from, &marked(lines, indent, Comment::Hash, is_whole))),
         Found::Missing { known } => {

@@ -465,6 +465,9 @@ impl Builder<'_> {
         }
         if keywords.is_empty() {
             let Some(found) = proof::derive_keywords(&hir) else {
+                if scope == Scope::Blob {
+                    return Some((Vec::new(), no_bounds, Some(whole)));
+                }
                 self.error(place, no_keyword_help(&proof::Failure::NoLiteral, &keywords));
                 return None;
             };
@@ -523,7 +526,7 @@ fn no_keyword_help(failure: &proof::Failure, keywords: &[String]) -> String {
         ),
         proof::Failure::TooComplex => "the pattern is too large to prove: split it into several rules".to_owned(),
         proof::Failure::NoLiteral => {
-            "no literal of 3 bytes or more is in every match: give `keywords`, or `assigned` words for a body that means nothing by itself".to_owned()
+            "no literal of 3 bytes or more is in every match: give `keywords`, or `assigned` words for a body that means nothing by itself; scope = \"blob\" searches every file, which is slow".to_owned()
         }
     }
 }
