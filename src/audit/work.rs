@@ -143,7 +143,7 @@ impl<'a> How<'a> {
     /// Where what is known cannot be read: no unit can be worked on then.
     pub fn fetch(&self, unit: Unit) -> Result<Fetched<'a>, StoreError> {
         let since = Instant::now();
-        let texts = match self.read_texts(&unit) {
+        let texts = match self.read_texts(&unit)? {
             Some(_) if self.stop.is_asked() => return Ok(Fetched::GiveBack),
             texts => texts,
         };
@@ -441,19 +441,22 @@ impl<'a> How<'a> {
     }
 
     /// Reads and scans the texts beside the code of a repository.
-    fn read_texts(&self, unit: &Unit) -> Option<TextsRead> {
+    fn read_texts(&self, unit: &Unit) -> Result<Option<TextsRead>, StoreError> {
         let readers = self.texts.iter().map(Box::as_ref).filter(|source| source.reads(&unit.repository));
         let sources: Vec<&dyn TextSource> = readers.collect();
         if sources.is_empty() {
-            return None;
+            return Ok(None);
         }
         let cursor = unit.text_cursor.as_deref().filter(|_| !self.whole);
         let known = cursor.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let read = read_texts(&sources, &unit.repository, known, self);
+        if let (Some(store), Some(budget)) = (self.lore.store(), &read.budget) {
+            store.note_budget(budget)?;
+        }
         self.counts.blobs.fetch_add(read.texts, Ordering::Relaxed);
         self.counts.bytes.fetch_add(read.bytes, Ordering::Relaxed);
         self.counts.found.fetch_add(read.findings.len() as u64, Ordering::Relaxed);
-        Some(read)
+        Ok(Some(read))
     }
 }
 

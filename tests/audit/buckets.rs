@@ -165,7 +165,8 @@ fn a_bucket_is_read_once_and_again_where_it_changed() {
     assert_eq!(server.found("b.db"), BTreeSet::from(["other/secret.txt".to_owned()]));
     let run = server.run("c.db", &["s3://nothing-here"]);
     assert_eq!(run.code, 3, "{}", run.printed());
-    assert!(!run.printed().contains("made-up"), "{}", run.printed());
+    assert!(run.stdout.contains("1 not visible") && !run.printed().contains("made-up"), "{}", run.printed());
+    assert!(run.stdout.contains("The specified bucket does not exist") && !run.stdout.contains('<'), "{}", run.stdout);
 
     // Google's list is the same.
     let run = server.run("g.db", &["gs://acme/other/"]);

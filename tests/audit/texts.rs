@@ -103,7 +103,8 @@ impl Forge {
     }
 
     fn put(&self, path: &str, list: Value) {
-        self.site.lock().unwrap().lists.insert(path.to_owned(), list.as_array().expect("a list").clone());
+        let Value::Array(list) = list else { panic!("no list") };
+        self.site.lock().unwrap().lists.insert(path.to_owned(), list);
     }
 
     /// Runs an audit.

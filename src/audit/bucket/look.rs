@@ -6,14 +6,16 @@ use super::open::Bucket;
 use super::{Address, BucketAccess};
 use crate::audit::background::Background;
 use crate::audit::store::{ObjectRow, Part, Store, StoreError, Sums};
-use crate::audit::texts::look::look_at;
+use crate::audit::texts::look::{look_at, tell};
 use crate::audit::texts::{Place, TextOrigin};
 use crate::audit::unit::{Found, Outcome, Scanned, Unit};
 use crate::audit::work::How;
 use crate::finding::date::rfc3339;
+use crate::finding::snippet::visible;
 use crate::pipeline::Collector;
 use crate::report::model::Gap;
 use crate::source::container::look_at_download;
+use crate::source::git::remote::causes;
 use crate::source::{ExcludeReason, SkipReason, Stop};
 use futures_util::{Stream, StreamExt as _};
 use object_store::{Error, GetOptions, ObjectMeta};
@@ -26,6 +28,8 @@ use std::sync::{Mutex, PoisonError};
 /// So many objects that are read, or bytes of them, are remembered at a time.
 const MOST_OBJECTS: usize = 100;
 const MOST_BYTES: u64 = 256 << 20;
+/// How much of what a server says of an error is told, in characters.
+const LONGEST: usize = 600;
 
 /// Looks at what a unit's bucket has that is new or has changed; `None` where it was interrupted.
 ///
@@ -66,10 +70,10 @@ pub(in crate::audit) fn look(
             Ok(Listed::Unnamed(key)) if looking.is_left_out(&key) => {}
             Ok(Listed::Unnamed(key)) => looking.unnamed(&key)?,
             Ok(Listed::End) => break,
-            Err(e @ (Error::NotFound { .. } | Error::PermissionDenied { .. } | Error::Unauthenticated { .. })) => {
-                return Ok(Some(Outcome::NotVisible { why: told(&e) }));
+            Err(e) => {
+                let why = told(&e);
+                return if is_refusal(&e, &why) { Ok(Some(Outcome::NotVisible { why })) } else { failed(why, true) };
             }
-            Err(e) => return failed(told(&e), true),
         }
     }
     let sums = looking.sums;
@@ -87,10 +91,19 @@ pub(in crate::audit) fn look(
     Ok(Some(Outcome::Objects(Box::new(scanned))))
 }
 
-/// An error in words: what went wrong, and why.
+/// An error in words: what went wrong, and why. Of an answer in XML its message counts.
 fn told(error: &Error) -> String {
-    let text = crate::source::git::remote::causes(error);
-    crate::finding::snippet::visible(&text.chars().take(600).collect::<String>()).to_string()
+    let text = causes(error);
+    let message = text.split_once("<Message>").and_then(|(_, rest)| rest.split_once("</Message>")).map(|(message, _)| message);
+    let begin = text.split("<?xml").next().unwrap_or_default().trim_end_matches([':', ' ']);
+    let told = message.map_or_else(|| begin.to_owned(), |message| format!("{begin}: {message}"));
+    visible(&told.chars().take(LONGEST).collect::<String>())
+}
+
+/// Whether there is no such bucket, or whoever asks may not see it. Lists tell the status in words alone.
+fn is_refusal(error: &Error, told: &str) -> bool {
+    matches!(error, Error::NotFound { .. } | Error::PermissionDenied { .. } | Error::Unauthenticated { .. })
+        || ["401", "403", "404"].iter().any(|status| told.contains(&format!("status code: {status}")))
 }
 
 /// A bucket while it is looked at.
@@ -182,6 +195,7 @@ impl Looking<'_> {
         }
         rows.extend(seen.into_iter().map(|Seen { key, mark, gaps }| ObjectRow { key, mark, gaps }));
         let mut outcome = collector.finish(how.key);
+        outcome.findings.iter_mut().for_each(tell);
         // What detection itself gave up is told of an object, or of a member or rule in one.
         for ((reason, _), tally) in &outcome.skipped {
             for row in &mut rows {

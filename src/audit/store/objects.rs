@@ -146,6 +146,8 @@ impl Store {
             for key in part.again {
                 touch.execute(params![id, key, run])?;
             }
+            // A unit that comes on is none that ends its process again and again.
+            t.prepare_cached("UPDATE units SET attempts = 1 WHERE run = ?1 AND repository = ?2")?.execute([run, id])?;
             let read: HashSet<&str> = part.rows.iter().filter(|row| !row.mark.is_empty()).map(|row| row.key.as_str()).collect();
             keep_objects(t, (run, id), &part.found, &|key| read.contains(key), &now())?;
             t.prepare_cached("INSERT OR REPLACE INTO buckets VALUES (?1, ?2, ?3, ?4)")?

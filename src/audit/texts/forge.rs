@@ -4,7 +4,7 @@ use super::changed::{Changes, by_link, entries};
 use super::known::{Lists, Mark};
 use super::{Place, Take, TextKind, TextOrigin, TextSource, gitea, github, gitlab};
 use crate::audit::forge::api::{Answer, Api, Trouble};
-use crate::audit::target::{Forge, Part, RepositoryRef, SourceError};
+use crate::audit::target::{Forge, Part, RateBudget, RepositoryRef, SourceError};
 use crate::finding::percent;
 use crate::source::{SkipReason, Stop};
 use serde_json::Value;
@@ -48,6 +48,10 @@ impl ForgeTexts {
     }
 }
 
+/// Reads an entry of a list that is read whole, with what is known of the list and the ids that are there.
+pub(super) type EntryOfWhole<'e> =
+    &'e mut dyn FnMut(&mut Reading<'_>, &Value, &mut Mark, &mut BTreeSet<String>) -> Result<(), Trouble>;
+
 impl TextSource for ForgeTexts {
     fn reads(&self, repository: &RepositoryRef) -> bool {
         let name = repository.full_name.as_bytes();
@@ -81,6 +85,10 @@ impl TextSource for ForgeTexts {
             }
         }
         Ok(failed)
+    }
+
+    fn budget(&self) -> Option<RateBudget> {
+        self.api.budget()
     }
 }
 
@@ -162,12 +170,7 @@ impl Reading<'_> {
 
     /// Calls `each` with all entries of a list that is read whole each time, with what is known of it and the ids that are
     /// there. What is not there any more is forgotten.
-    pub(super) fn whole(
-        &mut self,
-        list: &str,
-        first: &str,
-        each: &mut dyn FnMut(&mut Self, &Value, &mut Mark, &mut BTreeSet<String>) -> Result<(), Trouble>,
-    ) -> Result<(), Trouble> {
+    pub(super) fn whole(&mut self, list: &str, first: &str, each: EntryOfWhole<'_>) -> Result<(), Trouble> {
         let (mut mark, mut there) = (self.known.take(list), BTreeSet::new());
         let read = self.all(first, &mut |r, item| each(r, item, &mut mark, &mut there).map(|()| true));
         if read.is_ok() {
@@ -220,7 +223,7 @@ impl Reading<'_> {
             self.take.unread(SkipReason::TooLarge, &place.path, size);
             return Ok(false);
         }
-        Ok(self.take.file(place, size, &mut Bounded { file: &mut file, left: most }))
+        Ok(self.take.file(place, size, &mut Bounded { file: &mut file, left: most, stop: self.stop }))
     }
 }
 
@@ -228,10 +231,14 @@ impl Reading<'_> {
 struct Bounded<'a> {
     file: &'a mut dyn Read,
     left: u64,
+    stop: &'a Stop,
 }
 
 impl Read for Bounded<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.stop.is_asked() {
+            return Err(io::Error::other("interrupted"));
+        }
         let read = self.file.read(buffer)?;
         self.left = self.left.checked_sub(read as u64).ok_or_else(|| io::Error::other("the file is too large"))?;
         Ok(read)

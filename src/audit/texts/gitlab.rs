@@ -101,7 +101,7 @@ fn release(r: &mut Reading<'_>, item: &Value, mark: &mut Mark, there: &mut BTree
         there.insert(entry.id.clone());
         let Some(from) = r.below_api(url).filter(|_| mark.is_new(&entry)).map(str::to_owned) else { continue };
         let mut at = place(format!("releases/{tag}/{}", text(link, "name")), "release asset", page.clone(), item);
-        at.origin.url = url.to_owned();
+        url.clone_into(&mut at.origin.url);
         if r.file(&from, "*/*", &at, None, false)? {
             mark.note(entry);
         }

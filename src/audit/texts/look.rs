@@ -2,9 +2,9 @@
 
 use super::known::{Gaps, Known};
 use super::{Place, Take, TextOrigin, TextSource};
-use crate::audit::target::{RepositoryRef, SourceError};
+use crate::audit::target::{RateBudget, RepositoryRef, SourceError};
 use crate::audit::work::How;
-use crate::finding::{Finding, Location, Redactor};
+use crate::finding::{Finding, Redactor};
 use crate::pipeline::Collector;
 use crate::report::model::Gap;
 use crate::source::container::{Containers, look_at_download};
@@ -23,6 +23,8 @@ pub struct TextsRead {
     pub excluded: Vec<Gap>,
     /// Why not all could be read.
     pub failed: Option<String>,
+    /// What the forge said last of its limits.
+    pub budget: Option<RateBudget>,
     pub texts: u64,
     pub bytes: u64,
 }
@@ -31,7 +33,7 @@ pub struct TextsRead {
 pub fn read(sources: &[&dyn TextSource], repository: &RepositoryRef, mut known: Known, how: &How<'_>) -> TextsRead {
     known.gaps.begin();
     let collector = how.collector(how.detector);
-    let mut failed = Vec::new();
+    let (mut failed, mut budget) = (Vec::new(), None);
     for source in sources {
         let mut looker = Looker { collector: &collector, gaps: &mut known.gaps, how };
         match source.texts(repository, &mut known.lists, &mut looker, how.stop) {
@@ -39,11 +41,10 @@ pub fn read(sources: &[&dyn TextSource], repository: &RepositoryRef, mut known: 
             Err(SourceError::Interrupted) => {}
             Err(e) => failed.push(e.to_string()),
         }
+        budget = source.budget().or(budget);
     }
     let mut outcome = collector.finish(how.key);
-    for finding in &mut outcome.findings {
-        std::iter::once(&mut finding.location).chain(&mut finding.occurrences).for_each(tell);
-    }
+    outcome.findings.iter_mut().for_each(tell);
     // What detection itself gave up is told of a text, or of a member or rule in one.
     for ((reason, _), tally) in &outcome.skipped {
         for path in &tally.examples {
@@ -57,6 +58,7 @@ pub fn read(sources: &[&dyn TextSource], repository: &RepositoryRef, mut known: 
         skipped: skipped.map(|((r, accepted), tally)| Gap::of(r.as_str(), &tally, accepted, redactor)).collect(),
         excluded: outcome.excluded.iter().map(|(r, tally)| Gap::of(r.as_str(), tally, true, redactor)).collect(),
         failed: (!failed.is_empty()).then(|| failed.join("; ")),
+        budget,
         texts: outcome.files,
         bytes: outcome.bytes,
         findings: outcome.findings,
@@ -65,12 +67,14 @@ pub fn read(sources: &[&dyn TextSource], repository: &RepositoryRef, mut known: 
     }
 }
 
-/// Says of a place in a text what else is known of it.
-fn tell(location: &mut Location) {
-    let origin = location.origin.clone().and_then(|origin| serde_json::from_value::<TextOrigin>(origin).ok());
-    if let Some(origin) = origin {
-        location.author = origin.author;
-        location.date = origin.date;
+/// Says of the places of a finding who wrote the text, and when.
+pub(in crate::audit) fn tell(finding: &mut Finding) {
+    for location in std::iter::once(&mut finding.location).chain(&mut finding.occurrences) {
+        let origin = location.origin.clone().and_then(|origin| serde_json::from_value::<TextOrigin>(origin).ok());
+        if let Some(origin) = origin {
+            location.author = origin.author;
+            location.date = origin.date;
+        }
     }
 }
 
@@ -88,17 +92,15 @@ impl Looker<'_> {
             self.collector.exclude(ExcludeReason::Excluded, &place.path);
             return true;
         }
-        match look_at(self.collector, place, look) {
-            Ok(skipped) => {
-                self.gaps.reads(&place.path);
-                skipped.into_iter().for_each(|(reason, bytes)| self.gaps.partly(&place.path, reason, bytes));
-                true
-            }
-            Err(_) => {
-                self.gaps.unread(&place.path, SkipReason::Unreadable, 0);
-                false
-            }
+        let Ok(skipped) = look_at(self.collector, place, look) else {
+            self.gaps.unread(&place.path, SkipReason::Unreadable, 0);
+            return false;
+        };
+        self.gaps.reads(&place.path);
+        for (reason, bytes) in skipped {
+            self.gaps.partly(&place.path, reason, bytes);
         }
+        true
     }
 }
 

@@ -19,7 +19,7 @@ pub mod look;
 
 pub use forge::ForgeTexts;
 
-use super::target::{RepositoryRef, SourceError};
+use super::target::{RateBudget, RepositoryRef, SourceError};
 use crate::source::{SkipReason, Stop};
 use known::Lists;
 use serde::{Deserialize, Serialize};
@@ -103,4 +103,7 @@ pub trait TextSource: Send + Sync {
         take: &mut dyn Take,
         stop: &Stop,
     ) -> Result<Vec<String>, SourceError>;
+
+    /// What whoever is asked said last of its limits.
+    fn budget(&self) -> Option<RateBudget>;
 }

@@ -93,7 +93,7 @@ impl SourceFlags {
         let buckets = self.buckets.access(largest).map_err(|e| usage_error(&e))?;
         let env = |name: &str| std::env::var(name).ok();
         let app = self.forges.app(&env).map_err(|e| usage_error(&e))?;
-        let mut all = Sources { buckets, app, ..Sources::default() };
+        let mut all = Sources { app, buckets, ..Sources::default() };
         for file in &self.urls {
             let name = file.display().to_string();
             let text = read(file).map_err(|e| usage_error(&format!("{name}: cannot be read: {e}")))?;
