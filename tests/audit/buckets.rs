@@ -60,15 +60,15 @@ impl Server {
     /// Puts an object into the bucket, or makes the bucket.
     fn put(&self, key: &str, content: &[u8]) {
         let request = self.client.put(format!("{}/acme/{key}", self.url())).body(content.to_vec());
-        self.change(request.header("x-amz-acl", "public-read"));
+        Self::change(request.header("x-amz-acl", "public-read"));
     }
 
     fn delete(&self, key: &str) {
-        self.change(self.client.delete(format!("{}/acme/{key}", self.url())));
+        Self::change(self.client.delete(format!("{}/acme/{key}", self.url())));
     }
 
     /// As the account, which moto asks no signature of.
-    fn change(&self, request: reqwest::blocking::RequestBuilder) {
+    fn change(request: reqwest::blocking::RequestBuilder) {
         let who = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=x";
         let answer = request.header("authorization", who).send().expect("an answer");
         assert!(answer.status().is_success(), "{}", answer.status());

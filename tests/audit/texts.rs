@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex};
 struct Site {
     lists: BTreeMap<String, Vec<Value>>,
     files: BTreeMap<String, Vec<u8>>,
+    /// Single things.
+    objects: BTreeMap<String, Value>,
     /// Addresses that are answered with a status, whatever stands there.
     status: BTreeMap<String, u16>,
 }
@@ -75,6 +77,9 @@ impl Forge {
             }
             if site.files.contains_key(path) {
                 return Reply::status(302).with("location", &format!("{elsewhere}{path}?signature=x"));
+            }
+            if let Some(object) = site.objects.get(path) {
+                return Reply::ok(object.clone());
             }
             let Some(list) = site.lists.get(path) else { return Reply::status(404) };
             let (entries, next) = page(base, asked, list);
@@ -364,10 +369,10 @@ fn a_large_archive_is_read_from_disk_and_a_larger_one_is_told() {
     // More than is held in memory.
     let filler = "no secret stands in this line, nor in the next one\n".repeat(200_000);
     let large = zip(&[("filler.txt", &filler), ("conf/last.env", &said("last"))]);
-    let size = large.len();
+    let length = large.len();
     let mut site = forge.site.lock().unwrap();
     site.files.insert(format!("{SHOP}/releases/assets/51"), large);
-    site.lists.get_mut(&format!("{SHOP}/releases")).unwrap()[0]["assets"][0]["size"] = json!(size);
+    site.lists.get_mut(&format!("{SHOP}/releases")).unwrap()[0]["assets"][0]["size"] = json!(length);
     drop(site);
     let url = forge.fake.url();
     let arguments = ["--github", "acme", "--github-url", &url, "--also", "assets"];
@@ -458,6 +463,15 @@ fn texts_of_gitlab_are_read_once() {
     assert_eq!((run.code, forge.read().0), (0, 3), "an issue, a note, a trace: {}", run.printed());
     let found = forge.found();
     assert!(found.contains_key("jobs/32/trace.log") && found.contains_key("issues/1#note-14"));
+    // CI that is switched off is refused like to a stranger.
+    for (level, code) in [("enabled", 3), ("disabled", 0)] {
+        let mut site = forge.site.lock().unwrap();
+        site.status.insert(format!("{project}/jobs"), 403);
+        site.objects.insert(project.to_owned(), json!({"id": 7, "builds_access_level": level}));
+        drop(site);
+        let run = forge.run(&arguments);
+        assert_eq!(run.code, code, "{level}: {}", run.printed());
+    }
 }
 
 #[test]
@@ -494,6 +508,9 @@ fn texts_of_gitea_are_read_once() {
     assert_eq!(paths(&forge.found()), BTreeSet::from(expected), "{}", run.printed());
     let run = forge.run(&arguments);
     assert_eq!((run.code, forge.read().0), (0, 0), "{}", run.printed());
+    // With other rules all of them are read again.
+    let run = forge.run(&[&arguments[..], &["--exclude-rule", "stripe-*"]].concat());
+    assert_eq!((run.code, forge.read().0), (0, 6), "{}", run.printed());
 }
 
 /// What is asked stands in GitHub's published description, with these parameters.

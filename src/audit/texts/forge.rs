@@ -78,6 +78,7 @@ impl TextSource for ForgeTexts {
                 // Switched off.
                 Ok(()) | Err(Trouble::Gone(_)) => {}
                 Err(Trouble::Ended(e @ (SourceError::Interrupted | SourceError::Unavailable { .. }))) => return Err(e),
+                Err(Trouble::NotThere(_) | Trouble::Ended(SourceError::Refused(_))) if reading.is_off(name) => {}
                 Err(Trouble::NotThere(why) | Trouble::Ended(SourceError::Refused(why) | SourceError::CursorLost(why))) => {
                     reading.take.unread(SkipReason::Unreadable, name, 0);
                     failed.push(format!("{name}: {why}"));
@@ -109,6 +110,28 @@ impl Reading<'_> {
     /// Whether texts of a kind are asked for.
     pub(super) fn wants(&self, kind: TextKind) -> bool {
         self.source.kinds.contains(&kind)
+    }
+
+    /// Whether what a step asks for is switched off at the repository: GitLab and Gitea refuse it then like to a stranger.
+    fn is_off(&self, step: &str) -> bool {
+        let (place, switch, off) = match self.source.forge {
+            Forge::GitLab => (format!("projects/{}", self.repository.id), gitlab::switch(step), Value::from("disabled")),
+            Forge::Gitea => (format!("repos/{}", self.name), gitea::switch(step), Value::from(false)),
+            _ => return false,
+        };
+        self.get(&place).is_ok_and(|answer| answer.body[switch] == off)
+    }
+
+    /// Calls `each` with what belongs to an entry of another list. That went away in the meantime where it has none.
+    pub(super) fn beside(
+        &mut self,
+        first: &str,
+        each: &mut dyn FnMut(&mut Self, &Value) -> Result<bool, Trouble>,
+    ) -> Result<(), Trouble> {
+        match self.all(first, each) {
+            Err(Trouble::NotThere(_) | Trouble::Gone(_)) => Ok(()),
+            read => read,
+        }
     }
 
     /// The name of a list of which some kinds are taken: where others are wanted, it is another list.

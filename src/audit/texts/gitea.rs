@@ -17,6 +17,11 @@ pub(super) const STEPS: &[Step] = &[
     ("releases", &[Releases, Assets], releases),
 ];
 
+/// What a repository says of whether a step has anything: `false` where it is switched off.
+pub(super) fn switch(step: &str) -> &'static str {
+    if step == "releases" { "has_releases" } else { "has_issues" }
+}
+
 /// Issues, and pull requests, which Gitea lists among them.
 fn conversations(r: &mut Reading<'_>) -> Result<(), Trouble> {
     let name = r.name.clone();

@@ -49,7 +49,7 @@ fn conversations(r: &mut Reading<'_>) -> Result<(), Trouble> {
 
 /// Reviews have no list of their own: those of a pull request that changed are read again.
 fn reviews(r: &mut Reading<'_>, number: u64) -> Result<(), Trouble> {
-    r.all(&format!("repos/{}/pulls/{number}/reviews?per_page=100", r.name), &mut |r, item| {
+    r.beside(&format!("repos/{}/pulls/{number}/reviews?per_page=100", r.name), &mut |r, item| {
         let at = place(format!("pulls/{number}#review-{}", item["id"]), "review", text(item, "html_url").to_owned(), item);
         r.text(&at, &[text(item, "body")]);
         Ok(true)

@@ -27,6 +27,17 @@ pub(super) const STEPS: &[Step] = &[
 /// A job that waits for somebody is waited for so long: 30 days, in seconds.
 const PATIENCE: i64 = 30 * 86_400;
 
+/// What a project says of whether a step has anything: `disabled` where it is switched off.
+pub(super) fn switch(step: &str) -> &'static str {
+    match step {
+        "issues" => "issues_access_level",
+        "merge requests" => "merge_requests_access_level",
+        "releases" => "releases_access_level",
+        "snippets" => "snippets_access_level",
+        _ => "builds_access_level",
+    }
+}
+
 fn issues(r: &mut Reading<'_>) -> Result<(), Trouble> {
     conversations(r, "issues", "issue")
 }
@@ -62,7 +73,7 @@ fn conversations(r: &mut Reading<'_>, folder: &str, kind: &str) -> Result<(), Tr
 
 fn notes_of(r: &mut Reading<'_>, (folder, iid): (&str, u64), page: &str, mark: &mut Mark) -> Result<(), Trouble> {
     let first = format!("projects/{}/{folder}/{iid}/notes?order_by=updated_at&sort=asc&per_page=100", r.repository.id);
-    r.all(&first, &mut |r, note| {
+    r.beside(&first, &mut |r, note| {
         let changed = text(note, "updated_at");
         let entry = Entry::of(&note["id"].to_string(), seconds_of(changed).unwrap_or(i64::MAX), &[changed, text(note, "body")]);
         if mark.is_new(&entry) {
