@@ -35,6 +35,7 @@ pub struct Gaps {
 
 /// How far a list was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Mark {
     /// All before this was read: seconds since 1970, or a number of the forge's own.
     #[serde(skip_serializing_if = "Option::is_none")]
