@@ -3,6 +3,7 @@
 use crate::fake_forge::{Asked, Fake, Reply};
 use crate::git_server::{Manners, Server};
 use crate::organization::git;
+use crate::provider::{Fake as Provider, Reply as ProviderReply, authority};
 use crate::support::{Run, Tree, github_token};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -511,6 +512,32 @@ fn texts_of_gitea_are_read_once() {
     // With other rules all of them are read again.
     let run = forge.run(&[&arguments[..], &["--exclude-rule", "stripe-*"]].concat());
     assert_eq!((run.code, forge.read().0), (0, 6), "{}", run.printed());
+}
+
+/// The store has no secrets to ask with: their texts are read again.
+#[test]
+fn what_was_found_in_texts_is_asked_about_again() {
+    let forge = github();
+    let provider = Provider::start(|_| ProviderReply::new(200, r#"{"login": "octo", "id": 7}"#).with("X-OAuth-Scopes", "repo"));
+    forge.tree.write("ca.pem", authority());
+    let (url, place) = (forge.fake.url(), format!("api.github.com={}", provider.address));
+    let list = ["--github", "acme", "--github-url", &url, "--also", "issues"];
+    let verify = ["--verify", "--ca", "ca.pem", "--connect-to", &place, "--rule", "github-*"];
+    let arguments = [&list[..], &verify].concat();
+    let mut read = Vec::new();
+    for times in 1..=2 {
+        let run = forge.run(&arguments);
+        assert_eq!(run.code, 0, "{}", run.printed());
+        assert_eq!(provider.seen().len(), 2 * times, "an issue and a comment: {}", run.printed());
+        read.push(forge.read().0);
+    }
+    assert_eq!(read[0], read[1]);
+    let live = forge.tree.run(&["audit", "report", "--store", "a.db", "--only", "live", "-f", "json"]);
+    let live: Value = serde_json::from_str(&live.stdout).expect("a report");
+    assert_eq!(live["findings"].as_array().expect("findings").len(), 2);
+    // Nobody is asked: what is known is not read again.
+    let run = forge.run(&[&list[..], &["--rule", "github-*"]].concat());
+    assert_eq!((run.code, forge.read().0), (0, 0), "{}", run.printed());
 }
 
 /// What is asked stands in GitHub's published description, with these parameters.
