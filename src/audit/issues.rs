@@ -142,9 +142,13 @@ impl Issue {
             return Ok(Opened::Not(why.to_owned()));
         }
         let mark = mark(&self.repository);
-        let scope = if is_gitlab { "scope=all&" } else { "state=all&" };
+        let newest = match self.repository.forge {
+            Forge::GitLab => "scope=all&per_page=100",
+            Forge::Gitea => "type=issues&state=all&limit=50",
+            _ => "state=all&per_page=100",
+        };
         let (text, link) = if is_gitlab { ("description", "web_url") } else { ("body", "html_url") };
-        let last = api.get(&format!("{place}/issues?{scope}per_page=100"), stop)?.body;
+        let last = api.get(&format!("{place}/issues?{newest}"), stop)?.body;
         let known = last.as_array().into_iter().flatten().find(|i| i[text].as_str().is_some_and(|t| t.contains(&mark)));
         if let Some(known) = known {
             return Ok(Opened::Known(known[link].as_str().unwrap_or_default().to_owned()));

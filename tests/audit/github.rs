@@ -335,6 +335,21 @@ fn what_lists_ask_stands_in_the_description() {
         }
     }
     assert!(lists >= 3, "{lists}");
+    // Issues are looked for and opened with what the description knows.
+    let (name, asked) = operation(&whole, "/repos/acme/a/issues", "get");
+    let known: Vec<&Value> = asked["parameters"].as_array().expect("parameters").iter().map(|p| followed(&whole, p)).collect();
+    for parameter in ["state", "per_page"] {
+        assert!(known.iter().any(|p| p["name"] == parameter), "{name} knows no {parameter}");
+    }
+    let (name, asked) = operation(&whole, "/repos/acme/a/issues", "post");
+    let body = &asked["requestBody"]["content"]["application/json"]["schema"]["properties"];
+    assert!(body["title"].is_object() && body["body"].is_object(), "{name}: {body}");
+    assert!(examples(&whole, &asked["responses"]["201"]).iter().all(|(_, issue)| issue["html_url"].is_string()), "{name}");
+    let (name, asked) = operation(&whole, "/repos/acme/a", "get");
+    for (example, body) in examples(&whole, &asked["responses"]["200"]) {
+        let has = body["id"].is_u64() && body["private"].is_boolean() && body["has_issues"].is_boolean();
+        assert!(has && body["archived"].is_boolean(), "{name}, {example}");
+    }
     let (name, asked) = operation(&whole, "/app/installations/7/access_tokens", "post");
     let tokens = examples(&whole, &asked["responses"]["201"]);
     assert!(!tokens.is_empty(), "{name}");

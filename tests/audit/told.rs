@@ -118,6 +118,45 @@ fn private_repositories_are_told_once_and_public_ones_never() {
     assert!(github.issues.lock().unwrap().is_empty());
 }
 
+/// On GitLab an issue is confidential, and is found again by its text.
+#[test]
+fn issues_of_gitlab_are_confidential() {
+    let organization = Organization::new(SMALL);
+    let served = format!("http://127.0.0.1:{}", organization.server.port);
+    let posted: Arc<Mutex<Vec<Value>>> = Arc::default();
+    let kept = Arc::clone(&posted);
+    let fake = Fake::start(move |base, asked, _| {
+        let project = json!({"id": 7, "path_with_namespace": "acme/r0", "http_url_to_repo": format!("{served}/r0"),
+            "visibility": "internal", "issues_access_level": "enabled"});
+        let mut kept = kept.lock().unwrap();
+        match (asked.method.as_str(), asked.target.as_str()) {
+            ("GET", target) if target.starts_with("/api/v4/groups/acme/projects?") => Reply::ok(json!([project])),
+            ("GET", "/api/v4/projects/7") => Reply::ok(project),
+            ("GET", "/api/v4/projects/7/issues?scope=all&per_page=100") => {
+                let told = |issue: &Value| json!({"description": issue["description"], "web_url": format!("{base}/7/1")});
+                Reply::ok(kept.iter().map(told).collect())
+            }
+            ("POST", "/api/v4/projects/7/issues") => {
+                kept.push(asked.body.clone());
+                Reply::ok(json!({"web_url": format!("{base}/7/1")}))
+            }
+            _ => Reply::status(404),
+        }
+    });
+    let url = fake.url();
+    organization.audit(&["run", "--store", "a.db", "--gitlab", "acme", "--gitlab-url", &url]);
+    let notify = || organization.audit(&["notify", "--store", "a.db", "--issues", "--send", "--gitlab-url", &url]);
+    let sent = notify();
+    assert!(sent.code == 0 && sent.stdout.contains("1 issues opened"), "{}", sent.printed());
+    let issues = posted.lock().unwrap().clone();
+    assert_eq!((issues.len(), &issues[0]["confidential"]), (1, &true.into()));
+    assert!(issues[0]["description"].as_str().is_some_and(|text| text.contains("<!-- keysift audit ")));
+    let store = rusqlite::Connection::open(organization.tree.join("a.db")).expect("a store");
+    store.execute("DELETE FROM issues", []).expect("it forgets");
+    assert!(notify().stdout.contains("it was told: http"));
+    assert_eq!(posted.lock().unwrap().len(), 1);
+}
+
 #[test]
 fn people_are_left_out_and_other_servers_get_nothing() {
     let github = GitHub::new();
@@ -132,7 +171,11 @@ fn people_are_left_out_and_other_servers_get_nothing() {
     let elsewhere = Run::of(&mut command, b"", &github.organization.tree);
     assert!(elsewhere.stdout.contains("is none of the forges that are named"), "{}", elsewhere.printed());
     assert!(github.fake.taken().is_empty());
-    assert_eq!(github.organization.audit(&["notify", "--store", "a.db", "--send"]).code, 2);
+    // What would mean nothing is refused.
+    for arguments in [&["notify", "--send"][..], &["notify", "--only", "live"], &["export", "events", "--owner", "shop"]] {
+        let run = github.organization.audit(&[arguments, &["--store", "a.db"]].concat());
+        assert_eq!(run.code, 2, "{arguments:?}: {}", run.printed());
+    }
 }
 
 #[test]

@@ -127,8 +127,17 @@ fn read(stream: &mut impl Read) -> Option<Request> {
 }
 
 impl Conversation {
+    /// Answers one request after another: servers keep connections, which is most of what a question costs.
     fn answer(&self, mut stream: impl Read + Write) {
-        let Some(request) = read(&mut stream) else { return };
+        while let Some(request) = read(&mut stream) {
+            if !self.answer_one(&mut stream, &request) {
+                break;
+            }
+        }
+    }
+
+    /// Answers a request; whether the connection is good for another one.
+    fn answer_one(&self, mut stream: impl Read + Write, request: &Request) -> bool {
         self.log
             .lock()
             .expect("no test panicked here")
@@ -136,15 +145,16 @@ impl Conversation {
         if self.manners.silent {
             return hang();
         }
+        let stream = &mut stream;
         if let Some(account) = &self.manners.account {
             use base64::Engine as _;
             let wanted = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(account));
             if request.authorization.as_ref() != Some(&wanted) {
-                return send(&mut stream, "401 Unauthorized", "WWW-Authenticate: Basic realm=\"git\"", b"who is it?");
+                return send(stream, "401 Unauthorized", "WWW-Authenticate: Basic realm=\"git\"", b"who is it?");
             }
         }
         if let (Some(to), Some(rest)) = (&self.manners.redirect, request.target.strip_prefix("/moved")) {
-            return send(&mut stream, "301 Moved Permanently", &format!("Location: {to}{rest}"), b"");
+            return send(stream, "301 Moved Permanently", &format!("Location: {to}{rest}"), b"");
         }
         let (path, is_info) = match request.target.split_once("/info/refs?service=git-upload-pack") {
             Some((path, "")) => (path, true),
@@ -152,13 +162,13 @@ impl Conversation {
         };
         let folder = self.root.join(path.trim_start_matches('/'));
         if path.is_empty() || path.contains("..") || !folder.is_dir() {
-            return send(&mut stream, "404 Not Found", "", b"nothing here");
+            return send(stream, "404 Not Found", "", b"nothing here");
         }
         let is_fetch = memchr::memmem::find(&request.body, b"command=fetch").is_some();
         if self.manners.hangs && is_fetch {
             return hang();
         }
-        let mut body = upload_pack(&folder, is_info, &request);
+        let mut body = upload_pack(&folder, is_info, request);
         let kind = if is_info { "advertisement" } else { "result" };
         let kind = format!("Content-Type: application/x-git-upload-pack-{kind}");
         if self.manners.truncates && is_fetch {
@@ -168,22 +178,23 @@ impl Conversation {
             body.truncate(half);
             let _ = stream.write_all(&body);
             let _ = stream.flush();
-            return;
+            return false;
         }
-        send(&mut stream, "200 OK", &kind, &body);
+        send(stream, "200 OK", &kind, &body)
     }
 }
 
-fn hang() {
+fn hang() -> bool {
     std::thread::sleep(std::time::Duration::from_secs(60));
+    false
 }
 
-fn send(stream: &mut impl Write, status: &str, header: &str, body: &[u8]) {
+/// Sends an answer; whether it went out.
+fn send(stream: &mut impl Write, status: &str, header: &str, body: &[u8]) -> bool {
     let header = if header.is_empty() { String::new() } else { format!("{header}\r\n") };
-    let head = format!("HTTP/1.1 {status}\r\n{header}Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-    let _ = stream.write_all(head.as_bytes());
-    let _ = stream.write_all(body);
-    let _ = stream.flush();
+    let head = format!("HTTP/1.1 {status}\r\n{header}Content-Length: {}\r\n\r\n", body.len());
+    let all = [head.as_bytes(), body].concat();
+    stream.write_all(&all).and_then(|()| stream.flush()).is_ok()
 }
 
 /// What git answers: <https://git-scm.com/docs/git-http-backend> does the same.

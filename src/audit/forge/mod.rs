@@ -143,14 +143,14 @@ impl Listing {
         }
     }
 
-    fn page_of(&self, place: String, answer: &Answer) -> Result<Page, SourceError> {
+    fn page_of(&self, place: &str, answer: &Answer) -> Result<Page, SourceError> {
         let read = self.read(answer)?;
         let validator = answer.etag.clone().filter(|_| self.tells_its_end(answer, &read));
-        let validator = validator.map(|etag| Validator { place: place.clone(), etag, how: self.how() });
+        let validator = validator.map(|etag| Validator { place: place.to_owned(), etag, how: self.how() });
         let mut page = Page {
             repositories: Vec::new(),
             not_visible: read.not_visible,
-            next: read.next.filter(|next| *next != place),
+            next: read.next.filter(|next| next != place),
             validator: validator.and_then(|v| serde_json::to_string(&v).ok()),
         };
         for repository in read.repositories.into_iter().filter(|r| self.filter.takes(r)) {
@@ -200,7 +200,7 @@ impl RepositorySource for Listing {
 
     fn page(&mut self, cursor: Option<&str>, stop: &Stop) -> Result<Page, SourceError> {
         let (place, answer) = self.ask(cursor, stop)?;
-        self.page_of(place, &answer)
+        self.page_of(&place, &answer)
     }
 
     fn page_if_changed(&mut self, cursor: Option<&str>, validator: &str, stop: &Stop) -> Result<Option<Page>, SourceError> {
@@ -208,7 +208,7 @@ impl RepositorySource for Listing {
         let Some(Validator { place, etag, .. }) = known else { return self.page(cursor, stop).map(Some) };
         match self.api.get_if_changed(&place, &etag, stop) {
             Ok(None) => Ok(None),
-            Ok(Some(answer)) => self.page_of(place, &answer).map(Some),
+            Ok(Some(answer)) => self.page_of(&place, &answer).map(Some),
             // It may have moved.
             Err(Trouble::NotThere(_) | Trouble::Gone(_)) => self.page(cursor, stop).map(Some),
             Err(Trouble::Ended(e)) => Err(e),

@@ -53,6 +53,9 @@ pub(super) fn run(arguments: &ExportArguments) -> Result<ExitCode, ExitCode> {
     if arguments.show_secrets && arguments.what != Export::Findings {
         return Err(usage_error("--show-secrets is for `keysift audit export findings`"));
     }
+    if matches!(arguments.what, Export::Events | Export::Metrics) && arguments.which.is_given() {
+        return Err(usage_error("flags that choose findings are for `keysift audit export findings` and `people`"));
+    }
     let text = match arguments.what {
         Export::Events => {
             let events = store.events(arguments.after).map_err(|e| failed(&e))?;

@@ -8,11 +8,13 @@
 //! - `export`: the same for other programs
 //! - `mark`: decisions
 //! - `notify`: people are told what happened
+//! - `issues`: repositories are told in their own trackers
 
 mod export;
 #[cfg(feature = "fleet")]
 mod fleet;
 mod forges;
+mod issues;
 mod mark;
 mod notify;
 mod run;

@@ -301,6 +301,14 @@ impl WhichFlags {
         }
     }
 
+    /// Whether any of them says something.
+    pub(super) fn is_given(&self) -> bool {
+        let Self { only, state, gone, repository, team, provider, author, owner, min_confidence, min_severity } = self;
+        let words = [repository, team, provider, author, owner];
+        let is_usual = *min_confidence == Confidence::Medium && *min_severity == Severity::Low;
+        !only.is_empty() || !state.is_empty() || *gone || words.iter().any(|word| word.is_some()) || !is_usual
+    }
+
     /// The states that are wanted.
     fn states(&self) -> Vec<State> {
         if self.state.is_empty() { vec![State::Open] } else { self.state.clone() }

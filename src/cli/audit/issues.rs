@@ -1,0 +1,169 @@
+//! `keysift audit notify --issues`: private repositories are told in their own trackers what was found in them.
+
+use super::StoreFlags;
+use super::forges::account;
+use super::tell::{WhichFlags, leave_people_out};
+use crate::audit::forge::api::{Account, Api, Scheme, Token};
+use crate::audit::forge::app::{App, KEY};
+use crate::audit::forge::github;
+use crate::audit::issues::{Opened, Plan};
+use crate::audit::store::Access;
+use crate::audit::target::{Forge, RepositoryRef};
+use crate::cli::run::interruptible;
+use crate::cli::usage_error;
+use crate::finding::snippet::visible;
+use clap::Args;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Which repositories are told, and how.
+#[derive(Debug, Clone, Args)]
+pub(super) struct IssueFlags {
+    /// Show the issues that would be opened, one for each private repository with open findings; opens none
+    #[arg(long, conflicts_with = "skip", help_heading = "Issues")]
+    issues: bool,
+    /// Open them
+    #[arg(long, requires = "issues", help_heading = "Issues")]
+    send: bool,
+    #[command(flatten)]
+    forges: TrackerFlags,
+    /// Leave out who committed what, and whom files belong to
+    #[arg(long, requires = "issues", help_heading = "Issues")]
+    no_authors: bool,
+    #[command(flatten)]
+    which: WhichFlags,
+}
+
+/// Where issues are opened: nobody else gets a token.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Issues")]
+struct TrackerFlags {
+    /// The API of GitHub or an Enterprise Server (GITHUB_TOKEN, GH_TOKEN or an app)
+    #[arg(long, value_name = "URL", default_value = "https://api.github.com", requires = "issues")]
+    github_url: String,
+    /// GitLab, or a self-managed one (GITLAB_TOKEN)
+    #[arg(long, value_name = "URL", default_value = "https://gitlab.com", requires = "issues")]
+    gitlab_url: String,
+    /// Where Gitea or Forgejo is (GITEA_TOKEN)
+    #[arg(long, value_name = "URL", requires = "issues")]
+    gitea_url: Option<String>,
+    /// The variable that holds the token, instead of the usual ones
+    #[arg(long, value_name = "VARIABLE", requires = "issues")]
+    token_env: Option<String>,
+}
+
+/// The trackers that were named, by kind and host.
+struct Trackers {
+    apis: BTreeMap<(Forge, String), Api>,
+    app: Option<Arc<App>>,
+}
+
+impl TrackerFlags {
+    fn trackers(&self) -> Result<Trackers, String> {
+        let env = |name: &str| std::env::var(name).ok();
+        let app = App::of(&env, &self.github_url, github::HEADERS)?.map(Arc::new).filter(|_| self.token_env.is_none());
+        let below = |base: &str, tail: &str| format!("{}{tail}", base.trim_end_matches('/'));
+        let named = self.token_env.as_deref();
+        let github = account(named, &["GITHUB_TOKEN", "GH_TOKEN"], |_| Scheme::Bearer, None, &env);
+        let gitlab = account(named, &["GITLAB_TOKEN"], |_| Scheme::Header("private-token"), None, &env);
+        let mut all = vec![
+            (Forge::GitHub, Api::new(&self.github_url, github, github::HEADERS)?),
+            (Forge::GitLab, Api::new(&below(&self.gitlab_url, "/api/v4"), gitlab, &[])?),
+        ];
+        if let Some(url) = &self.gitea_url {
+            let gitea = account(named, &["GITEA_TOKEN"], |_| Scheme::Bearer, None, &env);
+            all.push((Forge::Gitea, Api::new(&below(url, "/api/v1"), gitea, &[])?));
+        }
+        let apis = all.into_iter().map(|(forge, api)| ((forge, api.host().to_owned()), api)).collect();
+        Ok(Trackers { apis, app })
+    }
+}
+
+impl Trackers {
+    /// Who is asked for a repository; `None` where its forge was not named.
+    fn of(&mut self, repository: &RepositoryRef) -> Option<&mut Api> {
+        let api = self.apis.get_mut(&(repository.forge, repository.host.clone()))?;
+        if let Some(app) = self.app.as_ref().filter(|_| repository.forge == Forge::GitHub) {
+            let owner = repository.full_name.split('/').next().unwrap_or_default().to_owned();
+            let token = Token::OfApp { app: Arc::clone(app), owner };
+            api.set_account(Account { variable: KEY.to_owned(), token, scheme: Scheme::Bearer });
+        }
+        Some(api)
+    }
+}
+
+impl IssueFlags {
+    /// Whether issues are meant.
+    ///
+    /// # Errors
+    /// The exit code, after the message, where flags are given that mean nothing without them.
+    pub(super) fn is_asked(&self) -> Result<bool, ExitCode> {
+        if !self.issues && self.which.is_given() {
+            return Err(usage_error("flags that choose findings are for `keysift audit notify --issues`"));
+        }
+        Ok(self.issues)
+    }
+
+    /// Shows or opens an issue for each repository.
+    pub(super) fn run(&self, store: &StoreFlags) -> Result<ExitCode, ExitCode> {
+        let failed = |e: &dyn std::fmt::Display| usage_error(&e.to_string());
+        let mut trackers = self.forges.trackers().map_err(|e| usage_error(&e))?;
+        let store = store.open(Access::Existing)?;
+        let mut rows = self.which.rows(&store)?;
+        if self.no_authors {
+            for row in &mut rows {
+                leave_people_out(&mut row.finding);
+                row.owners.clear();
+            }
+        }
+        let plan = Plan::of(&store, rows).map_err(|e| failed(&e))?;
+        let stop = interruptible();
+        let (mut text, mut opened, mut is_whole) = (String::new(), 0, true);
+        for (name, why) in &plan.left_out {
+            let _ = writeln!(text, "{}: not told: {}", visible(name), visible(why));
+        }
+        for issue in &plan.issues {
+            let name = visible(&issue.repository.full_name);
+            let Some(api) = trackers.of(&issue.repository) else {
+                let host = visible(&issue.repository.host);
+                let _ = writeln!(
+                    text,
+                    "{name}: not told: {host} is none of the forges that are named: --github-url, --gitlab-url, --gitea-url"
+                );
+                continue;
+            };
+            if !self.send {
+                let _ = writeln!(text, "{name}: would be told: {}\n\n{}", issue.title, issue.body);
+                continue;
+            }
+            if stop.is_asked() {
+                break;
+            }
+            match issue.open(&store, api, stop).map_err(|e| failed(&e))? {
+                Opened::New(url) => {
+                    opened += 1;
+                    let _ = writeln!(text, "{name}: {}", visible(&url));
+                }
+                Opened::Known(url) => {
+                    let _ = writeln!(text, "{name}: it was told: {}", visible(&url));
+                }
+                Opened::Not(why) => {
+                    is_whole = false;
+                    let _ = writeln!(text, "{name}: not told: {}", visible(&why));
+                }
+            }
+        }
+        if self.send {
+            let _ = writeln!(text, "{opened} issues opened");
+        } else {
+            text.push_str("nothing was opened: --send does\n");
+        }
+        match crate::cli::print(&text) {
+            ExitCode::SUCCESS if stop.is_asked() => Ok(ExitCode::from(130)),
+            ExitCode::SUCCESS if !is_whole => Ok(ExitCode::from(3)),
+            code => Ok(code),
+        }
+    }
+}
