@@ -5,6 +5,7 @@ use super::common::{MAX_FILE_SIZE, RuleFlags, Settings, When, confidence, day};
 use super::policy::{self, Named, PolicyFlags, read_baseline};
 use super::run::{self, Targets};
 use super::{edit, usage_error};
+use crate::cli::messages::warn;
 use crate::config::discover::Home;
 use crate::finding::Day;
 use crate::finding::snippet::visible;
@@ -27,7 +28,8 @@ pub(super) const NAME: &str = "keysift-baseline.jsonl";
 /// `keysift baseline …`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  keysift baseline create              every finding of today, undecided\n  keysift baseline create \
+    after_help = "Exit codes: 0 done · 1 status: a finding waits too long for a decision · 2 wrong usage or config · 3 not everything \
+                        could be looked at\n\nExamples:\n  keysift baseline create              every finding of today, undecided\n  keysift baseline create \
                         --history    the same for `keysift git`\n  keysift scan --baseline keysift-baseline.jsonl\n  keysift \
                         baseline update              follow moved files, take out what is gone\n  keysift baseline status \
                         --baseline-max-age 90\n\n`baseline = \"keysift-baseline.jsonl\"` in keysift.toml makes it count without a flag."
@@ -247,10 +249,10 @@ fn change(
     let (outcome, targets) = place.look(baseline.of)?;
     let name = visible(&place.file.name);
     if targets.whole.is_none() {
-        eprintln!(
-            "keysift: {name} stays as it is: not everything could be looked at, and what was not found may still be there; `keysift \
+        warn(format_args!(
+            "{name} stays as it is: not everything could be looked at, and what was not found may still be there; `keysift \
              scan` tells what is missing"
-        );
+        ));
         return Err(ExitCode::from(3));
     }
     let done = run::viewed(&place.settings, &outcome, &targets, |view| {
@@ -291,7 +293,7 @@ fn ended(text: &str, outcome: &Outcome) -> ExitCode {
     if outcome.is_complete() {
         return code;
     }
-    eprintln!("keysift: not everything could be looked at: `keysift scan` tells what is missing");
+    warn("not everything could be looked at: `keysift scan` tells what is missing");
     ExitCode::from(3)
 }
 

@@ -2,6 +2,7 @@
 //! lacks of them.
 
 use super::usage_error;
+use crate::cli::messages::warn;
 use crate::finding::snippet::visible;
 use crate::pipeline::Asked;
 use crate::source::git::Repository;
@@ -49,7 +50,7 @@ pub(super) fn plan(repo: Repository, options: &Options, fetch: bool) -> Result<(
     let read = |path: &std::path::Path| std::fs::read(path);
     let job = ci::job(&env, &read).map_err(|e| usage_error(&visible(&e.to_string())))?;
     if let Some(note) = job.note {
-        eprintln!("keysift: {note}");
+        warn(note);
     }
     choose(repo, options, &job, fetch)
 }
@@ -64,7 +65,7 @@ fn choose(mut repo: Repository, options: &Options, job: &CiJob, fetch: bool) -> 
             repo = match fetched(repo, options, way, &found) {
                 Ok(more) => more,
                 Err(message) => {
-                    eprintln!("keysift: --fetch-missing: {}", visible(&message));
+                    warn(format_args!("--fetch-missing: {}", visible(&message)));
                     Repository::open(&path, options).map_err(|e| usage_error(&e.to_string()))?
                 }
             };

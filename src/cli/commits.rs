@@ -4,7 +4,9 @@
 use super::common::{RuleFlags, Settings};
 use super::policy::{Loaded, Named, PolicyFlags, tell_unread};
 use super::{layers, usage_error};
+use crate::cli::messages::warn;
 use crate::config::discover;
+use crate::config::extends::{Opened, Reach};
 use crate::config::layers::{Layer, Layers};
 use crate::finding::Day;
 use crate::finding::snippet::visible;
@@ -55,14 +57,16 @@ impl Commits {
     /// # Errors
     /// The exit code, after the message.
     pub(super) fn above(&self, flags: &RuleFlags) -> Result<Layers, ExitCode> {
-        layers::above_repository(flags, self.work_tree.as_slice(), &|path| {
-            let found = self.text(&self.base, Some(path), "")?;
+        let bases = |path: &Path| self.text(&self.base, Some(path), "");
+        let named = |path: &Path| {
+            let found = bases(path)?;
             if found.is_none() {
                 let name = visible(&path.display().to_string());
-                eprintln!("keysift: the policy {name} is not in the base of the change, and counts once it is merged");
+                warn(format_args!("the policy {name} is not in the base of the change, and counts once it is merged"));
             }
             Ok(found)
-        })
+        };
+        layers::above_repository(flags, self.work_tree.as_slice(), (&named, &bases))
     }
 
     /// Whether base or head have an ignore file of their own.
@@ -79,11 +83,22 @@ impl Commits {
         let found = if flags.no_config { None } else { self.text(&self.base, flags.named(), discover::NAME)? };
         let Some((name, text)) = found else { return Self::finish(layers, flags, exclude, now) };
         let is_same = self.text(&self.head, flags.named(), discover::NAME)?.is_some_and(|(_, head)| head == text);
-        let open = |path: &str| match self.text(&self.base, Some(Path::new(path)), "") {
-            Ok(Some((_, text))) => Ok(text),
-            Ok(None) | Err(_) => Err(format!("{path}: it is not in the commit")),
-        };
-        layers.add(Layer::Repository, &name, PathBuf::from(discover::NAME), flags.parse(&name, &text, &open)?);
+        if flags.gitleaks_config.is_some() {
+            let open = |path: &str| match self.text(&self.base, Some(Path::new(path)), "") {
+                Ok(Some((_, text))) => Ok(text),
+                Ok(None) | Err(_) => Err(format!("{path}: it is not in the commit")),
+            };
+            layers.add(Layer::Repository, &name, PathBuf::from(discover::NAME), flags.parse(&name, &text, &open)?);
+        } else {
+            let path = flags.named().map_or_else(|| PathBuf::from(discover::NAME), Path::to_owned);
+            let (reach, file) = (
+                flags.named().map_or(Reach::Folder, |_| Reach::Anywhere),
+                Opened { name: name.clone(), path, text: text.clone() },
+            );
+            let found =
+                |path: &Path| self.text(&self.base, flags.named().map(|_| path), &path.to_string_lossy().replace('\\', "/"));
+            layers::add_parts(&mut layers, layers::with_bases(Layer::Repository, file, reach, &found, &layers::nothing)?);
+        }
         if !is_same && let Some(shown) = layers.files.last_mut() {
             *shown = format!("{name} (the change has another: proposed)");
         }
@@ -93,7 +108,11 @@ impl Commits {
     fn finish(layers: Layers, flags: &RuleFlags, exclude: &[String], now: Option<Day>) -> Result<Settings, ExitCode> {
         // One that a policy or the user names stands outside of the commit.
         let baseline = layers.config.baseline.as_ref().zip(layers.place_of("baseline")).map(|(path, place)| match place.layer {
-            Layer::Repository => Named { path: PathBuf::from(path), name: path.clone() },
+            Layer::Repository => {
+                // A config that was found, or one that it stands on, names what is in its own folder.
+                let path = flags.named().map_or_else(|| place.path.with_file_name(path), |_| PathBuf::from(path));
+                Named { name: path.to_string_lossy().replace('\\', "/"), path }
+            }
             _ => Named::given(&std::path::absolute(place.path.with_file_name(path)).unwrap_or_else(|_| PathBuf::from(path))),
         });
         let mut settings = Settings::with_layers(layers, flags, exclude, now)?;
@@ -142,7 +161,7 @@ impl Commits {
         // A change must not stop its own check with a broken file: it proposes nothing then.
         let head = texts(&self.head).ok().map(|t| read(&t)).and_then(|read| {
             read.map_err(|e| {
-                eprintln!("keysift: what the change says does not count and cannot be read: {}", visible(&e.to_string()));
+                warn(format_args!("what the change says does not count and cannot be read: {}", visible(&e.to_string())));
             })
             .ok()
         });

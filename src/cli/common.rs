@@ -4,6 +4,7 @@ use super::gate::FailFlags;
 use super::policy::Named;
 use super::run::Reports;
 use super::{layers, usage_error};
+use crate::cli::messages::{Level, say_of_file, warn};
 use crate::config::allowlist::Allowlists;
 use crate::config::discover::Home;
 use crate::config::layers::{Layer, Layers, Place, Refused};
@@ -95,7 +96,7 @@ impl RuleFlags {
         }
         let translated = gitleaks::translate(name, text, open).map_err(|e| usage_error(&visible(&e)))?;
         for note in &translated.notes {
-            eprintln!("keysift: {}", visible(&format!("{name}: {note}")));
+            warn(visible(&format!("{name}: {note}")));
         }
         let parsed = Config::parse_of(name, &translated.toml, Layer::Repository);
         // Lines are those of the text in between, and what rules of ours should have is no one's concern here.
@@ -145,6 +146,9 @@ pub(super) struct ReportFlags {
     /// Use colour
     #[arg(long, value_enum, default_value = "auto", help_heading = "Report")]
     pub color: When,
+    /// Make paths links that the terminal opens; auto: where it is known to
+    #[arg(long, value_enum, default_value = "auto", help_heading = "Report")]
+    pub hyperlinks: When,
     /// Show progress on stderr
     #[arg(long, value_enum, default_value = "auto", help_heading = "Report")]
     pub progress: When,
@@ -276,7 +280,7 @@ impl Settings {
         for file in rule_files {
             let (rules, warnings) = super::read_rule_file(file).map_err(|e| usage_error(&e.to_string()))?;
             for warning in warnings {
-                eprintln!("{warning}");
+                say_of_file(Level::Warning, warning);
             }
             given.extend(rules);
         }
@@ -292,7 +296,7 @@ impl Settings {
         let mut gaps = Vec::new();
         for gap in std::mem::take(&mut config.accept_gap) {
             if gap.until.as_deref().and_then(Day::parse).is_some_and(|until| until < today) {
-                eprintln!("keysift: an accepted gap ({}) has expired: {}", gap.reason, gap.note);
+                warn(format_args!("an accepted gap ({}) has expired: {}", gap.reason, gap.note));
                 continue;
             }
             let paths = glob_set(&gap.path.iter().collect::<Vec<_>>())?;
@@ -300,7 +304,7 @@ impl Settings {
         }
         let allowlists = Allowlists::new(std::mem::take(&mut config.allowlists));
         for unknown in allowlists.unknown_rules(&rules) {
-            eprintln!("keysift: {}", visible(&unknown));
+            warn(visible(&unknown));
         }
         let mut thresholds = Vec::new();
         for threshold in std::mem::take(&mut config.thresholds) {
@@ -449,11 +453,11 @@ const MOST_ADVICE: usize = 3;
 /// Tells what own rules should have: all of it is for `keysift config check` to tell.
 fn tell_advice(warnings: &[RuleError]) {
     if warnings.len() > MOST_ADVICE {
-        eprintln!("keysift: {} own rules lack what good rules have: `keysift config check` tells it", warnings.len());
+        warn(format_args!("{} own rules lack what good rules have: `keysift config check` tells it", warnings.len()));
         return;
     }
     for warning in warnings {
-        eprintln!("{warning}");
+        say_of_file(Level::Warning, warning);
     }
 }
 

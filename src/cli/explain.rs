@@ -10,6 +10,12 @@ use crate::finding::snippet::visible;
 use crate::finding::{Redactor, redact};
 use crate::pipeline::secrets_of;
 use crate::source::container::Containers;
+use crate::source::git::Repository;
+use crate::source::git::changes::blob_at;
+use crate::source::git::lookup::Lookup;
+use crate::source::git::objects::Kind;
+use crate::source::git::open::Options;
+use crate::source::git::range::{commit_named, tree_of};
 use crate::source::tree::Root;
 use crate::source::{Blob, Encoding, ExcludeReason, Sink, SkipReason, Stop};
 use clap::Args;
@@ -20,8 +26,13 @@ use std::sync::Mutex;
 
 /// `keysift explain …`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  keysift explain src/settings.py:12       what every rule and signal says of this line\n  keysift explain HEAD~3:app.env:2         of a line that a commit had\n  keysift \
+                  explain ks1:0123…                a finding by its fingerprint, as reports show it\n  keysift explain .env:3 \
+                  --rules ours.toml    the same with rules of your own"
+)]
 pub(super) struct ExplainArguments {
-    /// FILE:LINE, or a fingerprint (looked for below the current folder)
+    /// FILE:LINE, COMMIT:PATH:LINE, or a fingerprint (looked for below the current folder)
     pub what: String,
     /// Show secrets in full
     #[arg(long)]
@@ -44,13 +55,15 @@ fn try_run(arguments: &ExplainArguments) -> Result<ExitCode, ExitCode> {
     }
     let split = arguments.what.rsplit_once(':').and_then(|(file, line)| line.parse::<u64>().ok().map(|line| (file, line)));
     let Some((file, line)) = split.filter(|(_, line)| *line > 0) else {
-        return Err(usage_error("explain takes FILE:LINE or a fingerprint"));
+        return Err(usage_error("explain takes FILE:LINE, COMMIT:PATH:LINE or a fingerprint"));
     };
-    let settings = Settings::of(&arguments.rules, &[], None, &Home::of(&[file.into()]))?;
-    let stored = std::fs::read(file).map_err(|e| usage_error(&format!("{file}: cannot be read: {e}")))?;
-    let root = Root::of(Path::new(file)).map_err(|e| usage_error(&e.to_string()))?;
-    let absolute = Path::new(file).canonicalize().map_err(|e| usage_error(&format!("{file}: {e}")))?;
-    let path = absolute.strip_prefix(&root.folder).unwrap_or(&absolute).to_string_lossy().replace('\\', "/");
+    let in_commit = file.split_once(':').filter(|_| !Path::new(file).exists());
+    let home = in_commit.map_or(file, |_| ".");
+    let settings = Settings::of(&arguments.rules, &[], None, &Home::of(&[home.into()]))?;
+    let (stored, path) = match in_commit {
+        Some((commit, path)) => (blob_of(commit, path)?, path.to_owned()),
+        None => on_disk(file)?,
+    };
     let encoding = Encoding::of(&stored);
     let mut text = Vec::new();
     encoding.transcode(&stored[encoding.mark_len()..], &mut text);
@@ -68,6 +81,28 @@ fn try_run(arguments: &ExplainArguments) -> Result<ExitCode, ExitCode> {
         let _ = writeln!(out, "{file}:{line}: no rule sees a candidate here");
     }
     Ok(super::print(&out))
+}
+
+/// What stands in a file, and its path as reports tell it.
+fn on_disk(file: &str) -> Result<(Vec<u8>, String), ExitCode> {
+    let stored = std::fs::read(file).map_err(|e| usage_error(&visible(&format!("{file}: cannot be read: {e}"))))?;
+    let root = Root::of(Path::new(file)).map_err(|e| usage_error(&e.to_string()))?;
+    let absolute = Path::new(file).canonicalize().map_err(|e| usage_error(&visible(&format!("{file}: {e}"))))?;
+    let path = absolute.strip_prefix(&root.folder).unwrap_or(&absolute).to_string_lossy().replace('\\', "/");
+    Ok((stored, path))
+}
+
+/// What stood at a path of the current repository in a commit.
+fn blob_of(commit: &str, path: &str) -> Result<Vec<u8>, ExitCode> {
+    let repo = Repository::open(Path::new("."), &Options::default()).map_err(|e| usage_error(&e.to_string()))?;
+    let store = repo.store();
+    let mut lookup = Lookup::new(&store);
+    let wrong = |what: String| usage_error(&visible(&what));
+    let id = commit_named(&repo, &mut lookup, commit).ok_or_else(|| wrong(format!("there is no commit `{commit}`")))?;
+    let blob = tree_of(&mut lookup, id).and_then(|tree| blob_at(&mut lookup, tree, path.as_bytes()));
+    let blob = blob.ok_or_else(|| wrong(format!("{path} is no file in {commit}")))?;
+    let bytes = lookup.read_kind(&blob, Kind::Blob).map_err(|_| wrong(format!("{path} of {commit} cannot be read")))?;
+    Ok(bytes.to_vec())
 }
 
 /// Every candidate with what became of it.

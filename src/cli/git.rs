@@ -5,6 +5,7 @@ use super::commits::Commits;
 use super::remote::Place;
 use super::run::{self, Flags, RunFlags, Targets, Whence};
 use super::usage_error;
+use crate::cli::messages::warn;
 use crate::finding::Day;
 use crate::finding::snippet::visible;
 use crate::pipeline::{Asked, scan_range, scan_repository};
@@ -129,7 +130,7 @@ fn of_ci(arguments: &GitArguments, place: &Place) -> Result<ExitCode, ExitCode> 
     match plan {
         Plan::Range(asked) => Ok(look_at_range(arguments, place, &repo, &asked)),
         Plan::Nothing(why) => {
-            eprintln!("keysift: nothing to look at: {why}");
+            warn(format_args!("nothing to look at: {why}"));
             Ok(look_at_named(&arguments.flags(), &Whence::Files(place.trusted()), &repo, place.root(&repo), &Asked::default()))
         }
         Plan::Everything(head) => {

@@ -5,6 +5,7 @@ use super::git::{look_at, pushed};
 use super::run::{self, Flags, RunFlags, Targets, Whence};
 use super::staged::{Files, look_at_index, open_here};
 use super::{layers, usage_error};
+use crate::cli::messages::warn;
 use crate::finding::snippet::visible;
 use crate::pipeline::Asked;
 use crate::source::git::Repository;
@@ -26,7 +27,12 @@ use std::process::ExitCode;
                         pre-commit   what is staged; under a hook manager also the range or the files that it names\n\
                         commit-msg   the message, given as a file\n\
                         pre-push     the commits that the server has not, read from stdin as git gives them\n\
-                        pre-receive  on a server: the commits that a push brings; rejects it with exit code 1")]
+                        pre-receive  on a server: the commits that a push brings; rejects it with exit code 1\n\n\
+                        Exit codes: 0 nothing found; in hooks of the committer also where not everything could be looked at · 1 secrets \
+                        found: git stops · 2 wrong usage, config, or no repository there · 3 pre-receive: not everything could be looked \
+                        at · 130 interrupted\n\n\
+                        Examples:\n  keysift hook pre-commit                          before a commit\n  keysift hook commit-msg \
+                        .git/COMMIT_EDITMSG      its message\n  keysift hook pre-receive --policy /etc/keysift/policy.toml")]
 pub(super) struct HookArguments {
     /// Which hook
     #[arg(value_enum)]
@@ -167,9 +173,9 @@ fn pre_push(arguments: &HookArguments, flags: &Flags<'_>) -> Result<ExitCode, Ex
 fn pre_receive(arguments: &HookArguments) -> Result<ExitCode, ExitCode> {
     let mut flags = arguments.run.flags();
     if let Some(option) = arguments.allow_push_option.as_ref().filter(|o| push_options().any(|given| given == **o)) {
-        let mut layers = layers::above_repository(flags.rules, &[], &layers::as_it_stands)?;
+        let mut layers = layers::above_repository(flags.rules, &[], layers::ON_DISK)?;
         if layers.allows("allow_push_option", "--allow-push-option") {
-            eprintln!("keysift: not looked at: the push option `{}` asks for it", visible(option));
+            warn(format_args!("not looked at: the push option `{}` asks for it", visible(option)));
             return Ok(ExitCode::SUCCESS);
         }
         flags.refused = layers.refused.pop();

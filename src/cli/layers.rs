@@ -1,10 +1,10 @@
-//! The configs of a run in their layers: policies, the user's, and that of the repository.
+//! The configs of a run in their layers: policies, the user's, and that of the repository, each behind the files it stands on.
 
 use super::common::RuleFlags;
 use super::policy::{Named, unreadable};
 use super::usage_error;
-use crate::config::Config;
 use crate::config::discover::{self, Home};
+use crate::config::extends::{self, Base, Opened, Part, Reach};
 use crate::config::layers::{Layer, Layers};
 use crate::config::places::{POLICY_VARIABLE, machine_policy, user_configs};
 use crate::finding::snippet::visible;
@@ -12,16 +12,33 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+/// The readers for files on disk: those that are named, and those that they name.
+pub(super) const ON_DISK: (Reader<'static>, Reader<'static>) = (&as_it_stands, &if_it_stands);
+
 /// How the text of a file that someone named is read; `None` where it does not count.
 pub(super) type Reader<'a> = &'a dyn Fn(&Path) -> Result<Option<(String, String)>, ExitCode>;
+
+/// Makes a copy of what a config stands on be there, before it is read; says where it is to be. Scans fetch nothing.
+pub(super) type Fetch<'a> = &'a dyn Fn(&Base, &Path) -> Result<(), ExitCode>;
+
+/// Fetches nothing.
+#[allow(clippy::unnecessary_wraps, reason = "it stands where one stands that can fail")]
+pub(super) const fn nothing(_: &Base, _: &Path) -> Result<(), ExitCode> {
+    Ok(())
+}
 
 /// Reads a named file as it stands.
 ///
 /// # Errors
 /// The exit code, after the message.
-pub(super) fn as_it_stands(path: &Path) -> Result<Option<(String, String)>, ExitCode> {
+fn as_it_stands(path: &Path) -> Result<Option<(String, String)>, ExitCode> {
     let name = path.display().to_string();
     std::fs::read_to_string(path).map_err(|e| unreadable(&name, &e)).map(|text| Some((name, text)))
+}
+
+/// The same for a file that another one names, which may not be there.
+fn if_it_stands(path: &Path) -> Result<Option<(String, String)>, ExitCode> {
+    if_there(path).map(|text| text.map(|text| (path.display().to_string(), text)))
 }
 
 /// The layers above the repository. Policies add up, so that none takes another's locks away: that of the machine, the one that
@@ -29,21 +46,43 @@ pub(super) fn as_it_stands(path: &Path) -> Result<Option<(String, String)>, Exit
 ///
 /// # Errors
 /// The exit code, after the message.
-pub(super) fn above_repository(flags: &RuleFlags, scanned: &[PathBuf], named: Reader<'_>) -> Result<Layers, ExitCode> {
+pub(super) fn above_repository(
+    flags: &RuleFlags,
+    scanned: &[PathBuf],
+    (named, bases): (Reader<'_>, Reader<'_>),
+) -> Result<Layers, ExitCode> {
+    above(flags, scanned, named, bases, &nothing)
+}
+
+/// `named` reads policies, `bases` what they stand on.
+fn above(
+    flags: &RuleFlags,
+    scanned: &[PathBuf],
+    named: Reader<'_>,
+    bases: Reader<'_>,
+    fetch: Fetch<'_>,
+) -> Result<Layers, ExitCode> {
     let mut layers = Layers::default();
+    // What someone changes who may change what is scanned could be a rule that sends secrets to them.
+    let mut add = |layer: Layer, file: Opened, is_own: bool, named: Reader<'_>| -> Result<(), ExitCode> {
+        let root = file.path.clone();
+        for mut part in with_bases(layer, file, Reach::Anywhere, named, fetch)? {
+            if !(is_own && part.path == root) && is_inside(&part.path, scanned) {
+                part.config.distrust();
+            }
+            layers.add(layer, &part.name, part.path, part.config);
+        }
+        Ok(())
+    };
     let machine = machine_policy();
     if let Some(text) = if_there(&machine)? {
-        add(&mut layers, Layer::Policy, &machine.display().to_string(), machine.clone(), &text)?;
+        let file = Opened { name: machine.display().to_string(), path: machine, text };
+        add(Layer::Policy, file, true, &if_it_stands)?;
     }
     let variable = std::env::var_os(POLICY_VARIABLE).filter(|v| !v.is_empty()).map(PathBuf::from);
     for path in variable.iter().chain(&flags.policy) {
         if let Some((name, text)) = named(path)? {
-            let mut config = parse(&name, &text, Layer::Policy)?;
-            // Whoever may change what is scanned could add a rule that sends secrets to them.
-            if is_inside(path, scanned) {
-                config.distrust();
-            }
-            layers.add(Layer::Policy, &name, path.clone(), config);
+            add(Layer::Policy, Opened { name, path: path.clone(), text }, false, bases)?;
         }
     }
     if flags.no_config {
@@ -56,7 +95,7 @@ pub(super) fn above_repository(flags: &RuleFlags, scanned: &[PathBuf], named: Re
             continue;
         }
         if let Some(text) = if_there(&path)? {
-            add(&mut layers, Layer::User, &from_home(&path), path, &text)?;
+            add(Layer::User, Opened { name: from_home(&path), path, text }, true, &if_it_stands)?;
             break;
         }
     }
@@ -68,7 +107,15 @@ pub(super) fn above_repository(flags: &RuleFlags, scanned: &[PathBuf], named: Re
 /// # Errors
 /// The exit code, after the message.
 pub(super) fn all(flags: &RuleFlags, home: &Home) -> Result<Layers, ExitCode> {
-    let mut layers = above_repository(flags, &home.roots, &as_it_stands)?;
+    all_with(flags, home, &nothing)
+}
+
+/// The same, where copies are fetched that are not there.
+///
+/// # Errors
+/// The exit code, after the message.
+pub(super) fn all_with(flags: &RuleFlags, home: &Home, fetch: Fetch<'_>) -> Result<Layers, ExitCode> {
+    let mut layers = above(flags, &home.roots, &as_it_stands, &if_it_stands, fetch)?;
     let Some(file) = config_file(flags, home)? else { return Ok(layers) };
     let text = match flags.named() {
         Some(_) if flags.gitleaks_text.is_some() => Ok(flags.gitleaks_text.clone().unwrap_or_default()),
@@ -76,23 +123,61 @@ pub(super) fn all(flags: &RuleFlags, home: &Home) -> Result<Layers, ExitCode> {
         None => discover::read(&file.path).map(Option::unwrap_or_default),
     };
     let text = text.map_err(|e| unreadable(&file.name, &e))?;
-    let open = |path: &str| std::fs::read_to_string(path).map_err(|e| format!("{path}: cannot be read: {e}"));
-    let config = flags.parse(&file.name, &text, &open)?;
-    layers.add(Layer::Repository, &file.name, file.path, config);
+    if flags.gitleaks_config.is_some() {
+        let open = |path: &str| std::fs::read_to_string(path).map_err(|e| format!("{path}: cannot be read: {e}"));
+        let config = flags.parse(&file.name, &text, &open)?;
+        layers.add(Layer::Repository, &file.name, file.path, config);
+        return Ok(layers);
+    }
+    let is_named = flags.named().is_some();
+    let root = home.root().map(Path::to_owned);
+    let opened = Opened { name: file.name, path: file.path, text };
+    let found = |path: &Path| {
+        let named = Named::found(path.to_owned(), root.as_deref().unwrap_or(path));
+        let text = discover::read(path).map_err(|e| unreadable(&named.name, &e))?;
+        Ok(text.map(|text| (named.name, text)))
+    };
+    let parts = if is_named {
+        with_bases(Layer::Repository, opened, Reach::Anywhere, &if_it_stands, fetch)?
+    } else {
+        with_bases(Layer::Repository, opened, Reach::Folder, &found, fetch)?
+    };
+    add_parts(&mut layers, parts);
     Ok(layers)
 }
 
-/// Adds the text of a file.
+/// Adds a config of the repository, behind all that it stands on.
+pub(super) fn add_parts(layers: &mut Layers, parts: Vec<Part>) {
+    for part in parts {
+        layers.add(Layer::Repository, &part.name, part.path, part.config);
+    }
+}
+
+/// A config file of a layer behind all that it stands on, read by `read`, no farther away than `reach`.
 ///
 /// # Errors
 /// The exit code, after the message.
-pub(super) fn add(layers: &mut Layers, layer: Layer, name: &str, path: PathBuf, text: &str) -> Result<(), ExitCode> {
-    layers.add(layer, name, path, parse(name, text, layer)?);
-    Ok(())
-}
-
-fn parse(name: &str, text: &str, layer: Layer) -> Result<Config, ExitCode> {
-    Config::parse_of(name, text, layer).map_err(|e| usage_error(&e.to_string()))
+pub(super) fn with_bases(
+    layer: Layer,
+    file: Opened,
+    reach: Reach,
+    read: Reader<'_>,
+    fetch: Fetch<'_>,
+) -> Result<Vec<Part>, ExitCode> {
+    let mut open = |from: &Opened, base: &Base| {
+        let at = format!("{}:{}", from.name, base.line);
+        let wrong = |message: &str| usage_error(&visible(&format!("{at}: {message}")));
+        let folder = from.path.parent().unwrap_or(Path::new(""));
+        let path = base.place(folder, reach).map_err(|message| wrong(&message))?;
+        fetch(base, &path)?;
+        let hint = if base.source.is_some() { ": `keysift config update` fetches it" } else { "" };
+        let (name, text) = read(&path)?.ok_or_else(|| wrong(&format!("{} is not there{hint}", path.display())))?;
+        Ok(Opened { name, path, text })
+    };
+    extends::read(layer, file, &mut open, &|message| {
+        let lines: Vec<String> = message.lines().map(visible).collect();
+        usage_error(&lines.join("\n"))
+    })
 }
 
 /// Whether a file, or the link that leads to it, stands in one of the folders.

@@ -18,6 +18,8 @@
 //! - `remote`: repositories that are named by their URL
 //! - `config`: what config comes to, and who said it
 //! - `layers`: the configs of a run
+//! - `messages`: what is said on stderr
+//! - `terminal`: what the terminal can do
 //! - `pages`: completions of shells, man pages
 //! - `common`: flags that commands share
 //! - `gate`: what fails a run
@@ -50,6 +52,7 @@ mod gitleaks;
 mod hook;
 mod init;
 mod layers;
+mod messages;
 mod migrate;
 mod pages;
 mod policy;
@@ -64,12 +67,16 @@ mod rules_test;
 mod run;
 mod scan;
 mod staged;
+mod terminal;
 mod verification;
 #[cfg(feature = "verify")]
 mod verify;
 
+use crate::finding::snippet::visible;
 use crate::rule::{Rule, RuleError, RuleErrors};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand};
+use messages::{LogFormat, error};
 use std::process::ExitCode;
 
 /// Finds leaked credentials in folders, files and text.
@@ -88,6 +95,9 @@ use std::process::ExitCode;
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
+    /// How messages on stderr are written: json is an object a line [default: what KEYSIFT_LOG_FORMAT says, else text]
+    #[arg(long, value_enum, value_name = "FORMAT", global = true)]
+    log_format: Option<LogFormat>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -136,12 +146,17 @@ pub fn main() -> ExitCode {
     // A panic must not print what it was working on.
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map_or(String::new(), |l| format!(" at {}:{}", l.file(), l.line()));
-        eprintln!("keysift: internal error{place}; please report it with what you scanned, without its secrets");
+        error(format_args!("internal error{place}; please report it with what you scanned, without its secrets"));
     }));
+    messages::write_as(None);
     if let Some(code) = gitleaks::if_asked() {
         return code;
     }
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(e) => return not_understood(&e),
+    };
+    messages::write_as(arguments.log_format);
     match arguments.command {
         Some(Command::Scan(arguments)) => scan::run(&arguments),
         Some(Command::Git(arguments)) => git::run(&arguments),
@@ -174,6 +189,29 @@ fn with_defaults(command: &str) -> Option<Command> {
     Arguments::try_parse_from(["keysift", command]).ok()?.command
 }
 
+/// Tells what is wrong with the command line, or the help that it asks for.
+fn not_understood(error: &clap::Error) -> ExitCode {
+    // What the command line says of its own messages counts, though the rest of it is wrong.
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    let asks = |pair: &[std::ffi::OsString]| pair[0] == "--log-format" && pair[1] == "json";
+    if words.windows(2).any(asks) || words.iter().any(|word| word == "--log-format=json") {
+        messages::write_as(Some(LogFormat::Json));
+    }
+    let word = match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) if error.kind() == ErrorKind::InvalidSubcommand => Some(word),
+        _ => None,
+    };
+    if let Some(word) = word.filter(|word| std::path::Path::new(word).exists()) {
+        return usage_error(&visible(&format!("`{word}` is no command: `keysift scan {word}` looks at what stands there")));
+    }
+    if error.use_stderr() && messages::are_json() {
+        messages::error(error.render().to_string().trim());
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
 /// Prints to stdout; a broken pipe is a normal end.
 fn print(text: &str) -> ExitCode {
     use std::io::Write as _;
@@ -186,7 +224,7 @@ fn print(text: &str) -> ExitCode {
 
 /// Says what is wrong; exit code 2.
 fn usage_error(message: &str) -> ExitCode {
-    eprintln!("keysift: {message}");
+    error(message);
     ExitCode::from(2)
 }
 

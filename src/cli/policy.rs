@@ -2,9 +2,11 @@
 
 use super::common::Settings;
 use super::usage_error;
+use crate::cli::messages::warn;
 use crate::config::discover::{self, Home};
-use crate::finding::IdentityKey;
+use crate::config::layers::{Layers, Refused};
 use crate::finding::snippet::visible;
+use crate::finding::{Finding, IdentityKey};
 use crate::pipeline::Collector;
 use crate::rule::RuleSet;
 use crate::source::Stop;
@@ -55,7 +57,7 @@ impl Settings {
         let ignore_file = flags.ignore_file.clone().filter(|_| allows("ignore_file", "--ignore-file"));
         let names_theirs = !flags.gitleaks_ignore.is_empty() && allows("ignore_file", "--gitleaks-ignore");
         let layers = &self.layers;
-        let no_ignore_file = flags.no_ignore_file || ignore_file.is_none() && !layers.hears("ignore_file");
+        let no_ignore_file = flags.no_ignore_file || ignore_file.is_none() && !layers.hears(IGNORE_FILE);
         PolicyFlags {
             baseline,
             baseline_max_age: max_age.or(layers.config.baseline_max_age),
@@ -64,7 +66,7 @@ impl Settings {
             gitleaks_folder: flags.gitleaks_folder.clone(),
             no_ignore_file,
             ignore_file,
-            no_inline_allow: flags.no_inline_allow || !layers.hears("inline_allows"),
+            no_inline_allow: flags.no_inline_allow || !layers.hears(COMMENTS),
         }
     }
 }
@@ -81,6 +83,29 @@ pub(super) fn own_ignore_files(home: &Home, of_gitleaks: bool, none: bool) -> Ve
     let Some(root) = home.root().filter(|_| !none) else { return Vec::new() };
     let files = names.into_iter().flatten().map(|name| root.join(name));
     files.filter(|file| std::fs::symlink_metadata(file).is_ok()).map(|file| Named::found(file, root)).collect()
+}
+
+/// The keys of what the scanned content itself says.
+pub(super) const IGNORE_FILE: &str = "ignore_file";
+const COMMENTS: &str = "inline_allows";
+/// The most comments that are told one by one.
+const MOST_COMMENTS: usize = 20;
+
+/// The comments that would allow `open` findings, were they not locked.
+pub(super) fn refused_comments(layers: &Layers, open: &[&Finding]) -> Vec<Refused> {
+    if layers.deaf_by(COMMENTS).is_none() {
+        return Vec::new();
+    }
+    let mut places: Vec<(&str, usize)> = open
+        .iter()
+        .filter(|f| f.inline.as_ref().is_some_and(|allow| allow.covers(f.rule)))
+        .map(|f| (f.location.path.as_str(), usize::try_from(f.location.start_line).unwrap_or(0)))
+        .collect();
+    places.sort_unstable();
+    places.dedup();
+    let more = places.len().saturating_sub(MOST_COMMENTS);
+    let told = places.iter().take(MOST_COMMENTS).filter_map(|(path, line)| layers.refusal(COMMENTS, path, *line));
+    told.chain((more > 0).then(|| layers.refusal(COMMENTS, &format!("{more} more places"), 0)).flatten()).collect()
 }
 
 /// Reads the files that `flags`, the home of the targets and its config name.
@@ -106,7 +131,7 @@ pub(super) fn load(
         policy.gitleaks.without_folder(folder);
     }
     for unknown in policy.ignore.unknown_rules(rules) {
-        eprintln!("keysift: {}", visible(&unknown));
+        warn(visible(&unknown));
     }
     tell_unread(&policy);
     let policy = Policy {
@@ -155,9 +180,9 @@ fn ignore_text(flags: &PolicyFlags, home: &Home) -> Result<Option<(Named, String
         let some = home.roots.iter().map(|r| r.join(ignore_file::NAME)).find(|f| f.exists());
         if let Some(file) = some {
             let name = visible(&file.display().to_string());
-            eprintln!(
-                "keysift: {name} does not count where several folders are scanned: name it with --ignore-file, or scan them one by one"
-            );
+            warn(format_args!(
+                "{name} does not count where several folders are scanned: name it with --ignore-file, or scan them one by one"
+            ));
         }
         return Ok(None);
     };
@@ -185,7 +210,7 @@ fn gitleaks_texts(flags: &PolicyFlags, home: &Home) -> Result<Vec<(Named, String
 /// Tells lines of a `.gitleaksignore` that are none.
 pub(super) fn tell_unread(policy: &Policy) {
     for line in &policy.gitleaks.unread {
-        eprintln!("keysift: {}", visible(line));
+        warn(visible(line));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Progress on a terminal, for anything that takes longer than a second.
 
 use super::common::When;
+use super::messages;
 use crate::pipeline::Collector;
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal as _;
@@ -15,6 +16,7 @@ pub(super) fn during<T>(when: When, collector: &Collector<'_>, work: impl FnOnce
 /// Runs `work`, and beside it `show`, where progress is wanted, until it is told that the work is done.
 pub(super) fn beside<T>(when: When, show: impl FnOnce(&AtomicBool) + Send, work: impl FnOnce() -> T) -> T {
     let wanted = match when {
+        _ if messages::are_json() => false,
         When::Always => true,
         When::Never => false,
         When::Auto => std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|t| t != "dumb"),

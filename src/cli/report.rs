@@ -46,6 +46,9 @@ pub(super) struct ReportArguments {
     /// Use colour
     #[arg(long, value_enum, default_value = "auto", help_heading = "Report")]
     pub color: When,
+    /// Make paths links that the terminal opens; auto: where it is known to
+    #[arg(long, value_enum, default_value = "auto", help_heading = "Report")]
+    pub hyperlinks: When,
     /// Only findings of this confidence and above: low, medium, high
     #[arg(long, value_name = "LEVEL", value_parser = confidence, help_heading = "Which findings")]
     pub min_confidence: Option<Confidence>,
@@ -83,7 +86,13 @@ fn try_run(arguments: &ReportArguments) -> Result<(), ExitCode> {
     let reports = reports.into_iter().map(|(_, r)| r.report).collect();
     let mut report = merge(reports).ok_or_else(|| usage_error("name a report"))?;
     wanted.filter(&mut report);
-    let look = Look { color: arguments.color, quiet: arguments.quiet, verbose: arguments.verbose, silent: false };
+    let look = Look {
+        color: arguments.color,
+        hyperlinks: arguments.hyperlinks,
+        quiet: arguments.quiet,
+        verbose: arguments.verbose,
+        silent: false,
+    };
     write_all(&look, &report, &destinations)
 }
 

@@ -1,6 +1,8 @@
 //! `keysift rules`: list, show, new, check, test; `diff` has its own file.
 
 use super::rules_test;
+use crate::cli::messages::{Level, say_of_file};
+use crate::finding::snippet::visible;
 use crate::rule::format::file::Author;
 use crate::rule::{Rule, RuleErrors, RuleSet, draft, format};
 use clap::{Args, Subcommand};
@@ -11,6 +13,10 @@ use std::process::ExitCode;
 
 /// `keysift rules …`
 #[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 right · 1 rules fail their examples · 2 wrong usage, or a rule file that is wrong\n\n\
+                  Examples:\n  keysift rules list stripe                those with it in their id, provider or name\n  keysift rules show \
+                  github-pat-classic\n  keysift rules new --id acme <tokens.txt     a draft from sample tokens, one a line\n  keysift rules \
+                  check ours.toml && keysift rules test ours.toml")]
 pub(super) struct RulesArguments {
     #[command(subcommand)]
     command: RulesCommand,
@@ -80,8 +86,12 @@ fn show(id: &str) -> ExitCode {
     let rules = RuleSet::built_in();
     let Some(rule) = rules.find(id) else {
         let ids: Vec<&str> = rules.iter().map(|(_, r)| r.id).collect();
-        let hint = format::file::nearest(id, &ids).map_or(String::new(), |near| format!(": did you mean `{near}`?"));
-        return super::usage_error(&format!("there is no rule `{id}`{hint}"));
+        let hint = match format::file::nearest(id, &ids) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if ids.iter().any(|known| known.contains(id)) => format!("`keysift rules list {id}` lists those of that name"),
+            None => "`keysift rules list` lists them".to_owned(),
+        };
+        return super::usage_error(&visible(&format!("there is no rule `{id}`: {hint}")));
     };
     super::print(&shown(rule))
 }
@@ -158,7 +168,7 @@ fn read(files: &[PathBuf]) -> Result<Vec<Rule>, RuleErrors> {
         match super::read_rule_file(file) {
             Ok((found, warnings)) => {
                 for warning in warnings {
-                    eprintln!("{warning}");
+                    say_of_file(Level::Warning, warning);
                 }
                 rules.extend(found);
             }
@@ -184,7 +194,7 @@ fn check(files: &[PathBuf]) -> ExitCode {
             check_references(&all, &chosen)
         }
         Err(errors) => {
-            eprintln!("{errors}");
+            say_of_file(Level::Error, errors);
             ExitCode::from(2)
         }
     }
@@ -194,7 +204,10 @@ fn check_references(all: &RuleSet, rules: &[&'static Rule]) -> ExitCode {
     let mut missing = 0;
     for rule in rules {
         for near in rule.near.iter().filter(|n| all.find(n.rule).is_none()) {
-            eprintln!("rule `{}`: `near` names `{}`, and there is no such rule", rule.id, near.rule);
+            say_of_file(
+                Level::Warning,
+                format_args!("rule `{}`: `near` names `{}`, and there is no such rule", rule.id, near.rule),
+            );
             missing += 1;
         }
     }
@@ -208,14 +221,14 @@ fn test(files: &[PathBuf]) -> ExitCode {
     let rules = match read(files) {
         Ok(rules) => rules,
         Err(errors) => {
-            eprintln!("{errors}");
+            say_of_file(Level::Error, errors);
             return ExitCode::from(2);
         }
     };
     let (detector, chosen) = rules_test::prepare(rules);
     let failed = rules_test::test(&detector, &chosen);
     for failure in &failed {
-        eprintln!("{}: {}", failure.rule, failure.message);
+        say_of_file(Level::Error, format_args!("{}: {}", failure.rule, failure.message));
     }
     let examples: usize = chosen.iter().map(|r| r.examples.len()).sum();
     let counterexamples: usize = chosen.iter().map(|r| r.counterexamples.len()).sum();

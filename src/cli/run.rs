@@ -4,9 +4,10 @@ use super::commits::Commits;
 use super::common::{LimitFlags, ReportFlags, RuleFlags, Settings, When};
 use super::policy::{self, Loaded, PolicyFlags};
 use super::verification::VerifyFlags;
-use super::{progress, usage_error};
+use super::{progress, terminal, usage_error};
+use crate::cli::messages::{error, warn};
 use crate::config::discover::Home;
-use crate::config::layers::{Layers, Refused};
+use crate::config::layers::Refused;
 use crate::finding::date::rfc3339;
 use crate::finding::snippet::visible;
 use crate::finding::{Finding, Status};
@@ -21,7 +22,7 @@ use crate::triage::baseline::Of;
 use crate::triage::gate::{Ending, FailOn, Gate};
 use crate::triage::{Policy, State, Suppression, Triaged, View, ignore_file};
 use clap::Args;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -138,7 +139,7 @@ fn try_run(
             let mut settings = Settings::of(rules, &limits.exclude, report.now, &home)?;
             let decisions = settings.decisions(flags.policy);
             for file in policy::own_ignore_files(&home, settings.of_gitleaks, flags.policy.no_ignore_file) {
-                settings.layers.refused.extend(settings.layers.refusal(IGNORE_FILE, &file.name, 0));
+                settings.layers.refused.extend(settings.layers.refusal(policy::IGNORE_FILE, &file.name, 0));
             }
             let rules = settings.detector.rules();
             let loaded = policy::load(&decisions, &home, settings.baseline.as_ref(), rules, &settings.key)?;
@@ -148,7 +149,7 @@ fn try_run(
             let mut settings = commits.settings(rules, &limits.exclude, report.now)?;
             let decisions = settings.decisions(flags.policy);
             if commits.has_ignore_file() && !flags.policy.no_ignore_file {
-                settings.layers.refused.extend(settings.layers.refusal(IGNORE_FILE, ignore_file::NAME, 0));
+                settings.layers.refused.extend(settings.layers.refusal(policy::IGNORE_FILE, ignore_file::NAME, 0));
             }
             let (head, base) = commits.policies(&decisions, &settings)?;
             (settings, head, Some(base))
@@ -226,7 +227,7 @@ fn triaged<'f>(orders: &Orders<'_>, outcome: &'f Outcome, targets: &Targets) -> 
 /// Says what is locked and was said all the same, where no report does.
 pub(super) fn tell_refused(refused: &[Refused]) {
     for refused in refused {
-        eprintln!("keysift: {}", visible(&refused.to_string()));
+        warn(visible(&refused.to_string()));
     }
 }
 
@@ -312,11 +313,11 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
     open.sort_by_key(|f| !is_live(f));
     let undecided = open.iter().filter(|f| fail_on.cannot_decide(f) && !orders.settings.is_notice(f)).count();
     if undecided > 0 {
-        eprintln!(
-            "keysift: of {undecided} findings nobody could say whether they are live; --fail-on live,unknown fails on them"
-        );
+        warn(format_args!(
+            "of {undecided} findings nobody could say whether they are live; --fail-on live,unknown fails on them"
+        ));
     }
-    let comments = if orders.comments_count { refused_comments(&orders.settings.layers, &open) } else { Vec::new() };
+    let comments = if orders.comments_count { policy::refused_comments(&orders.settings.layers, &open) } else { Vec::new() };
     if orders.destinations.iter().all(|(format, _)| !format.tells_refused()) {
         tell_refused(&comments);
     }
@@ -331,7 +332,7 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
     let redactor = (!flags.show_secrets).then_some(&outcome.redactor);
     let clean = |text: &str| redactor.map_or_else(|| text.to_owned(), |r| r.redact(text));
     for e in &targets.missing {
-        eprintln!("keysift: {}", visible(&clean(&e.to_string())));
+        warn(visible(&clean(&e.to_string())));
     }
     run.roots.iter_mut().for_each(|root| *root = clean(root));
     let told = |all: &[(&Finding, Suppression)]| {
@@ -390,36 +391,13 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
     Ok(ExitCode::from(ending.exit_code(&orders.gate)))
 }
 
-/// The keys of what the scanned content itself says.
-const IGNORE_FILE: &str = "ignore_file";
-const COMMENTS: &str = "inline_allows";
-/// The most comments that are told one by one.
-const MOST_COMMENTS: usize = 20;
-
-/// The comments that would allow `open` findings, were they not locked.
-fn refused_comments(layers: &Layers, open: &[&Finding]) -> Vec<Refused> {
-    if layers.deaf_by(COMMENTS).is_none() {
-        return Vec::new();
-    }
-    let mut places: Vec<(&str, usize)> = open
-        .iter()
-        .filter(|f| f.inline.as_ref().is_some_and(|allow| allow.covers(f.rule)))
-        .map(|f| (f.location.path.as_str(), usize::try_from(f.location.start_line).unwrap_or(0)))
-        .collect();
-    places.sort_unstable();
-    places.dedup();
-    let more = places.len().saturating_sub(MOST_COMMENTS);
-    let told = places.iter().take(MOST_COMMENTS).filter_map(|(path, line)| layers.refusal(COMMENTS, path, *line));
-    told.chain((more > 0).then(|| layers.refusal(COMMENTS, &format!("{more} more places"), 0)).flatten()).collect()
-}
-
 /// The line in which gitleaks says how it went.
 fn tell_leaks(reports: &Reports, leaks: usize, complete: bool) {
     let of = if complete { "" } else { ", and not everything could be looked at" };
     if leaks > 0 && reports.tells_leaks {
-        eprintln!("keysift: leaks found: {leaks}{of}");
+        warn(format_args!("leaks found: {leaks}{of}"));
     } else if leaks == 0 && (reports.tells_none || !complete) {
-        eprintln!("keysift: no leaks found{of}");
+        warn(format_args!("no leaks found{of}"));
     }
 }
 
@@ -434,6 +412,7 @@ pub(super) fn write_all(look: &Look, report: &Report, destinations: &[(Format, P
 /// How a report for people looks.
 pub(super) struct Look {
     pub color: When,
+    pub hyperlinks: When,
     pub quiet: bool,
     pub verbose: bool,
     /// Say nothing where there is nothing to say.
@@ -443,7 +422,13 @@ pub(super) struct Look {
 impl Look {
     /// As the flags of a scan say.
     pub(super) const fn of(flags: &ReportFlags) -> Self {
-        Self { color: flags.color, quiet: flags.quiet, verbose: flags.verbose, silent: flags.silent }
+        Self {
+            color: flags.color,
+            hyperlinks: flags.hyperlinks,
+            quiet: flags.quiet,
+            verbose: flags.verbose,
+            silent: flags.silent,
+        }
     }
 }
 
@@ -458,12 +443,12 @@ fn write_all_with(
         let reasons: Vec<String> =
             report.scan.skipped.iter().filter(|g| !g.accepted).map(|g| format!("{} {}", g.count, g.reason)).collect();
         let reasons = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join(", ")) };
-        eprintln!("keysift: the scan is incomplete, which this format cannot tell{reasons}");
+        warn(format_args!("the scan is incomplete, which this format cannot tell{reasons}"));
     }
     for (format, path) in destinations {
         if let Err(e) = write_one(look, report, *format, path) {
             let place = visible(&clean(&path.display().to_string()));
-            eprintln!("keysift: the report cannot be written to {place}: {e}");
+            error(format_args!("the report cannot be written to {place}: {e}"));
             failed = true;
         }
     }
@@ -490,8 +475,9 @@ fn write_one(look: &Look, report: &Report, format: Format, path: &Path) -> io::R
         return Ok(());
     }
     let style = Style {
-        color: to_stdout && colored(look.color),
-        width: std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(100),
+        color: to_stdout && terminal::colored(look.color),
+        links: to_stdout && format == Format::Human && terminal::linked(look.hyperlinks),
+        width: terminal::width(),
         here: std::env::current_dir().and_then(|d| d.canonicalize()).ok(),
         quiet: look.quiet,
         verbose: look.verbose,
@@ -507,14 +493,6 @@ fn write_one(look: &Look, report: &Report, format: Format, path: &Path) -> io::R
             Ok(())
         }
         other => other,
-    }
-}
-
-fn colored(when: When) -> bool {
-    match when {
-        When::Always => true,
-        When::Never => false,
-        When::Auto => std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && io::stdout().is_terminal(),
     }
 }
 

@@ -18,6 +18,8 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Only what the commit adds is told, judged with the whole file. Named files that are not staged are read whole.\n\n\
+                        Exit codes: 0 nothing found and everything looked at · 1 secrets found · 2 wrong usage, config, or no repository \
+                        there · 3 nothing found, but not everything could be looked at · 130 interrupted\n\n\
                         Examples:\n  keysift staged                   before a commit\n  keysift staged src/config.py     this file alone"
 )]
 pub(super) struct StagedArguments {

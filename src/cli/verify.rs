@@ -31,7 +31,10 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 1 something is live · 0 nothing is · 3 nothing is known to be live, and with --fail-on live some \
-                        could not be decided · 2 wrong usage"
+                        could not be decided · 2 wrong usage\n\n\
+                        Examples:\n  keysift verify report.json -f json -o now.json     ask again, with what is known since\n  keysift \
+                        verify report.json --source ../repo           where the repository is now\n  pass show ci | keysift verify \
+                        --rule github-pat-classic"
 )]
 pub(super) struct VerifyArguments {
     /// A report in JSON; its secrets are read again from where they were found
@@ -64,7 +67,7 @@ pub(super) fn run(arguments: &VerifyArguments) -> ExitCode {
 fn settings(arguments: &VerifyArguments) -> Result<Settings, ExitCode> {
     let flags = RuleFlags { no_config: true, rule_files: arguments.rule_files.clone(), ..RuleFlags::default() };
     // A policy decides what fails; config of a repository says nothing of reports.
-    let layers = layers::above_repository(&flags, &[], &layers::as_it_stands)?;
+    let layers = layers::above_repository(&flags, &[], layers::ON_DISK)?;
     Settings::with_layers(layers, &flags, &[], arguments.told.now)
 }
 

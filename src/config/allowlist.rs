@@ -32,22 +32,24 @@ pub struct RawAllowlist {
     /// The rules whose findings it is about, `*` at either end stands for anything; all where left out.
     #[serde(default)]
     pub rules: Vec<String>,
-    /// Whether one of the criteria is enough, or all that are given must hold.
+    /// `"or"`, where left out: one of the criteria is enough; `"and"`: all that are given must hold.
     #[serde(default)]
     pub condition: Condition,
-    /// Regexes of paths.
+    /// Regexes of paths, relative to the repository or the scanned folder; of a member of an archive as `outer.zip!member`
+    /// too.
     #[serde(default)]
     pub paths: Vec<String>,
-    /// Regexes of text.
+    /// Regexes of text, over bytes, in the syntax of rules.
     #[serde(default)]
     pub regexes: Vec<String>,
-    /// Which text.
+    /// Which text: `"secret"`, where left out, `"match"` (all that the rule matched) or `"line"` (the lines of the match, 1024
+    /// bytes on either side).
     #[serde(default)]
     pub target: Target,
     /// Words in the secret, in any case.
     #[serde(default)]
     pub stop_words: Vec<String>,
-    /// Ids of commits, at least 7 digits of each.
+    /// Ids of commits, at least 7 digits of each: what came in with them.
     #[serde(default)]
     pub commits: Vec<String>,
 }

@@ -80,6 +80,8 @@ pub struct Said {
     pub key: String,
     /// As it is written, in one line.
     pub value: String,
+    /// The same for programs.
+    pub data: serde_json::Value,
     /// 1-based.
     pub line: usize,
 }
@@ -89,6 +91,7 @@ pub struct Said {
 pub struct Setting {
     pub key: String,
     pub value: String,
+    pub data: serde_json::Value,
     pub place: Place,
 }
 
@@ -138,7 +141,7 @@ impl Layers {
                 continue;
             }
             if self.config.take(&said.key, &mut config) {
-                self.settings.push(Setting { key: said.key, value: said.value, place: at });
+                self.settings.push(Setting { key: said.key, value: said.value, data: said.data, place: at });
             }
         }
         self.config.warnings.append(&mut config.warnings);

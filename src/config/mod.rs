@@ -3,12 +3,17 @@
 //! - here: what the text says, wherever it comes from
 //! - `allowlist`: what is no finding, by path, text, word or commit
 //! - `discover`: where a repository keeps it
+//! - `extends`: files that it stands on
+//! - `fetch`: gets those that are elsewhere
 //! - `gitleaks`: config files of gitleaks
 //! - `layers`: whose word counts
 //! - `places`: where an organization and a user keep theirs
 
 pub mod allowlist;
 pub mod discover;
+pub mod extends;
+#[cfg(feature = "network")]
+pub mod fetch;
 pub mod gitleaks;
 pub mod layers;
 pub mod places;
@@ -21,6 +26,7 @@ use crate::rule::format::file::{Author, RawRule, build_rules, toml_error};
 use crate::rule::{Confidence, Rule, RuleError, RuleErrors, Severity};
 use crate::triage::gate::{FailOn, Incomplete};
 use allowlist::{Allowlist, RawAllowlist};
+use extends::{Base, RawBase};
 use layers::{Layer, Said};
 use serde::Deserialize;
 use toml::Spanned;
@@ -30,48 +36,57 @@ use toml::Spanned;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Raw {
-    /// Globs of paths to leave out.
+    /// Config files that this one stands on: paths, or tables as below. This one changes single values of theirs and adds to
+    /// their lists.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<RawBase>"))]
+    extends: Vec<Spanned<RawBase>>,
+    /// Globs of paths to leave out, relative to the repository or the scanned folder; as `--exclude`.
     #[serde(default)]
     exclude: Vec<String>,
-    /// Ids of rules to switch off.
+    /// Ids of rules to switch off; `*` at either end stands for anything, `built-in` for all rules of keysift; as
+    /// `--exclude-rule`.
     #[serde(default)]
     disable: Vec<String>,
-    /// The catalogue version that the repository was set up with.
+    /// The catalogue version that the repository was set up with, as `"0.1"`: findings that only younger rules see are told as
+    /// notices and fail nothing, so that an update of keysift breaks no build. `keysift rules diff 0.1 built-in` lists them.
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     catalogue: Option<Spanned<String>>,
-    /// Larger files are not looked at, and make the scan incomplete: `"500MB"`, `"4GB"`, or bytes.
+    /// Larger files are not looked at, and make the scan incomplete: `"500MB"`, `"4GB"`, `"1GiB"` or bytes; as
+    /// `--max-file-size`.
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     max_file_size: Option<Spanned<String>>,
-    /// Whether archives are opened.
+    /// `false`: archives stay closed; as `--no-archives`.
     archives: Option<bool>,
-    /// How many archives may stand in each other.
+    /// How many archives may stand in each other; as `--max-depth`.
     max_depth: Option<usize>,
-    /// How many bytes may come out of one file.
+    /// How many bytes may come out of one file; as `--max-unpacked`.
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     max_unpacked: Option<Spanned<String>>,
-    /// How many members the archives in one file may have.
+    /// How many members the archives in one file may have; as `--max-members`.
     max_members: Option<u64>,
-    /// The baseline, relative to the config file.
+    /// Findings that are known, a file relative to this one; as `--baseline`.
     baseline: Option<String>,
-    /// How many days a finding may stand in the baseline before it fails for want of a decision.
+    /// How many days a finding may stand in the baseline without a decision before it fails; as `--baseline-max-age`.
     baseline_max_age: Option<u32>,
-    /// Whether the ignore file of the repository counts.
+    /// `false`: the `.keysiftignore` of the repository does not count; as `--no-ignore-file`.
     ignore_file: Option<bool>,
-    /// Whether comments such as `keysift:allow` count.
+    /// `false`: comments such as `keysift:allow` do not count; as `--no-inline-allow`.
     inline_allows: Option<bool>,
-    /// What fails a run: `"any"`, `"low"`, `"medium"`, `"high"`, `"critical"`, `"none"`.
+    /// What fails a run: `"any"`, `"low"`, `"medium"`, `"high"`, `"critical"` or `"none"`; as `--fail-on`, whose `live` no file
+    /// can ask for.
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     fail_on: Option<Spanned<String>>,
-    /// The exit code of a run that fails on findings, from 1 to 255.
+    /// The exit code of a run that fails on findings, from 1 to 255; as `--exit-code`.
     #[cfg_attr(test, schemars(with = "Option<u8>", range(min = 1)))]
     exit_code: Option<Spanned<u8>>,
-    /// What an incomplete scan without failing findings does: `"fail"` or `"warn"`.
+    /// What an incomplete run without failing findings does: `"fail"` (exit code 3) or `"warn"` (0); as `--incomplete`.
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     incomplete: Option<Spanned<String>>,
     /// Refused with words of its own: no file of a repository makes keysift talk to anyone.
     #[cfg_attr(test, schemars(skip))]
     verify: Option<Spanned<toml::Value>>,
-    /// Keys that later layers cannot change; in the policy of an organization alone.
+    /// Keys that nobody below changes; in the policy of an organization alone.
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "Vec<String>"))]
     lock: Vec<Spanned<String>>,
@@ -79,7 +94,7 @@ struct Raw {
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "Vec<AcceptedGap>"))]
     accept_gap: Vec<Spanned<AcceptedGap>>,
-    /// What is told in some paths, where it differs.
+    /// What is told in some paths, where that differs.
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "Vec<RawThreshold>"))]
     threshold: Vec<Spanned<RawThreshold>>,
@@ -87,7 +102,7 @@ struct Raw {
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "Vec<RawAllowlist>"))]
     allowlist: Vec<Spanned<RawAllowlist>>,
-    /// Own rules.
+    /// Own rules, in the format of the built-in ones; one with the id of a built-in rule replaces it.
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "Vec<RawRule>"))]
     rule: Vec<Spanned<RawRule>>,
@@ -100,7 +115,9 @@ struct Raw {
 struct RawThreshold {
     /// A glob of the paths it is about; all where left out.
     path: Option<String>,
+    /// The least confidence that is told there: `"low"`, `"medium"`, `"high"`.
     min_confidence: Option<String>,
+    /// The least severity that is told there: `"low"`, `"medium"`, `"high"`, `"critical"`.
     min_severity: Option<String>,
 }
 
@@ -128,19 +145,21 @@ pub const FLAGS: [&str; 3] = ["allow_push_option", "now", "policy_from"];
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AcceptedGap {
-    /// The reason of the skip, as the report names it.
+    /// The reason of the skip, as the report names it (`too_large`, `encrypted_member` …).
     pub reason: String,
     /// A glob of the paths it covers; all where left out.
     pub path: Option<String>,
-    /// Why.
+    /// Why; for those who come after.
     pub note: String,
-    /// The last day it counts, `2026-12-31`.
+    /// The last day it counts, as `"2027-06-30"`; for good where left out. An expired gap is told and counts no longer.
     pub until: Option<String>,
 }
 
 /// What a config file says.
 #[derive(Debug, Default)]
 pub struct Config {
+    /// What it stands on.
+    pub extends: Vec<Base>,
     pub exclude: Vec<String>,
     pub disable: Vec<String>,
     /// Findings of rules younger than this version fail nothing.
@@ -212,6 +231,11 @@ impl Config {
                 return Err(problem(start, format!("`{key}` is no key that can be locked: {hint}")));
             }
             config.lock.push((key, line(start)));
+        }
+        for base in raw.extends {
+            let start = base.span().start;
+            let base = Base::read(base.into_inner(), line(start)).map_err(|message| problem(start, message))?;
+            config.extends.push(base);
         }
         for glob in &config.exclude {
             globset::Glob::new(glob).map_err(|e| problem(0, format!("`exclude`: {e}")))?;
@@ -347,6 +371,7 @@ fn fail_on(word: &str) -> Result<FailOn, String> {
 fn said(text: &str) -> Vec<Said> {
     use toml::de::{DeTable, DeValue};
     let Ok(table) = DeTable::parse(text) else { return Vec::new() };
+    let mut whole = toml::from_str::<serde_json::Map<String, serde_json::Value>>(text).unwrap_or_default();
     let mut said: Vec<Said> = table
         .into_inner()
         .iter()
@@ -360,7 +385,8 @@ fn said(text: &str) -> Vec<Said> {
                 _ => text.get(value.span()).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" "),
             };
             let line = 1 + memchr::memchr_iter(b'\n', &text.as_bytes()[..start]).count();
-            Said { key: key.get_ref().to_string(), value: written, line }
+            let data = whole.remove::<str>(key.get_ref()).unwrap_or_default();
+            Said { key: key.get_ref().to_string(), value: written, data, line }
         })
         .collect();
     said.sort_by_key(|said| said.line);

@@ -1,6 +1,7 @@
 //! The report that a person reads in a terminal.
 
 use super::Report;
+use super::hyperlink;
 use super::model::{Gap, ReportedFinding};
 use super::triage::{Suppressed, source_in_words};
 use super::wording::owners;
@@ -16,6 +17,8 @@ use std::io::{self, Write};
 #[derive(Debug, Clone)]
 pub struct Style {
     pub color: bool,
+    /// Paths are links that the terminal opens.
+    pub links: bool,
     /// Columns of the terminal.
     pub width: usize,
     /// The folder that shown paths are relative to, with links resolved.
@@ -114,7 +117,10 @@ fn write_finding(pen: &mut Pen<'_>, report: &Report, finding: &ReportedFinding) 
     // Of other tools' findings nobody said how severe they are.
     let between = if finding.severity.is_empty() { "" } else { ": " };
     pen.line(&format!("{live}{severity}{between}{name}"))?;
-    let place = pen.paint(CYAN, &place(report, pen.style, finding));
+    let mut place = pen.paint(CYAN, &place(report, pen.style, finding));
+    if let Some(address) = pen.style.links.then(|| hyperlink::address(report, finding)).flatten() {
+        place = hyperlink::link(&address, &place);
+    }
     let mut facts = Vec::new();
     if !finding.confidence.is_empty() {
         facts.push(format!("confidence {}", finding.confidence));

@@ -16,6 +16,7 @@ mod gitlab;
 mod gitleaks;
 mod html;
 mod human;
+mod hyperlink;
 mod json;
 mod junit;
 pub(crate) mod markdown;

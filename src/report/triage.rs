@@ -170,7 +170,7 @@ mod tests {
     }
 
     fn written(format: Format) -> String {
-        let style = Style { color: false, width: 110, here: None, quiet: false, verbose: false };
+        let style = Style { color: false, links: false, width: 110, here: None, quiet: false, verbose: false };
         let mut out = Vec::new();
         format.write(&report(), &style, &mut out).expect("memory can be written to");
         String::from_utf8(out).expect("UTF-8")

@@ -52,13 +52,38 @@ fn secrets_are_shown_only_where_asked() {
 fn what_cannot_be_explained_is_a_usage_error() {
     let tree = tree();
     for (what, message) in [
-        ("a.yml", "explain takes FILE:LINE or a fingerprint"),
-        ("a.yml:0", "explain takes FILE:LINE or a fingerprint"),
-        ("a.yml:x", "explain takes FILE:LINE or a fingerprint"),
+        ("a.yml", "explain takes FILE:LINE, COMMIT:PATH:LINE or a fingerprint"),
+        ("a.yml:0", "explain takes FILE:LINE, COMMIT:PATH:LINE or a fingerprint"),
+        ("a.yml:x", "explain takes FILE:LINE, COMMIT:PATH:LINE or a fingerprint"),
         ("gone.yml:1", "gone.yml: cannot be read"),
     ] {
         let run = tree.run(&["explain", what]);
         assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{what}");
         assert!(run.stderr.contains(message), "{what}: {}", run.stderr);
+    }
+}
+
+/// What history alone holds has a place too.
+#[test]
+fn a_line_of_a_commit() {
+    let tree = Tree::git();
+    tree.write("conf/a.env", format!("x\nTOKEN={}\n", crate::support::github_token("a")));
+    tree.git_command(&["add", "-A"]);
+    tree.git_command(&["commit", "-q", "-m", "one"]);
+    tree.write("conf/a.env", "x\n");
+    tree.git_command(&["commit", "-q", "-am", "two"]);
+    let run = tree.run(&["explain", "HEAD~1:conf/a.env:2"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stdout.starts_with("conf/a.env:2:7  github-pat-classic  a secret"), "{}", run.stdout);
+    for (what, message) in [
+        ("HEAD:conf/a.env:2", ""),
+        ("HEAD:gone.env:1", "keysift: gone.env is no file in HEAD\n"),
+        ("HEAD:conf:1", "keysift: conf is no file in HEAD\n"),
+        ("nowhere:conf/a.env:1", "keysift: there is no commit `nowhere`\n"),
+        ("gone.env:1", "keysift: gone.env: cannot be read"),
+    ] {
+        let run = tree.run(&["explain", what]);
+        assert!(run.stderr.starts_with(message), "{what}: {}", run.stderr);
+        assert_eq!(run.code, if message.is_empty() { 0 } else { 2 }, "{what}");
     }
 }

@@ -55,4 +55,7 @@ fn a_misspelled_flag_or_command_is_named_with_the_right_one() {
     let run = tree.run(&["scna"]);
     assert_eq!(run.code, 2);
     assert!(run.stderr.contains("scan"), "{}", run.stderr);
+    tree.write("src/a.txt", "");
+    let run = tree.run(&["src"]);
+    assert_eq!((run.code, &run.stderr[..]), (2, "keysift: `src` is no command: `keysift scan src` looks at what stands there\n"));
 }

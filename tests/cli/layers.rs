@@ -158,6 +158,9 @@ fn config_show_and_check() {
             "max_file_size = \"8GB\"  # built in\n\
              archives = true  # built in\n\
              max_unpacked = \"64GB\"  # built in\n\
+             fail_on = \"any\"  # built in\n\
+             exit_code = 1  # built in\n\
+             incomplete = \"fail\"  # built in\n\
              exclude = [ \"a\", \"b\", ]  # organization policy policy.toml:4\n\
              max_members = 7  # user config {}:2\n\
              exclude = [\"c\"]  # repository config keysift.toml:1\n\

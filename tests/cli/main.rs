@@ -9,6 +9,7 @@
 //! - `config`: `keysift.toml`
 //! - `layers`: who decides, locks, `keysift config`, completions and man pages
 //! - `locks`: what a policy locks nobody gets around
+//! - `extends`: configs that stand on others; messages and links for programs
 //! - `explain`: why a line is or is not a finding
 //! - `redaction`: no secret leaves by any way
 //! - `coverage`: what could not be looked at is told
@@ -52,6 +53,7 @@ mod config;
 mod coverage;
 mod decoding;
 mod explain;
+mod extends;
 mod fingerprints;
 mod gate;
 mod gitignore;

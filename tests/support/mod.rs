@@ -122,7 +122,17 @@ impl Tree {
 pub fn keysift<S: AsRef<OsStr>>(arguments: &[S]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_keysift"));
     command.args(arguments);
-    for name in ["KEYSIFT_FINGERPRINT_KEY", "NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "GITHUB_ACTIONS", "CI", "KEYSIFT_POLICY"] {
+    for name in [
+        "KEYSIFT_FINGERPRINT_KEY",
+        "NO_COLOR",
+        "CLICOLOR_FORCE",
+        "COLUMNS",
+        "GITHUB_ACTIONS",
+        "CI",
+        "KEYSIFT_POLICY",
+        "KEYSIFT_LOG_FORMAT",
+        "KEYSIFT_HYPERLINKS",
+    ] {
         command.env_remove(name);
     }
     // Nobody's own config counts.

@@ -217,6 +217,46 @@ fn a_rule_that_is_not_trusted_asks_nobody() {
     assert!(!hosts.permits("api.acme.example", 443, keysift::verify::egress::hosts::Grant::Rule));
 }
 
+/// An organization's rules may ask, those of what is scanned may not, wherever they stand.
+#[test]
+fn rules_of_a_policy_ask_and_those_of_the_repository_do_not() {
+    let fake = Fake::start(|_| Reply::new(200, r#"{"id": "acme"}"#));
+    let (tree, outside) = (crate::support::Tree::git(), crate::support::Tree::new());
+    let rule = "[[rule]]\nid = \"acme-own\"\nseverity = \"high\"\nformat_confidence = \"high\"\npattern = '\\bacme9_[0-9a-z]{24}\\b'\n\
+                [rule.verify]\nevidence = \"described\"\nurl = \"https://api.acme.example/me\"\n\
+                auth = { bearer = \"{{secret}}\" }\nlive = [{ status = 200 }]\n";
+    tree.write("a.txt", crate::support::fill("acme9_{base36:24}\n", "x"));
+    outside.write("ca.pem", crate::fake::authority()).write("rule.toml", rule).write("empty.toml", "");
+    let named = |name: &str| outside.join(name).display().to_string();
+    let (ca, place) = (named("ca.pem"), format!("api.acme.example={}", fake.address));
+    let scan = |flags: &[&str], user: &str| {
+        let how = ["scan", "a.txt", "-f", "json", "--verify", "--ca", &ca, "--connect-to", &place];
+        let mut command = tree.command(&[&how[..], flags].concat());
+        let run = crate::support::Run::of(command.env("XDG_CONFIG_HOME", user), b"", &tree);
+        let report = run.report();
+        let known = &report.only()["verification"];
+        (known["status"].as_str().expect("a status").to_owned(), known["reason"].as_str().unwrap_or_default().to_owned())
+    };
+    let (live, refused) = (("live".to_owned(), String::new()), ("unknown".to_owned(), "refused_by_policy".to_owned()));
+    assert_eq!(scan(&["--policy", &named("rule.toml")], "/nonexistent"), live);
+    let user = crate::support::Tree::new();
+    user.write("keysift/config.toml", rule);
+    assert_eq!(scan(&[], user.path().to_str().expect("UTF-8")), live);
+    assert_eq!(fake.seen().len(), 2);
+    // A config is the repository's, whoever names it; a policy that stands in what is scanned could be anyone's.
+    assert_eq!(scan(&["--config", &named("rule.toml")], "/nonexistent"), refused);
+    tree.write("rule.toml", rule);
+    assert_eq!(scan(&["--policy", "rule.toml"], "/nonexistent"), refused);
+    std::os::unix::fs::symlink(tree.join("rule.toml"), outside.join("link.toml")).expect("a link");
+    assert_eq!(scan(&["--policy", &named("link.toml")], "/nonexistent"), refused);
+    let base = format!("extends = [\"{}\"]\n", tree.join("rule.toml").display());
+    outside.write("above.toml", base);
+    assert_eq!(scan(&["--policy", &named("above.toml")], "/nonexistent"), refused);
+    tree.write("keysift.toml", rule);
+    assert_eq!(scan(&[], "/nonexistent"), refused);
+    assert_eq!(fake.seen().len(), 2, "nothing more left");
+}
+
 #[test]
 fn tables_that_would_leave_the_house_are_no_rules() {
     let table = |lines: &str| {

@@ -9,6 +9,7 @@ use crate::audit::lore::{Lore, Memory, NoLore};
 use crate::audit::run::work;
 use crate::audit::store::Access;
 use crate::cli::common::{RuleFlags, Settings};
+use crate::cli::messages::warn;
 use crate::cli::run::interruptible;
 use crate::cli::usage_error;
 use crate::config::discover::Home;
@@ -101,7 +102,7 @@ pub(super) fn collect(arguments: &CollectArguments) -> Result<ExitCode, ExitCode
     collect_results(&server, &store, &run, arguments.until_done, stop, &mut || {}).map_err(|e| failed(&e))?;
     let parked = server.parked().map_err(|e| failed(&e))?;
     if parked > 0 {
-        eprintln!("keysift: {parked} units were given up: the stream KEYSIFT_PARKED lists them");
+        warn(format_args!("{parked} units were given up: the stream KEYSIFT_PARKED lists them"));
     }
     if !stop.is_asked() {
         store.end_run(&run).map_err(|e| failed(&e))?;

@@ -4,6 +4,7 @@ use super::StoreFlags;
 use super::issues::IssueFlags;
 use crate::audit::notify::{Sink, notify};
 use crate::audit::store::Access;
+use crate::cli::messages::warn;
 use crate::cli::run::interruptible;
 use crate::cli::usage_error;
 use crate::finding::Secret;
@@ -46,7 +47,7 @@ pub(super) fn run(arguments: &NotifyArguments) -> Result<ExitCode, ExitCode> {
         match notify(&store, sink, arguments.skip, stop) {
             Ok(n) => sent += n,
             Err(e) => {
-                eprintln!("keysift: {e}");
+                warn(e);
                 is_whole = false;
             }
         }

@@ -11,6 +11,7 @@ use crate::audit::target::RepositorySource;
 use crate::audit::texts::TextSource;
 use crate::audit::work::{Ask, Counts, How};
 use crate::cli::common::{LimitFlags, RuleFlags, Settings, When, confidence, day, severity, size};
+use crate::cli::messages::warn;
 use crate::cli::run::{interruptible, start_threads};
 use crate::cli::verification::HowFlags;
 use crate::cli::{asking, usage_error};
@@ -39,7 +40,7 @@ pub(super) struct PlanArguments {
     sources: SourceFlags,
     /// Publish what is to be looked at to workers on other machines: nats://host:4222
     #[cfg(feature = "fleet")]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help_heading = "How")]
     queue: Option<String>,
     /// Workers ask providers: known findings are asked about again
     #[arg(long, help_heading = "Verification")]
@@ -162,7 +163,7 @@ fn begin(store: &Store, settings: &Settings, verifies: bool) -> Result<Run, Exit
 fn tell_lists(planned: &Planned) -> bool {
     let failed = planned.failed.lock().unwrap_or_else(PoisonError::into_inner);
     for (name, why) in &*failed {
-        eprintln!("keysift: {name} could not be listed to its end: {why}");
+        warn(format_args!("{name} could not be listed to its end: {why}"));
     }
     !failed.is_empty()
 }

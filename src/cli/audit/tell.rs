@@ -335,7 +335,7 @@ fn tell(store: &Store, which: &WhichFlags, new: Filter, how: &FormatFlags) -> Re
     let (told, decided): (Vec<Row>, Vec<Row>) =
         rows.into_iter().partition(|r| wanted.iter().any(|state| state.as_str() == r.finding.state));
     let report = assemble(store, told, decided, below, how)?;
-    let look = Look { color: how.color, quiet: how.quiet, verbose: how.verbose, silent: false };
+    let look = Look { color: how.color, hyperlinks: When::Never, quiet: how.quiet, verbose: how.verbose, silent: false };
     // JSON tells the repository beside the path; for all others it stands before it.
     let (exact, named): (Vec<_>, Vec<_>) =
         destinations.into_iter().partition(|(format, _)| matches!(format, Format::Json | Format::Jsonl));

@@ -13,6 +13,7 @@ use super::git::{self, GitArguments, PolicyFrom};
 use super::run::{self, Flags, Reports, RunFlags};
 use super::scan::{self, ScanArguments};
 use super::staged::{self, Files};
+use crate::cli::messages::warn;
 use crate::config::discover::Home;
 use crate::finding::snippet::visible;
 use crate::source::git::Repository;
@@ -121,7 +122,7 @@ pub(super) fn run(arguments: &GitleaksArguments) -> ExitCode {
 }
 
 fn tell(message: &str) {
-    eprintln!("keysift: {message}");
+    warn(message);
 }
 
 /// Looks at it.

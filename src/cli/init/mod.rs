@@ -21,7 +21,7 @@ use crate::finding::snippet::visible;
 use crate::source::git::Repository;
 use crate::source::git::hooks::{HooksFolder, folder};
 use crate::source::git::link::Linker;
-use crate::source::git::open::Options;
+use crate::source::git::open::{OpenError, Options};
 use ci::CiKind;
 use clap::Args;
 use hooks::HookKind;
@@ -85,7 +85,10 @@ pub(super) fn run(arguments: &InitArguments) -> ExitCode {
 
 fn planned(arguments: &InitArguments) -> Result<(Place, Plan), String> {
     let path = arguments.path.as_deref().unwrap_or(Path::new("."));
-    let repo = Repository::open(path, &Options::default()).map_err(|e| e.to_string())?;
+    let repo = Repository::open(path, &Options::default()).map_err(|e| match e {
+        OpenError::NotARepository(path) => format!("{path} is no git repository: `git init` makes it one"),
+        other => other.to_string(),
+    })?;
     let root = repo.work_tree.clone().ok_or_else(|| format!("{} has no work tree: nothing to set up", path.display()))?;
     let hooks = folder(&repo).map_err(|e| e.to_string())?;
     let place = Place { repo, root, hooks };

@@ -12,6 +12,7 @@ use super::common::{RuleFlags, Settings, day};
 use super::init::plan::{Plan, Target};
 use super::{baseline, layers, usage_error};
 use crate::config::discover;
+use crate::config::extends::{Opened, Reach};
 use crate::config::gitleaks as theirs;
 use crate::config::layers::Layer;
 use crate::finding::Day;
@@ -278,8 +279,10 @@ fn config(root: &Path, text: String, plan: &mut Plan) -> Result<String, String> 
 fn settings(root: &Path, text: String, now: Option<Day>) -> Result<Settings, ExitCode> {
     let Some(super::Command::Scan(scan)) = super::with_defaults("scan") else { return Err(usage_error("no such command")) };
     let flags: RuleFlags = scan.run.rules;
-    let mut layers = layers::above_repository(&flags, &[root.to_owned()], &layers::as_it_stands)?;
-    layers::add(&mut layers, Layer::Repository, discover::NAME, root.join(discover::NAME), &text)?;
+    let mut layers = layers::above_repository(&flags, &[root.to_owned()], layers::ON_DISK)?;
+    let file = Opened { name: discover::NAME.to_owned(), path: root.join(discover::NAME), text };
+    let parts = layers::with_bases(Layer::Repository, file, Reach::Folder, layers::ON_DISK.1, &layers::nothing)?;
+    layers::add_parts(&mut layers, parts);
     layers.config.warnings.clear();
     Settings::with_layers(layers, &flags, &[], now)
 }

@@ -22,7 +22,6 @@ mod visit;
 
 pub use clone::TemporaryClone;
 pub use credentials::Credentials;
-#[cfg(feature = "audit")]
 pub(crate) use http::{causes, client as http_client, same_server};
 pub use session::{RemoteRef, remote_refs};
 pub use visit::{Visit, tips_in};
