@@ -4,6 +4,7 @@ use crate::organization::{Organization, SMALL, run_arguments};
 use crate::support::Run;
 use base64::Engine as _;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 fn with_key(organization: &Organization, arguments: &[&str], key: &str) -> Run {
     let mut command = organization.command(arguments);
@@ -17,7 +18,12 @@ fn holds(organization: &Organization, store: &str) -> bool {
     let bytes: Vec<u8> = files.iter().flat_map(|f| std::fs::read(organization.tree.join(f)).unwrap_or_default()).collect();
     assert!(bytes.len() > 4096);
     let encoded = |secret: &str| base64::engine::general_purpose::STANDARD.encode(secret);
-    let hex = |secret: &str| secret.bytes().map(|b| format!("{b:02x}")).collect::<String>();
+    let hex = |secret: &str| {
+        secret.bytes().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    };
     organization.planted.iter().any(|(_, secret)| {
         [secret.clone(), encoded(secret), hex(secret)].iter().any(|text| memchr::memmem::find(&bytes, text.as_bytes()).is_some())
     })

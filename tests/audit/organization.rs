@@ -70,7 +70,10 @@ impl Organization {
         let mut names: Vec<String> = entries.filter_map(|e| e.file_name().into_string().ok()).collect();
         names.sort();
         let server = Server::start(folder, Manners::default());
-        let list: String = names.iter().map(|name| format!("http://127.0.0.1:{}/{name}\n", server.port)).collect();
+        let list = names.iter().fold(String::new(), |mut list, name| {
+            let _ = writeln!(list, "http://127.0.0.1:{}/{name}", server.port);
+            list
+        });
         tree.write("list", list);
         Self { tree, server, originals: names.len(), size: SMALL, planted: Vec::new(), names }
     }
