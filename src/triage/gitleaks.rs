@@ -305,7 +305,7 @@ impl Decisions {
             if chosen.is_empty() {
                 // Of several on a line nobody knows which one was meant.
                 chosen = fitting(&Fit::Near);
-                chosen.truncate(if chosen.len() == 1 { 1 } else { 0 });
+                chosen.truncate(usize::from(chosen.len() == 1));
             }
             for (n, at) in there.iter().filter(|(n, _)| chosen.contains(n)) {
                 named.entry((*n, *at)).or_insert(nr);

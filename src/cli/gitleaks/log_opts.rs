@@ -21,8 +21,8 @@ pub(super) fn apply(options: &str, git: &mut GitArguments) -> Result<(), String>
             "-n" | "--max-count" => git.max_commits = Some(number(&value()?)?),
             // All refs are looked at where none is named; the others change how commits are walked and shown, and with them
             // what of a merge is seen: all of them is.
-            "" | "--all" | "--no-merges" | "--first-parent" | "--full-history" | "--reverse" | "-p" | "-m" | "-c" | "--cc" => {}
-            "--branches" | "--remotes" | "--tags" | "--date-order" | "--topo-order" | "--diff-filter" | "--patch" => {}
+            "" | "--all" | "--no-merges" | "--first-parent" | "--full-history" | "--reverse" | "-p" | "--patch" | "-m" | "-c"
+            | "--cc" | "--branches" | "--remotes" | "--tags" | "--date-order" | "--topo-order" | "--diff-filter" => {}
             _ if name.len() > 1 && name.starts_with('-') && name[1..].bytes().all(|b| b.is_ascii_digit()) => {
                 git.max_commits = Some(number(&name[1..])?);
             }

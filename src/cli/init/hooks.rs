@@ -220,6 +220,7 @@ fn in_yaml(target: Target, paths: &[&[&str]], lines: impl Fn(&[&str]) -> Vec<Str
     Ok(())
 }
 
-fn has_extension(name: &str, extension: &str) -> bool {
+/// Whether a file is of this kind.
+pub(in crate::cli) fn has_extension(name: &str, extension: &str) -> bool {
     Path::new(name).extension().is_some_and(|e| e == extension)
 }

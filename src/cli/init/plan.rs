@@ -180,7 +180,7 @@ fn differing(before: &str, after: &str) -> (Vec<std::ops::Range<usize>>, Vec<std
     let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
     let first = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
     let last = old[first..].iter().rev().zip(new[first..].iter().rev()).take_while(|(a, b)| a == b).count();
-    let range = |len: usize| if first < len - last { Vec::from([first..len - last]) } else { Vec::new() };
+    let range = |len: usize| (first < len - last).then(|| first..len - last).into_iter().collect();
     (range(old.len()), range(new.len()))
 }
 

@@ -1,7 +1,7 @@
 //! Who runs gitleaks: the entry of a hook manager, which is replaced, and lines of CI jobs and scripts, which are told.
 
 use super::super::init::ci;
-use super::super::init::hooks::{PRE_COMMIT, pre_commit_entry};
+use super::super::init::hooks::{PRE_COMMIT, has_extension, pre_commit_entry};
 use super::super::init::plan::{Plan, Target};
 use super::super::init::yaml::{self, Found};
 use crate::config::discover;
@@ -40,7 +40,7 @@ impl Mentions {
         let workflows = std::fs::read_dir(root.join(".github/workflows")).into_iter().flatten().flatten();
         let mut names: Vec<String> = workflows
             .filter_map(|entry| entry.file_name().into_string().ok())
-            .filter(|name| name.ends_with(".yml") || name.ends_with(".yaml"))
+            .filter(|name| has_extension(name, "yml") || has_extension(name, "yaml"))
             .map(|name| format!(".github/workflows/{name}"))
             .collect();
         names.sort();
@@ -80,7 +80,9 @@ impl Named {
             let file = pair[1].trim_start_matches("./").to_owned();
             match pair[0] {
                 "--baseline-path" => self.baselines.push(file),
-                "--config" | "-c" | "GITLEAKS_CONFIG:" | "GITLEAKS_CONFIG" if file.ends_with(".toml") => self.configs.push(file),
+                "--config" | "-c" | "GITLEAKS_CONFIG:" | "GITLEAKS_CONFIG" if has_extension(&file, "toml") => {
+                    self.configs.push(file);
+                }
                 _ => {}
             }
         }
@@ -191,12 +193,11 @@ mod tests {
 
     #[test]
     fn entries_of_gitleaks_are_found_with_their_lines() {
+        let lines = |text: &str| items(text).map(|all| all.into_iter().map(|r| (r.start, r.end)).collect::<Vec<_>>());
         let text = "repos:\n  - repo: https://github.com/gitleaks/gitleaks\n    rev: v8\n    hooks:\n      - id: gitleaks\n\n  # black\n  - repo: b\n    hooks: []\n";
-        assert_eq!(items(text), Some(vec![1..5]));
-        assert_eq!(items("repos: [a]\n"), None);
-        assert_eq!(
-            items("repos:\n- hooks:\n  - id: gitleaks\n  repo: 'https://github.com/zricethezav/gitleaks.git'\n"),
-            Some(vec![1..4])
-        );
+        assert_eq!(lines(text), Some([(1, 5)].into()));
+        assert_eq!(lines("repos: [a]\n"), None);
+        let last = "repos:\n- hooks:\n  - id: gitleaks\n  repo: 'https://github.com/zricethezav/gitleaks.git'\n";
+        assert_eq!(lines(last), Some([(1, 4)].into()));
     }
 }

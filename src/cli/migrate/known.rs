@@ -89,7 +89,8 @@ impl Known {
         for ((entry, (fate, finding)), is_none) in decisions.entries.iter().zip(&fates).zip(judged_none) {
             let why = match (fate, finding) {
                 (Fate::Decides { .. }, _) => None,
-                (_, Some(f)) if decided.contains_key(&f.fingerprint.0) => None,
+                // An allowlist keeps it out.
+                (_, Some(f)) if f.allowed.is_some() || decided.contains_key(&f.fingerprint.0) => None,
                 (Fate::Partly { .. }, Some(f)) => Some(format!(
                     "the same secret stands in places of {} that nobody decided on: it stays open ({})",
                     f.location.path, f.fingerprint.0

@@ -214,9 +214,10 @@ fn migrate(arguments: &MigrateArguments) -> Result<ExitCode, ExitCode> {
     let _ = writeln!(out, "{}", known.summary(&decisions));
     plan.next.extend(mentions.lines);
     if open > 0 {
+        let take_in = if baseline_text.is_some() { "baseline add" } else { "baseline create --history" };
         plan.next.push(format!(
             "{open} findings are open on which nobody decided for gitleaks: `keysift git` and `keysift scan` show them, `keysift \
-             baseline add` takes them in"
+             {take_in}` takes them in"
         ));
     }
     super::print(&out);
