@@ -59,20 +59,24 @@ fn emit_prefilter(rules: &[Rule]) -> String {
     }
     let words: Vec<&str> = of_word.keys().copied().collect();
     assert!(words.iter().all(|w| w.len() >= 3), "keywords of the catalogue have three bytes or more");
-    let (long, short) = table::tables(&words);
+    let table::Table { factor, slots, buckets, windows, entries, short } = table::Table::of(&words, table::best_factor(&words));
     let mut out = format!("pub static WORDS: [&str; {}] = {words:?};\n", words.len());
     write!(out, "pub static RULES: [&[u16]; {}] = [", words.len()).expect("a string can be written to");
     for places in of_word.values() {
         write!(out, "&{places:?}, ").expect("a string can be written to");
     }
     out.push_str("];\n");
-    for (name, table) in [("LONG", long), ("SHORT", short)] {
-        let (bitmap, buckets, entries) = (table.bitmap, table.buckets, table.entries);
-        writeln!(out, "pub static {name}_BITMAP: [u64; {}] = {bitmap:?};", bitmap.len()).expect("a string can be written to");
-        writeln!(out, "pub static {name}_BUCKETS: [u32; {}] = {buckets:?};", buckets.len()).expect("a string can be written to");
-        writeln!(out, "pub static {name}_ENTRIES: [Entry; {}] = {entries:?};", entries.len())
-            .expect("a string can be written to");
-    }
+    write!(
+        out,
+        "pub const FACTOR: u32 = {factor};\npub const SHORT: [u64; 4] = {short:?};\n\
+         pub static SLOTS: [u32; {}] = {slots:?};\npub static BUCKETS: [u32; {}] = {buckets:?};\n\
+         pub static WINDOWS: [Window; {}] = {windows:?};\npub static ENTRIES: [Entry; {}] = {entries:?};\n",
+        slots.len(),
+        buckets.len(),
+        windows.len(),
+        entries.len()
+    )
+    .expect("a string can be written to");
     out
 }
 

@@ -2,7 +2,7 @@
 
 use super::candidate::{ByteSpan, Candidate};
 use super::entropy::shannon;
-use crate::rule::format::model::MAX_UNTIL;
+use crate::rule::format::model::{MAX_MATCH, MAX_UNTIL};
 use crate::rule::{Rule, RuleIndex, checksum};
 use regex_automata::meta::Regex;
 use regex_automata::util::captures::Captures;
@@ -28,8 +28,10 @@ struct Compiled {
     group: usize,
 }
 
-/// The states that a regex remembers, in bytes a thread: windows are small, and there are many rules.
+/// The states that a regex remembers, in bytes a thread: windows are small, and there are many rules. A long match goes through
+/// as many states as it has bytes: where they do not fit, each is made anew whenever it is reached.
 const CACHE: usize = 64 << 10;
+const CACHE_PER_BYTE: usize = 256;
 
 /// Compiles a pattern the way keysift reads it.
 ///
@@ -37,13 +39,18 @@ const CACHE: usize = 64 << 10;
 /// Where the pattern was not parsed and proven before, or is larger than 32 MB compiled.
 #[must_use]
 pub fn compile(pattern: &str) -> Regex {
+    compile_for(pattern, 0)
+}
+
+/// The same, for matches of at most so many bytes.
+fn compile_for(pattern: &str, longest: usize) -> Regex {
     Regex::builder()
         .syntax(syntax::Config::new().unicode(false).utf8(false))
         .configure(
             Regex::config()
                 .utf8_empty(false)
                 .nfa_size_limit(Some(32 << 20))
-                .hybrid_cache_capacity(CACHE)
+                .hybrid_cache_capacity(CACHE + CACHE_PER_BYTE * longest.min(MAX_MATCH as usize))
                 .onepass_size_limit(Some(CACHE)),
         )
         .build(pattern)
@@ -57,7 +64,8 @@ impl Searcher {
 
     fn compiled(&self) -> &Compiled {
         self.compiled.get_or_init(|| {
-            let open = compile(self.rule.pattern.expect("only rules with a pattern are searched"));
+            let pattern = self.rule.pattern.expect("only rules with a pattern are searched");
+            let open = compile_for(pattern, self.rule.bounds.max_len as usize);
             let group = open
                 .group_info()
                 .to_index(regex_automata::PatternID::ZERO, "secret")
@@ -126,7 +134,9 @@ impl Search<'_> {
         candidates: &mut Vec<Candidate>,
     ) -> Option<Searched> {
         let searcher = self.searcher;
-        if !searcher.rule.bounds.secret.is_in(window.of(bytes)) {
+        let bounds = &searcher.rule.bounds;
+        let lacks = |b: u8| memchr::memchr(b, window.of(bytes)).is_none();
+        if bounds.needs.is_some_and(lacks) || !bounds.secret.is_in(window.of(bytes)) {
             return Some(Searched { steps: 0, reach: window.end });
         }
         let compiled = searcher.compiled();

@@ -13,7 +13,10 @@ pub(super) fn judge(subject: Subject<'_>) -> Verdict {
         signals.is_password = assignment.class == AssignmentClass::Password;
         from_name(subject, &assignment, &mut signals);
         from_value(subject, assignment.name.of(subject.blob), &mut signals);
-        from_surroundings(subject, &assignment, &mut signals);
+        // Most candidates are code or words: nothing around them could make secrets of them.
+        if signals.log_odds > weights::HOPELESS {
+            from_surroundings(subject, &assignment, &mut signals);
+        }
     } else {
         // A pattern of a generic rule found it: that stands for a good name.
         signals.add("class-token", "the rule looks for a token");

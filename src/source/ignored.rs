@@ -1,7 +1,7 @@
 //! What git leaves untracked: `.gitignore` files of a work tree, and its index, because tracked files are always looked at.
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use std::collections::HashSet;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -14,11 +14,8 @@ pub(super) struct WorkTree {
     tracked: OnceLock<Option<Tracked>>,
 }
 
-/// The paths of the index, relative and `/`-separated, and all folders that hold one.
-struct Tracked {
-    files: HashSet<Vec<u8>>,
-    folders: HashSet<Vec<u8>>,
-}
+/// The index, which has its paths in order; `None` where there is none.
+struct Tracked(Option<gix::index::File>);
 
 impl WorkTree {
     /// The work tree that `path` (absolute) is in.
@@ -47,11 +44,7 @@ impl WorkTree {
     /// be read everything counts as tracked: better looked at than left out.
     pub(super) fn is_tracked(&self, path: &[u8], folder: bool) -> bool {
         let tracked = self.tracked.get_or_init(|| Tracked::read(&self.git_dir));
-        match tracked {
-            Some(t) if folder => t.folders.contains(path),
-            Some(t) => t.files.contains(path),
-            None => true,
-        }
+        tracked.as_ref().is_none_or(|tracked| tracked.holds(path, folder))
     }
 }
 
@@ -59,25 +52,22 @@ impl Tracked {
     fn read(git_dir: &Path) -> Option<Self> {
         let path = git_dir.join("index");
         if !path.exists() {
-            return Some(Self { files: HashSet::new(), folders: HashSet::new() });
+            return Some(Self(None));
         }
         let index = [gix::hash::Kind::Sha1, gix::hash::Kind::Sha256]
             .into_iter()
             .find_map(|kind| gix::index::File::at(&path, kind, true, gix::index::decode::Options::default()).ok())?;
-        let mut files = HashSet::new();
-        let mut folders = HashSet::new();
-        for entry in index.entries() {
-            let path: &[u8] = entry.path(&index);
-            files.insert(path.to_vec());
-            let mut at = path;
-            while let Some(slash) = memchr::memrchr(b'/', at) {
-                at = &at[..slash];
-                if !folders.insert(at.to_vec()) {
-                    break;
-                }
-            }
-        }
-        Some(Self { files, folders })
+        // Git writes no index out of order: one that is hides what is tracked.
+        let in_order = index.entries().is_sorted_by(|a, b| a.path(&index) <= b.path(&index));
+        in_order.then_some(Self(Some(index)))
+    }
+
+    fn holds(&self, path: &[u8], folder: bool) -> bool {
+        let Some(index) = &self.0 else { return false };
+        let path = if folder { Cow::Owned([path, b"/"].concat()) } else { Cow::Borrowed(path) };
+        let at = index.entries().partition_point(|entry| &entry.path(index)[..] < &path[..]);
+        let next = index.entries().get(at).map(|entry| &entry.path(index)[..]);
+        next.is_some_and(|next| if folder { next.starts_with(&path) } else { next == &path[..] })
     }
 }
 
@@ -116,6 +106,11 @@ impl Rules {
             Ok(matcher) if !matcher.is_empty() => Self::Some(Arc::new(Node { parent: self.clone(), matcher })),
             _ => self.clone(),
         }
+    }
+
+    /// Whether there are any.
+    pub(super) const fn are_any(&self) -> bool {
+        !matches!(self, Self::None)
     }
 
     /// Whether `path` (absolute) is ignored.

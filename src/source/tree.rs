@@ -5,6 +5,7 @@ use super::container::{Input, look};
 use super::ignored::{Rules, WorkTree};
 use super::{ExcludeReason, Origin, Sink, SkipReason};
 use globset::GlobSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -161,22 +162,23 @@ impl<'a> Walk<'a> {
             return;
         }
         let rules = if self.obeyed().is_some() { rules.with(folder) } else { rules };
+        let here = self.relative(folder);
         let Ok(entries) = fs::read_dir(folder) else {
-            return self.sink.skip(SkipReason::Unreadable, &self.relative(folder).path, 0);
+            return self.sink.skip(SkipReason::Unreadable, &here.path, 0);
         };
         // Files of a folder are looked at in batches, so that one folder of a thousand files keeps all threads busy.
         let mut batch: Vec<(PathBuf, Origin)> = Vec::new();
         for entry in entries {
             let Ok(entry) = entry else {
-                self.sink.skip(SkipReason::Unreadable, &self.relative(folder).path, 0);
+                self.sink.skip(SkipReason::Unreadable, &here.path, 0);
                 continue;
             };
             let path = entry.path();
+            let origin = self.within(&here, &path, &entry.file_name());
             let Ok(kind) = entry.file_type() else {
-                self.sink.skip(SkipReason::Unreadable, &self.relative(&path).path, 0);
+                self.sink.skip(SkipReason::Unreadable, &origin.path, 0);
                 continue;
             };
-            let origin = self.relative(&path);
             if let Some(reason) = self.leaves_out(&path, &origin, kind.is_dir(), &rules) {
                 self.sink.exclude(reason, &origin.path);
             } else if kind.is_dir() {
@@ -226,11 +228,10 @@ impl<'a> Walk<'a> {
             return Some(ExcludeReason::Excluded);
         }
         let work_tree = self.obeyed()?;
-        if !rules.ignores(path, folder) {
-            return None;
-        }
         let bytes = origin.path_bytes.as_deref().unwrap_or(origin.path.as_bytes());
-        (!work_tree.is_tracked(bytes, folder)).then_some(ExcludeReason::Gitignore)
+        // Most files are tracked, and that is told sooner than whether rules match.
+        let left_out = rules.are_any() && !work_tree.is_tracked(bytes, folder) && rules.ignores(path, folder);
+        left_out.then_some(ExcludeReason::Gitignore)
     }
 
     /// A link is not followed: its target is in the tree, and looked at there, or outside. The text of its target counts.
@@ -260,6 +261,17 @@ impl<'a> Walk<'a> {
         match look(Input::File(&file, meta.len()), origin, self.sink) {
             Ok(bytes) => self.sink.file(bytes),
             Err(_) => self.sink.skip(SkipReason::Unreadable, &origin.path, meta.len()),
+        }
+    }
+
+    /// The origin of what is called `name` in the folder `here` and stands at `path` (absolute).
+    fn within(&self, here: &Origin, path: &Path, name: &OsStr) -> Origin {
+        match name.to_str() {
+            Some(name) if here.path_bytes.is_none() => {
+                let path = if here.path == "." { name.to_owned() } else { format!("{}/{name}", here.path) };
+                Origin { path, target: self.tree.target, ..Origin::default() }
+            }
+            _ => self.relative(path),
         }
     }
 

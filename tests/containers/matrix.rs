@@ -48,7 +48,8 @@ fn every_format_in_every_position() {
         wrong.join("\n"),
         report.json["scan"]["skipped"]
     );
-    assert!(checked > 3000, "{checked}");
+    let least = if missing.is_empty() { 3000 } else { 1500 };
+    assert!(checked > least, "{checked}");
     let odd = ["irregular_container"];
     let skipped = report.json["scan"]["skipped"].as_array().expect("a list");
     let others: Vec<&Value> = skipped.iter().filter(|gap| !odd.contains(&gap["reason"].as_str().expect("a name"))).collect();

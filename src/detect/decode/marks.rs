@@ -3,7 +3,7 @@
 //!
 //! The pass is written so that compilers turn it into vector instructions: a byte of flags for each place, without a branch.
 
-use super::vectors::vectorized;
+use super::vectors::{Loop, vectorized};
 use super::{ByteSpan, Kind};
 
 /// The places looked at in one go.
@@ -16,10 +16,10 @@ pub(super) const ORDER: [Kind; KINDS] = [Kind::Backslash, Kind::Percent, Kind::E
 /// How a mark of a kind is read: the mark that begins at the place, if one does.
 pub(super) type IsMark = fn(&[u8], usize) -> Option<ByteSpan>;
 
-/// The places of a zone where a mark may begin, ascending, by kind.
+/// The places of a zone where a mark of any kind may begin, ascending: there are few.
 pub(super) struct Places {
     zone: ByteSpan,
-    of: [Vec<usize>; KINDS],
+    all: Vec<usize>,
 }
 
 /// Whether a mark of any kind may begin with `b`, between the two other bytes. Some tests let more bytes pass than there are
@@ -66,10 +66,42 @@ fn block(before: &Found, here: &Found, after: &Found) -> Found {
     found
 }
 
+/// All whole blocks between two places of a text that have a byte on each side; gives the end of the last.
+struct Blocks<'a> {
+    text: &'a [u8],
+    from: usize,
+    to: usize,
+    places: &'a mut Places,
+}
+
+impl Loop for Blocks<'_> {
+    type Outcome = usize;
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled for the vectors of whoever calls it")]
+    fn run(self) -> usize {
+        let Self { text, from: mut at, to, places } = self;
+        while at + BLOCK <= to {
+            let piece = |from: usize| text[from..].first_chunk().expect("a block fits in");
+            let found = block(piece(at - 1), piece(at), piece(at + 1));
+            for (n, eight) in found.as_chunks::<8>().0.iter().enumerate() {
+                let mut eight = u64::from_le_bytes(*eight);
+                while eight != 0 {
+                    let place = at + n * 8 + eight.trailing_zeros() as usize / 8;
+                    places.all.push(place);
+                    eight &= eight - 1;
+                }
+            }
+            at += BLOCK;
+        }
+        at
+    }
+}
+
 impl Places {
     /// The places of `zone` in `text`.
     pub(super) fn of(text: &[u8], zone: ByteSpan) -> Self {
-        let mut places = Self { zone, of: Default::default() };
+        let mut places = Self { zone, all: Vec::with_capacity(64) };
         // A byte with nothing behind it begins no mark.
         let end = zone.end.min(text.len().saturating_sub(1));
         let mut at = zone.start;
@@ -77,21 +109,7 @@ impl Places {
             places.look(text, 0);
             at = 1;
         }
-        vectorized(|| {
-            while at + BLOCK <= end {
-                let piece = |from: usize| text[from..].first_chunk().expect("a block fits in");
-                let found = block(piece(at - 1), piece(at), piece(at + 1));
-                for (n, eight) in found.as_chunks::<8>().0.iter().enumerate() {
-                    let mut eight = u64::from_le_bytes(*eight);
-                    while eight != 0 {
-                        let place = at + n * 8 + eight.trailing_zeros() as usize / 8;
-                        places.of[kind(text[place])].push(place);
-                        eight &= eight - 1;
-                    }
-                }
-                at += BLOCK;
-            }
-        });
+        at = vectorized(Blocks { text, from: at, to: end, places: &mut places });
         for place in at..end {
             places.look(text, place);
         }
@@ -102,19 +120,19 @@ impl Places {
     fn look(&mut self, text: &[u8], place: usize) {
         let before = place.checked_sub(1).map_or(0, |before| text[before]);
         if may_begin(before, text[place], text[place + 1]) {
-            self.of[kind(text[place])].push(place);
+            self.all.push(place);
         }
     }
 
     /// The first mark of a kind that begins between the two places. Beyond the zone every place is looked at.
-    pub(super) fn next(&self, kind: usize, is_mark: IsMark, text: &[u8], from: usize, to: usize) -> Option<ByteSpan> {
+    pub(super) fn next(&self, wanted: usize, is_mark: IsMark, text: &[u8], from: usize, to: usize) -> Option<ByteSpan> {
         let every = |from: usize, to: usize| (from..to.min(text.len())).find_map(|at| is_mark(text, at));
         let before = every(from, to.min(self.zone.start));
         before
             .or_else(|| {
-                let places = &self.of[kind];
-                let first = places.partition_point(|place| *place < from);
-                places[first..].iter().take_while(|place| **place < to).find_map(|&at| is_mark(text, at))
+                let first = self.all.partition_point(|place| *place < from);
+                let places = self.all[first..].iter().take_while(|place| **place < to);
+                places.filter(|place| kind(text[**place]) == wanted).find_map(|&at| is_mark(text, at))
             })
             .or_else(|| every(from.max(self.zone.end), to))
     }

@@ -1,6 +1,6 @@
 //! Long runs of base64 or hex digits that stand for text, and what is compressed behind them.
 
-use super::vectors::vectorized;
+use super::vectors::{Loop, vectorized};
 use super::{ByteSpan, Decoded, Kind, Region, Writer, with_line};
 use crate::rule::structure::decoded;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
@@ -43,23 +43,42 @@ pub(super) fn find(text: &[u8], zone: ByteSpan, found: &mut Vec<Region>) {
 
 /// The first stretch of digits that begins at `from` or a multiple of its length behind it, before `to`.
 fn stretch(text: &[u8], from: usize, to: usize) -> Option<usize> {
-    const BLOCK: usize = 4 * STRETCH;
-    const ALL: [u8; STRETCH] = [1; STRETCH];
-    let mut at = from;
-    let inside = vectorized(|| {
-        while at < to
-            && let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>())
+    let (inside, at) = vectorized(Stretches { text, from, to });
+    let rest = || text.get(at..)?.chunks_exact(STRETCH).position(|s| s.iter().all(|b| is_digit(*b))).map(|n| at + n * STRETCH);
+    inside.or_else(rest).filter(|at| *at < to)
+}
+
+/// Looks for a stretch of digits in whole blocks; gives it, or how far it looked.
+struct Stretches<'a> {
+    text: &'a [u8],
+    from: usize,
+    to: usize,
+}
+
+impl Loop for Stretches<'_> {
+    type Outcome = (Option<usize>, usize);
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled for the vectors of whoever calls it")]
+    fn run(self) -> Self::Outcome {
+        const BLOCK: usize = 4 * STRETCH;
+        const ALL: [u8; STRETCH] = [1; STRETCH];
+        let mut at = self.from;
+        while at < self.to
+            && let Some(block) = self.text.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>())
         {
-            let digits = block.map(|b| u8::from(is_digit(b)));
+            // A loop over places becomes vector instructions; `map` of an array did not.
+            let mut digits = [0; BLOCK];
+            for n in 0..BLOCK {
+                digits[n] = u8::from(is_digit(block[n]));
+            }
             if let Some(n) = digits.as_chunks::<STRETCH>().0.iter().position(|stretch| *stretch == ALL) {
-                return Some(at + n * STRETCH);
+                return (Some(at + n * STRETCH), at);
             }
             at += BLOCK;
         }
-        None
-    });
-    let rest = || text.get(at..)?.chunks_exact(STRETCH).position(|s| s.iter().all(|b| is_digit(*b))).map(|n| at + n * STRETCH);
-    inside.or_else(rest).filter(|at| *at < to)
+        (None, at)
+    }
 }
 
 /// The begin of the first line from which a run may go on to the one that holds `at`.

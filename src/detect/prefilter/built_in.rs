@@ -1,26 +1,30 @@
 //! The keywords of the whole catalogue with their tables, made when keysift was built: nothing of it is made at start.
 
 use super::HashWindowPrefilter;
-use super::table::{Entry, Table};
+use super::table::{Entry, Table, Window};
 use std::borrow::Cow;
 
 #[allow(clippy::unreadable_literal, unreachable_pub, reason = "written by the build")]
 mod made {
-    use super::Entry;
+    use super::{Entry, Window};
     include!(concat!(env!("OUT_DIR"), "/prefilter.rs"));
 }
+
+/// What suits the keywords of the catalogue; lists with a user's own have most of them too.
+pub(super) const FACTOR: u32 = made::FACTOR;
 
 /// The prefilter of the built-in catalogue, the length of each of its keywords, and the places of each one's rules.
 #[must_use]
 pub fn built_in() -> (HashWindowPrefilter, &'static [&'static str], &'static [&'static [u16]]) {
-    let table = |bitmap, buckets, entries| Table {
-        bitmap: Cow::Borrowed(bitmap),
-        buckets: Cow::Borrowed(buckets),
-        entries: Cow::Borrowed(entries),
+    let table = Table {
+        factor: FACTOR,
+        slots: Cow::Borrowed(&made::SLOTS[..]),
+        buckets: Cow::Borrowed(&made::BUCKETS[..]),
+        windows: Cow::Borrowed(&made::WINDOWS[..]),
+        entries: Cow::Borrowed(&made::ENTRIES[..]),
+        short: made::SHORT,
     };
-    let long = table(&made::LONG_BITMAP[..], &made::LONG_BUCKETS[..], &made::LONG_ENTRIES[..]);
-    let short = table(&made::SHORT_BITMAP[..], &made::SHORT_BUCKETS[..], &made::SHORT_ENTRIES[..]);
-    (HashWindowPrefilter::built_in(&made::WORDS, long, short), &made::WORDS, &made::RULES)
+    (HashWindowPrefilter::built_in(&made::WORDS, table), &made::WORDS, &made::RULES)
 }
 
 #[cfg(test)]

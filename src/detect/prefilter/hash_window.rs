@@ -3,11 +3,12 @@
 //!
 //! A keyword of five bytes or more has a window of four bytes that begins at an even place in it and one that begins at an odd
 //! place. Wherever the keyword stands, one of the two begins at an even place of the text, and only those are looked at. The
-//! rarest windows are chosen, so that few places pass. Keywords of three and four bytes have one window of three, looked up at
-//! every place, in a bitmap of their own. Places that pass are collected without branches, then looked up in a table, then
-//! compared.
+//! rarest windows are chosen, so that few places pass. Of a keyword of four bytes the second window has three, with any byte
+//! behind it; one of three bytes is looked for at an even place and at the one behind it. A slot of the bitmap belongs to three
+//! bytes, its 32 bits to the fourth: one look-up serves windows of both lengths. Places that pass are collected without
+//! branches, then looked up in a table, then compared.
 
-use super::table::{Entry, FOLD_8, LONG_BITS, SHORT_BITS, SHORT_MASK, Table, bit, fold, tables};
+use super::table::{Entry, FOLD, FOLD_8, SLOTS, Table, bit, fold};
 use super::{Hit, Prefilter};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -16,75 +17,69 @@ use std::cell::RefCell;
 pub(super) const SHORTEST: usize = 3;
 /// The text that is filtered before what passed is looked at, in bytes.
 const BLOCK: usize = 4096;
-/// The words of the bitmaps.
-const LONG_WORDS: usize = 1 << (LONG_BITS - 6);
-const SHORT_WORDS: usize = 1 << (SHORT_BITS - 6);
+/// How much is looked at in one go, and how much of it is read: the last window begins at the last even place.
+const STEP: usize = 8;
+const READ: usize = STEP + 2;
 
 /// See the top of this file.
 pub struct HashWindowPrefilter {
     words: Cow<'static, [&'static str]>,
-    long: Table,
-    short: Table,
+    table: Table,
 }
 
 impl HashWindowPrefilter {
     /// A prefilter for `words`, lower case, each at least three bytes long.
     #[must_use]
     pub fn new(words: &[&'static str]) -> Self {
-        let (long, short) = tables(words);
-        Self { words: words.to_vec().into(), long, short }
+        Self { words: words.to_vec().into(), table: Table::of(words, super::built_in::FACTOR) }
     }
 
     /// The prefilter of the whole catalogue, made when keysift was built.
-    pub(super) const fn built_in(words: &'static [&'static str], long: Table, short: Table) -> Self {
-        Self { words: Cow::Borrowed(words), long, short }
+    pub(super) const fn built_in(words: &'static [&'static str], table: Table) -> Self {
+        Self { words: Cow::Borrowed(words), table }
     }
 
-    /// Compares what stands around a window with the keywords that have it.
-    fn check(&self, bytes: &[u8], at: usize, is_long: bool, hits: &mut Vec<Hit>) {
-        let window = fold(bytes, at);
-        let (table, window) = if is_long { (&self.long, window) } else { (&self.short, window & SHORT_MASK) };
-        for entry in table.entries(window) {
-            let Some(start) = at.checked_sub(entry.offset as usize) else { continue };
-            if !begins(bytes, start, entry) {
-                continue;
-            }
-            let word = self.words[entry.keyword as usize].as_bytes();
-            if bytes.get(start..start + word.len()).is_some_and(|text| text.eq_ignore_ascii_case(word)) {
-                hits.push(Hit { keyword: entry.keyword, start });
+    /// Compares what stands around an even place with the keywords that have its window.
+    fn check(&self, bytes: &[u8], at: usize, hits: &mut Vec<Hit>) {
+        for entry in self.table.entries(fold(bytes, at)) {
+            self.compare(bytes, at, entry, hits);
+        }
+        let next = fold(bytes, at + 1);
+        if self.table.may_be_short(next.to_le_bytes()[0]) {
+            for entry in self.table.entries(next).filter(|e| e.is_short) {
+                self.compare(bytes, at + 1, entry, hits);
             }
         }
     }
 
-    /// Looks at every fourth place of `text`, which stands at `from` in `bytes`, and the three behind it, as long as eight
-    /// bytes follow. `text` is no longer than a block and twelve bytes.
+    fn compare(&self, bytes: &[u8], at: usize, entry: &Entry, hits: &mut Vec<Hit>) {
+        let Some(start) = at.checked_sub(usize::from(entry.offset)) else { return };
+        if !begins(bytes, start, entry) {
+            return;
+        }
+        let word = self.words[entry.keyword as usize].as_bytes();
+        if bytes.get(start..start + word.len()).is_some_and(|text| text.eq_ignore_ascii_case(word)) {
+            hits.push(Hit { keyword: entry.keyword, start });
+        }
+    }
+
+    /// Looks at the even places of `text`, which stands at `from` in `bytes`, in steps, each as long as two bytes follow. `text`
+    /// is no longer than a block and what is read behind it.
     #[expect(clippy::cast_possible_truncation, reason = "a block is 4,096 bytes long; windows are cut to 32 bits on purpose")]
     fn block(&self, bytes: &[u8], from: usize, text: &[u8], passed: &mut Passed, hits: &mut Vec<Hit>) {
-        let (long, short) = (self.long.bitmap.first_chunk(), self.short.bitmap.first_chunk());
-        let (long, short): (&[u64; LONG_WORDS], &[u64; SHORT_WORDS]) = long.zip(short).expect("tables of these sizes");
+        let slots: &[u32; SLOTS] = self.table.slots.first_chunk().expect("a table of this size");
+        let factor = self.table.factor;
         let mut count = 0;
-        for (n, eight) in text.windows(8).step_by(4).enumerate() {
-            let mut word = [0; 8];
-            word.copy_from_slice(eight);
-            let word = u64::from_le_bytes(word) | FOLD_8;
-            // A bit for each look-up; one store for all of them, kept only where some bit is set.
-            let mut bits = 0u64;
-            for step in [0u16, 2] {
-                bits |= bit(long, (word >> (8 * step)) as u32, LONG_BITS) << step;
+        for (n, ten) in text.windows(READ).step_by(STEP).enumerate() {
+            let word = u64::from_le_bytes(*ten.first_chunk().expect("eight of ten")) | FOLD_8;
+            let last = u32::from_le_bytes(*ten.last_chunk().expect("four of ten")) | FOLD;
+            for (place, window) in [(0, word as u32), (2, (word >> 16) as u32), (4, (word >> 32) as u32), (6, last)] {
+                passed[count & (passed.len() - 1)] = (n * STEP + place) as u16;
+                count += bit(slots, factor, window) as usize;
             }
-            for step in [0u16, 1, 2, 3] {
-                bits |= bit(short, (word >> (8 * step)) as u32 & SHORT_MASK, SHORT_BITS) << (4 + step);
-            }
-            passed[count & (passed.len() - 1)] = ((n * 4) as u16, bits as u16);
-            count += usize::from(bits != 0);
         }
-        for (place, bits) in &passed[..count] {
-            let mut bits = *bits;
-            while bits != 0 {
-                let bit = bits.trailing_zeros() as usize;
-                bits &= bits - 1;
-                self.check(bytes, from + usize::from(*place) + (bit & 3), bit < 4, hits);
-            }
+        for place in &passed[..count] {
+            self.check(bytes, from + usize::from(*place), hits);
         }
     }
 }
@@ -95,31 +90,31 @@ fn begins(bytes: &[u8], start: usize, entry: &Entry) -> bool {
     eight.is_none_or(|eight| (u64::from_le_bytes(eight) | FOLD_8) & entry.mask == entry.begin)
 }
 
-/// Places of a block, every fourth, with the look-ups that passed behind each: four bits for long windows, four for short ones.
-type Passed = [(u16, u16); BLOCK / 4];
+/// Even places of a block that passed. One that did not is overwritten by the next.
+type Passed = [u16; BLOCK / 2];
 
 thread_local! {
     /// Used again for each text: most are a few bytes of a new version, and clearing this would cost more than they do.
-    static PASSED: RefCell<Box<Passed>> = RefCell::new(Box::new([(0, 0); BLOCK / 4]));
+    static PASSED: RefCell<Box<Passed>> = RefCell::new(Box::new([0; BLOCK / 2]));
 }
 
 impl Prefilter for HashWindowPrefilter {
     fn find(&self, bytes: &[u8], hits: &mut Vec<Hit>) {
         PASSED.with_borrow_mut(|passed| {
             let mut from = 0;
-            // The last window of a block reaches four bytes into the next one.
-            while bytes.len() - from >= BLOCK + 4 {
-                self.block(bytes, from, &bytes[from..from + BLOCK + 4], passed, hits);
+            // The last window of a block reaches two bytes into the next one.
+            while bytes.len() - from >= BLOCK + 2 {
+                self.block(bytes, from, &bytes[from..from + BLOCK + 2], passed, hits);
                 from += BLOCK;
             }
             let rest = &bytes[from..];
-            let looked_at = rest.len().saturating_sub(4) / 4 * 4;
-            self.block(bytes, from, &rest[..(looked_at + 4).min(rest.len())], passed, hits);
-            // The last places have no eight bytes: zeros stand in for what is behind the end.
-            let mut padded = [0; 16];
+            let looked_at = rest.len().saturating_sub(2) / STEP * STEP;
+            self.block(bytes, from, &rest[..(looked_at + 2).min(rest.len())], passed, hits);
+            // The last places have no such bytes behind them: zeros stand in for what is behind the end.
+            let mut padded = [0; 2 * STEP + 2];
             let last = &rest[looked_at..];
             padded[..last.len()].copy_from_slice(last);
-            self.block(bytes, from + looked_at, &padded[..last.len().next_multiple_of(4) + 4], passed, hits);
+            self.block(bytes, from + looked_at, &padded[..last.len().next_multiple_of(STEP) + 2], passed, hits);
         });
     }
 }

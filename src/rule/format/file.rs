@@ -432,7 +432,7 @@ impl Builder<'_> {
 
     /// Keywords, bounds and the whole pattern; `None` after an error.
     fn prove(&mut self, raw: &RawRule, scope: Scope, is_assignment: bool) -> Option<(Vec<String>, Bounds, Option<String>)> {
-        let no_bounds = Bounds { before: 0, max_len: 0, secret: Run::ANY };
+        let no_bounds = Bounds { before: 0, max_len: 0, secret: Run::ANY, needs: None };
         let Some(source) = &raw.pattern else {
             if raw.path.is_none() && !is_assignment {
                 self.error(self.table_start, "needs a `pattern`, or a `path`".into());

@@ -272,6 +272,8 @@ pub struct Bounds {
     pub max_len: u32,
     /// What every secret is.
     pub secret: Run,
+    /// A byte that stands in every match, of such the one that is rarest in text, where it is not a part of every keyword.
+    pub needs: Option<u8>,
 }
 
 /// Bytes that a secret is made of, and how many it has at least: a window without such a run needs no search.
