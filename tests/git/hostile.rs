@@ -45,6 +45,38 @@ fn nothing_of_the_repository_is_obeyed() {
     assert!(find(&findings(&repo, &["--outside-alternates"]), "elsewhere").is_some());
 }
 
+/// A clone that lacks a blob which it says to have, as after a disk failed or a download broke off.
+#[test]
+fn a_blob_that_is_not_there_is_told_where_a_commit_needs_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let repo = folder.path();
+    git(repo, &["init", "-q", "-b", "main", "."]);
+    write(repo, "kept.txt", "kept\n");
+    commit(repo, "one");
+    write(repo, "lost.txt", format!("token = \"{}\"\n", token("lost")));
+    commit(repo, "two");
+    let id = git(repo, &["rev-parse", "HEAD:lost.txt"]);
+    std::fs::remove_file(repo.join(".git/objects").join(&id[..2]).join(&id[2..])).expect("a loose blob");
+    let run = |arguments: &[&str]| {
+        let out = Command::new(env!("CARGO_BIN_EXE_keysift"))
+            .args(["git", "-f", "json"])
+            .args(arguments)
+            .arg(repo)
+            .output()
+            .expect("keysift runs");
+        let report: Value = serde_json::from_slice(&out.stdout).expect("a report");
+        let skipped = report["scan"]["skipped"].as_array().expect("a list");
+        let missing =
+            skipped.iter().find(|gap| gap["reason"] == "missing_object").map_or(0, |gap| gap["count"].as_u64().unwrap_or(0));
+        (out.status.code(), missing)
+    };
+    assert_eq!(run(&[]), (Some(3), 1));
+    // The same blob, named by nothing but a tree that is left over.
+    git(repo, &["reset", "-q", "--hard", "HEAD~1"]);
+    assert_eq!(run(&[]), (Some(0), 0));
+    assert_eq!(run(&["--unreachable"]), (Some(3), 1));
+}
+
 #[test]
 fn corrupt_packs_lose_no_more_than_they_must() {
     let folder = tempfile::tempdir().expect("a folder");

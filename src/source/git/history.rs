@@ -2,6 +2,7 @@
 
 use super::attribution::{Flagged, Keys, Stories, Story};
 use super::graph::{CommitNr, Graph};
+use super::needed;
 use super::objects::{Kind, Nr, Objects};
 use super::open::{Ref, Repository};
 use super::pass::{DeltaTrees, Visit};
@@ -82,7 +83,7 @@ impl History {
         let refs = repo.refs();
         let chosen = Chosen::of(repo, &graph, &refs, scope);
         let flagged_ids: HashMap<ObjectId, Nr> = keys.keys().map(|nr| (objects.id(*nr), *nr)).collect();
-        let wanted = Wanted { hash: repo.hash, flagged: &flagged_ids, check_missing: repo.partial };
+        let wanted = Wanted { hash: repo.hash, flagged: &flagged_ids };
         let trees = Trees::walk(objects, &deltas, &wanted, &lost, &stop);
         let names = names_that_hold(&trees, sink);
         let flagged = Flagged { graph: &graph, trees: &trees, keys: &keys };
@@ -91,6 +92,12 @@ impl History {
         let mut unattached: Vec<Nr> = keys.keys().copied().filter(|nr| !placed.contains(nr)).collect();
         unattached.sort_unstable();
         let cut = order.iter().filter(|c| graph.get(**c).cut).count() as u64;
+        // What a partial clone left with its server is all told; elsewhere only what is looked at counts.
+        let missing = if repo.partial || scope.unreachable {
+            trees.missing.len() as u64
+        } else {
+            needed::of(objects, repo.hash, &trees.missing, order.iter().filter_map(|c| graph.get(*c).tree))
+        };
         let unread = order.iter().filter(|c| graph.get(**c).tree.is_none()).count() as u64;
         Self {
             stories,
@@ -98,7 +105,7 @@ impl History {
             reachable: chosen.reachable,
             tags: chosen.tags,
             names,
-            missing: trees.missing.len() as u64 + unread,
+            missing: missing + unread,
             cut,
             refs,
             unattached,

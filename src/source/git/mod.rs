@@ -8,6 +8,7 @@
 //! - `pass`: all objects of a kind, each delta tree from its root
 //! - `graph`: commits, and what refs reach
 //! - `trees`: which trees hold what was found
+//! - `needed`: which objects that are not there would be looked at
 //! - `attribution`: which commits brought it, and where it stands now
 //! - `range`: which commits a range names
 //! - `changes`: which files commits change
@@ -29,6 +30,7 @@ pub mod hooks;
 mod inflate;
 pub mod link;
 pub mod lookup;
+mod needed;
 pub mod objects;
 pub mod open;
 mod pass;

@@ -140,8 +140,6 @@ pub struct Wanted<'a> {
     pub hash: gix::hash::Kind,
     /// Flagged blobs.
     pub flagged: &'a HashMap<ObjectId, Nr>,
-    /// Whether to look up every blob: only a partial clone lacks some.
-    pub check_missing: bool,
 }
 
 impl Trees {
@@ -285,7 +283,7 @@ impl Walk<'_> {
             EntryKind::Submodule => return None,
         };
         let is_tree = entry.kind == EntryKind::Tree;
-        if nr.is_none() && (is_tree || self.wanted.check_missing) && self.objects.find(entry.id).is_none() {
+        if nr.is_none() && self.objects.find(entry.id).is_none() {
             lock(&self.missing).insert(entry.id.to_owned());
         }
         nr.map(|nr| Link { name, is_tree, nr })
