@@ -25,14 +25,14 @@ pub(super) struct FailFlags {
 
 impl FailFlags {
     /// Whether providers must be asked before anyone knows what fails.
-    pub(super) const fn asks_providers(&self) -> bool {
+    pub(super) const fn asks_providers(self) -> bool {
         matches!(self.fail_on, Some(FailOn::Live { .. }))
     }
 }
 
 impl Settings {
     /// What fails the run: flags before config, where nothing is locked.
-    pub(super) fn gate(&mut self, flags: &FailFlags) -> Gate {
+    pub(super) fn gate(&mut self, flags: FailFlags) -> Gate {
         let mut allows = |key, flag| self.layers.allows(key, flag);
         let fail_on = flags.fail_on.filter(|_| allows("fail_on", "--fail-on"));
         let code = flags.exit_code.filter(|_| allows("exit_code", "--exit-code"));

@@ -157,7 +157,7 @@ fn try_run(
     };
     settings.bound_by(limits);
     settings.asked_by(report);
-    let gate = settings.gate(&report.gate);
+    let gate = settings.gate(report.gate);
     settings.layers.refused.extend(flags.refused.clone());
     if destinations.iter().all(|(format, _)| !format.tells_refused()) {
         tell_refused(settings.refused());

@@ -99,7 +99,7 @@ fn of_report(arguments: &VerifyArguments, path: &std::path::Path) -> Result<Exit
     let mut report: Report =
         serde_json::from_slice(&text).map_err(|e| usage_error(&format!("{name} is no report of keysift in JSON: {e}")))?;
     let mut settings = settings(arguments)?;
-    let fails_on = settings.gate(&arguments.told.gate);
+    let fails_on = settings.gate(arguments.told.gate);
     tell_refused(settings.refused());
     if report.scan.fingerprint_key != settings.key.id() {
         return Err(usage_error(&format!(
@@ -128,7 +128,7 @@ fn of_report(arguments: &VerifyArguments, path: &std::path::Path) -> Result<Exit
     }
     note(&mut report, &known, &redactor);
     let flags = &arguments.told;
-    let code = gate(&report, &fails_on);
+    let code = gate(&report, fails_on);
     report.findings.retain(|f| flags.only_states.is_empty() || flags.only_states.contains(&f.verification.status));
     report.findings.sort_by_key(|f| f.verification.status != Status::Live);
     write_all(&Look::of(flags), &report, &destinations)?;
@@ -152,7 +152,7 @@ fn note(report: &mut Report, known: &[Option<Verification>], redactor: &Redactor
 }
 
 /// The exit code: what is live fails, as `--fail-on` says.
-fn gate(report: &Report, gate: &Gate) -> u8 {
+fn gate(report: &Report, gate: Gate) -> u8 {
     let fails = |status: Status, severity: &str| match gate.fail_on {
         FailOn::None => false,
         FailOn::Any => status == Status::Live,
@@ -169,7 +169,7 @@ fn gate(report: &Report, gate: &Gate) -> u8 {
 
 fn of_secret(arguments: &VerifyArguments, id: &str) -> Result<ExitCode, ExitCode> {
     let mut settings = settings(arguments)?;
-    let gate = settings.gate(&arguments.told.gate);
+    let gate = settings.gate(arguments.told.gate);
     tell_refused(settings.refused());
     let rules = settings.detector.rules();
     let rule = rules.find(id).ok_or_else(|| {

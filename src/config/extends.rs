@@ -251,7 +251,8 @@ mod tests {
         let texts: Vec<String> = (1..=9).map(|n| if n < 9 { format!("extends = [\"{n}\"]\n") } else { String::new() }).collect();
         let tower: Vec<(&str, &str)> = names.iter().zip(&texts).map(|(name, text)| (&name[..], &text[..])).collect();
         assert_eq!(of(&tower).unwrap_err(), "7:1: more than 8 config files stand on each other");
-        let many: String = (0..65).map(|n| format!("[[extends]]\nfile = \"{n}\"\n")).collect();
+        let many: Vec<String> = (0..65).map(|n| format!("[[extends]]\nfile = \"{n}\"\n")).collect();
+        let many = many.concat();
         let names: Vec<String> = (0..65).map(|n| n.to_string()).collect();
         let wide: Vec<(&str, &str)> = names.iter().map(|name| (&name[..], "")).chain([("a", &many[..])]).collect();
         assert_eq!(of(&wide).unwrap_err(), "a:129: a config stands on more than 64 files");

@@ -65,9 +65,10 @@ impl Tracked {
     fn holds(&self, path: &[u8], folder: bool) -> bool {
         let Some(index) = &self.0 else { return false };
         let path = if folder { Cow::Owned([path, b"/"].concat()) } else { Cow::Borrowed(path) };
-        let at = index.entries().partition_point(|entry| &entry.path(index)[..] < &path[..]);
-        let next = index.entries().get(at).map(|entry| &entry.path(index)[..]);
-        next.is_some_and(|next| if folder { next.starts_with(&path) } else { next == &path[..] })
+        let path: &[u8] = &path;
+        let at = index.entries().partition_point(|entry| **entry.path(index) < *path);
+        let next = index.entries().get(at).map(|entry| &**entry.path(index));
+        next.is_some_and(|next| if folder { next.starts_with(path) } else { next == path })
     }
 }
 

@@ -67,7 +67,7 @@ fn what_cannot_be_explained_is_a_usage_error() {
 #[test]
 fn a_line_of_a_commit() {
     let tree = Tree::git();
-    tree.write("conf/a.env", format!("x\nTOKEN={}\n", crate::support::github_token("a")));
+    tree.write("conf/a.env", format!("x\nTOKEN={}\n", github_token("a")));
     tree.git_command(&["add", "-A"]);
     tree.git_command(&["commit", "-q", "-m", "one"]);
     tree.write("conf/a.env", "x\n");

@@ -213,7 +213,7 @@ pub(super) fn after_run(
     interrupted: bool,
 ) -> Result<ExitCode, ExitCode> {
     settings.tells_least(flags.min_confidence, flags.min_severity);
-    let gate = settings.gate(&flags.fails);
+    let gate = settings.gate(flags.fails);
     tell_refused(settings.refused());
     let status = store.status().map_err(|e| failed(&e))?;
     let rows = store.findings(&Filter::default()).map_err(|e| failed(&e))?;

@@ -59,7 +59,7 @@ impl Loop for Stretches<'_> {
     type Outcome = (Option<usize>, usize);
 
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled for the vectors of whoever calls it")]
+    #[allow(clippy::inline_always, reason = "compiled for the vectors of whoever calls it")]
     fn run(self) -> Self::Outcome {
         const BLOCK: usize = 4 * STRETCH;
         const ALL: [u8; STRETCH] = [1; STRETCH];

@@ -21,7 +21,7 @@ static FOURGRAMS: &[u8; 60_000] = include_bytes!("fourgrams.bin");
 /// A window of four bytes, or of three with any byte behind them, and the keywords that have it.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
-    pub window: u32,
+    pub bytes: u32,
     /// Which of its bits count.
     pub mask: u32,
     /// Its first entry; those up to the next one's are its own.
@@ -151,10 +151,10 @@ impl Table {
         let mut buckets = vec![0u32; (1 << BUCKET_BITS) + 1];
         for same in all.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
             buckets[hash(same[0].0, factor, BUCKET_BITS) as usize + 1] += 1;
-            windows.push(Window { window: same[0].0, mask: same[0].1, first });
+            windows.push(Window { bytes: same[0].0, mask: same[0].1, first });
             first += u32::try_from(same.len()).expect("fewer than 2^32 entries");
         }
-        windows.push(Window { window: 0, mask: 0, first });
+        windows.push(Window { bytes: 0, mask: 0, first });
         for i in 1..buckets.len() {
             buckets[i] += buckets[i - 1];
         }
@@ -167,7 +167,7 @@ impl Table {
         let bucket = hash(window, self.factor, BUCKET_BITS) as usize;
         let (from, to) = (self.buckets[bucket] as usize, self.buckets[bucket + 1] as usize);
         (from..to)
-            .filter(move |n| (self.windows[*n].window ^ window) & self.windows[*n].mask == 0)
+            .filter(move |n| (self.windows[*n].bytes ^ window) & self.windows[*n].mask == 0)
             .flat_map(|n| &self.entries[self.windows[n].first as usize..self.windows[n + 1].first as usize])
     }
 
