@@ -155,7 +155,7 @@ impl Run<'_> {
         self.undecoded |= decoded.is_cut;
         self.decoded += decoded.bytes.len();
         self.room = self.room.saturating_sub(decoded.bytes.len());
-        let inner = self.examine(&decoded.bytes, depth);
+        let inner = self.examine(&decoded, depth);
         let bytes: Arc<[u8]> = decoded.bytes.as_slice().into();
         let chain: Arc<[&'static str]> = decoded.chain.as_slice().into();
         let all = inner.found.into_iter().chain(inner.rejected);
@@ -178,8 +178,12 @@ impl Run<'_> {
     }
 
     /// Examines a text that was decoded, and what is encoded in it again.
-    fn examine(&mut self, text: &[u8], depth: usize) -> Examined {
-        let trace = self.detector.trace(text, self.scratch);
+    fn examine(&mut self, decoded: &decode::Decoded, depth: usize) -> Examined {
+        let text = &decoded.bytes[..];
+        let mut trace = self.detector.trace(text, self.scratch);
+        // Assignments beside what was decoded were judged where they stand: in a text full of encoded values each would be seen
+        // again around each of them. Other candidates may be companions.
+        trace.candidates.retain(|c| c.assignment.is_none() || decoded.is_changed(c.span));
         let judged = judge_all(self.detector, trace.candidates, text, self.path);
         let mut examined = settle(judged, trace.out_of_budget, text);
         let regions = decode::regions(text, ByteSpan::new(0, text.len()));
