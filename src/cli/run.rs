@@ -19,7 +19,7 @@ use crate::rule::catalogue::CATALOGUE_VERSION;
 use crate::source::tree::Missing;
 use crate::source::{SkipReason, Stop};
 use crate::triage::baseline::Of;
-use crate::triage::gate::{Ending, FailOn, Gate};
+use crate::triage::gate::{Ending, Gate};
 use crate::triage::{Policy, State, Suppression, Triaged, View, ignore_file};
 use clap::Args;
 use std::io::{self, Write as _};
@@ -251,7 +251,7 @@ fn verify_findings(
         let all = outcome.findings.iter().enumerate();
         all.filter(|(_, f)| told.contains(&std::ptr::from_ref(*f))).map(|(n, _)| n).collect()
     };
-    let fresh_dead = matches!(orders.gate.fail_on, FailOn::Live { .. });
+    let fresh_dead = matches!(orders.gate.fail_on, crate::triage::gate::FailOn::Live { .. });
     super::asking::ask(flags, orders.settings, &mut outcome.findings, &chosen, fresh_dead, &STOP)
 }
 
