@@ -11,33 +11,52 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// What a machine knows of earlier scans. A worker that knows nothing does everything.
+/// What a machine knows of earlier scans: nothing, where it does not say otherwise. Who knows nothing does everything.
 pub trait Lore: Sync {
     /// A repository with these tips that was scanned whole with this catalogue.
     ///
     /// # Errors
     /// Where what is known cannot be read.
-    fn twin(&self, tips: &str, catalogue: &str, not: &RepositoryKey) -> Result<Option<RepositoryKey>, StoreError>;
+    fn twin(&self, tips: &str, catalogue: &str, not: &RepositoryKey) -> Result<Option<RepositoryKey>, StoreError> {
+        let _ = (tips, catalogue, not);
+        Ok(None)
+    }
+
     /// What a repository was forked from.
     ///
     /// # Errors
     /// As above.
-    fn parent(&self, repository: &RepositoryRef) -> Result<Option<RepositoryKey>, StoreError>;
+    fn parent(&self, repository: &RepositoryRef) -> Result<Option<RepositoryKey>, StoreError> {
+        let _ = repository;
+        Ok(None)
+    }
+
     /// A catalogue by its key.
     ///
     /// # Errors
     /// As above.
-    fn catalogue(&self, key: &str) -> Result<Option<Catalogue>, StoreError>;
+    fn catalogue(&self, key: &str) -> Result<Option<Catalogue>, StoreError> {
+        let _ = key;
+        Ok(None)
+    }
+
     /// Whether a repository has findings under one of these rules.
     ///
     /// # Errors
     /// As above.
-    fn has_findings_of(&self, repository: &RepositoryKey, rules: &BTreeSet<String>) -> Result<bool, StoreError>;
+    fn has_findings_of(&self, repository: &RepositoryKey, rules: &BTreeSet<String>) -> Result<bool, StoreError> {
+        let _ = (repository, rules);
+        Ok(true)
+    }
+
     /// Which of these objects hold nothing under this catalogue.
     ///
     /// # Errors
     /// As above.
-    fn known_clean(&self, catalogue: &str, objects: &mut dyn Iterator<Item = ObjectId>) -> Result<HashSet<ObjectId>, StoreError>;
+    fn known_clean(&self, catalogue: &str, objects: &mut dyn Iterator<Item = ObjectId>) -> Result<HashSet<ObjectId>, StoreError> {
+        let _ = (catalogue, objects);
+        Ok(HashSet::new())
+    }
 
     /// Remembers objects that hold nothing under a catalogue, where the result of their unit is not kept on this machine.
     ///
@@ -83,27 +102,7 @@ impl Lore for Store {
 /// Nothing is known: a worker of a fleet that keeps no mirrors.
 pub struct NoLore;
 
-impl Lore for NoLore {
-    fn twin(&self, _: &str, _: &str, _: &RepositoryKey) -> Result<Option<RepositoryKey>, StoreError> {
-        Ok(None)
-    }
-
-    fn parent(&self, _: &RepositoryRef) -> Result<Option<RepositoryKey>, StoreError> {
-        Ok(None)
-    }
-
-    fn catalogue(&self, _: &str) -> Result<Option<Catalogue>, StoreError> {
-        Ok(None)
-    }
-
-    fn has_findings_of(&self, _: &RepositoryKey, _: &BTreeSet<String>) -> Result<bool, StoreError> {
-        Ok(true)
-    }
-
-    fn known_clean(&self, _: &str, _: &mut dyn Iterator<Item = ObjectId>) -> Result<HashSet<ObjectId>, StoreError> {
-        Ok(HashSet::new())
-    }
-}
+impl Lore for NoLore {}
 
 /// What a worker of a fleet has seen itself, in a file beside its mirrors: like them it may be lost, and is made anew.
 pub struct Memory {
@@ -142,22 +141,10 @@ impl Memory {
 }
 
 impl Lore for Memory {
-    fn twin(&self, _: &str, _: &str, _: &RepositoryKey) -> Result<Option<RepositoryKey>, StoreError> {
-        Ok(None)
-    }
-
     /// Whether its mirror is here is seen when the fork is fetched.
     fn parent(&self, repository: &RepositoryRef) -> Result<Option<RepositoryKey>, StoreError> {
         let parent = repository.fork_of.clone().filter(|id| !id.is_empty());
         Ok(parent.map(|id| RepositoryKey { forge: repository.forge, host: repository.host.clone(), id }))
-    }
-
-    fn catalogue(&self, _: &str) -> Result<Option<Catalogue>, StoreError> {
-        Ok(None)
-    }
-
-    fn has_findings_of(&self, _: &RepositoryKey, _: &BTreeSet<String>) -> Result<bool, StoreError> {
-        Ok(true)
     }
 
     fn known_clean(&self, catalogue: &str, objects: &mut dyn Iterator<Item = ObjectId>) -> Result<HashSet<ObjectId>, StoreError> {

@@ -2,14 +2,14 @@
 //! sent again the next time.
 
 use super::store::{EventRow, Store, StoreError};
-use crate::finding::Secret;
+use crate::finding::{Secret, hex};
 use crate::source::Stop;
+use crate::source::git::remote::is_loopback;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::blocking::Client;
 use reqwest::redirect;
 use serde_json::json;
 use sha2::Sha256;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 /// How long one message may take.
@@ -104,10 +104,7 @@ fn in_words(e: &EventRow) -> String {
 #[must_use]
 pub fn signature(key: &[u8], body: &[u8]) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length will do");
-    mac.chain_update(body).finalize().into_bytes().iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex::encode(&mac.chain_update(body).finalize().into_bytes())
 }
 
 /// Sends what a sink was not told yet; tells how many messages. With `only_note`, nothing is sent and all of it counts as told.
@@ -124,8 +121,7 @@ pub fn notify(store: &Store, sink: &Sink, only_note: bool, stop: &Stop) -> Resul
     }
     let url = String::from_utf8_lossy(sink.url().expose()).into_owned();
     let parsed = reqwest::Url::parse(&url).map_err(|_| NotifyError::Url(sink.name()))?;
-    let is_here = parsed.host_str().is_some_and(|h| matches!(h, "127.0.0.1" | "localhost" | "[::1]"));
-    if parsed.scheme() != "https" && !(parsed.scheme() == "http" && is_here) {
+    if parsed.scheme() != "https" && !(parsed.scheme() == "http" && is_loopback(&parsed)) {
         return Err(NotifyError::Url(sink.name()));
     }
     if events.is_empty() {
@@ -134,7 +130,7 @@ pub fn notify(store: &Store, sink: &Sink, only_note: bool, stop: &Stop) -> Resul
     let refused = |event: i64, cause: String| NotifyError::Refused { name: sink.name(), event, cause };
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = Client::builder().timeout(PATIENCE).redirect(redirect::Policy::none());
-    if is_here {
+    if is_loopback(&parsed) {
         builder = builder.no_proxy();
     }
     let client = builder.build().map_err(|e| refused(0, e.without_url().to_string()))?;

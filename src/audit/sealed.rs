@@ -3,13 +3,12 @@
 //!
 //! `ChaCha20-Poly1305` (RFC 8439) with a random nonce; each secret is bound to its id, so that none can be shown for another.
 
-use crate::finding::{Secret, SecretId};
+use crate::finding::{Secret, SecretId, hex};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
-use std::fmt::Write as _;
 use std::path::Path;
 
 /// The variables that hold the key, or name the file that does.
@@ -88,11 +87,7 @@ impl StoreKey {
         // The id tells nothing of the key that seals.
         let id = blake3::derive_key("keysift store key id v1", bytes);
         let key = UnboundKey::new(&CHACHA20_POLY1305, &blake3::derive_key("keysift store secrets v1", bytes)).ok()?;
-        let id = id[..8].iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-        Some(Self { key: LessSafeKey::new(key), id })
+        Some(Self { key: LessSafeKey::new(key), id: hex::encode(&id[..8]) })
     }
 
     /// Names the key without telling it: 16 hex digits.

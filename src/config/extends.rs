@@ -5,11 +5,12 @@
 
 use super::Config;
 use super::layers::Layer;
+use crate::finding::hex;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest as _, Sha256};
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// How many files may stand on each other.
@@ -42,10 +43,7 @@ impl Source {
     /// # Errors
     /// The SHA-256 that they have.
     pub fn check(&self, bytes: &[u8]) -> Result<(), String> {
-        let found = Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
+        let found = hex::encode(&Sha256::digest(bytes));
         if found == self.sha256 { Ok(()) } else { Err(found) }
     }
 }

@@ -1,6 +1,6 @@
 //! Files that configs stand on, fetched: for `keysift config update` alone, never in a scan.
 
-use crate::source::git::remote::{Limits, causes, http_client, same_server};
+use crate::source::git::remote::{Limits, causes, http_client, is_loopback, same_server};
 use reqwest::Url;
 use reqwest::header::USER_AGENT;
 use std::io::Read as _;
@@ -19,11 +19,11 @@ pub fn fetch(url: &str) -> Result<String, String> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err("a URL in a config holds no credentials: whoever reads the config would have them".to_owned());
     }
-    let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-    if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback) {
+    let is_here = is_loopback(&url);
+    if url.scheme() != "https" && !(url.scheme() == "http" && is_here) {
         return Err(format!("`{}` does not begin with https://", shown(&url)));
     }
-    let client = http_client(url.scheme() == "https", is_loopback, Limits::default()).map_err(|e| causes(&e.without_url()))?;
+    let client = http_client(url.scheme() == "https", is_here, Limits::default()).map_err(|e| causes(&e.without_url()))?;
     let unreachable = |url: &Url, e: reqwest::Error| format!("{} cannot be reached: {}", shown(url), causes(&e.without_url()));
     for _ in 0..=REDIRECTS {
         let request = client.get(url.clone()).header(USER_AGENT, concat!("keysift/", env!("CARGO_PKG_VERSION")));

@@ -13,6 +13,7 @@
 
 pub mod date;
 pub mod group;
+pub mod hex;
 pub mod identity;
 pub mod inline;
 pub mod location;

@@ -1,7 +1,8 @@
 //! What a change adds: the commits of a range, or the index. Files are judged whole; what stood at the same path before, and
 //! what only moved, is not new.
 
-use super::git::{AtCommit, GitCollector, NAME, Placed, REF, finding_at, key_of, located};
+use super::git::{GitCollector, NAME, REF, key_of};
+use super::placing::{AtCommit, Placed, finding_at, located};
 use super::{Collector, Looked};
 use crate::finding::{Exposure, Finding, GitStory, IdentityKey, Location, Occurrence, group};
 use crate::source::git::Repository;

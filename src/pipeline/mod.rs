@@ -5,11 +5,13 @@
 //! - `clean`: objects of git that are known to hold nothing
 //! - `inside`: members of a container that is an object of git
 //! - `git`: objects, whose places are known when history has been walked
+//! - `placing`: where history has them
 
 mod changes;
 mod clean;
 mod git;
 mod inside;
+mod placing;
 
 pub use changes::{Asked, scan_range, scan_staged};
 pub use clean::Clean;

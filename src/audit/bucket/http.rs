@@ -1,7 +1,7 @@
 //! Requests for buckets, through the HTTP client that all of keysift has: rustls with ring, no redirects, limits on silence.
 
-use crate::audit::forge::api::is_loopback;
-use crate::source::git::remote::Limits;
+use crate::audit::forge::api::AGENT;
+use crate::source::git::remote::{Limits, is_loopback};
 use http_body_util::BodyExt as _;
 use object_store::ClientOptions;
 use object_store::client::{
@@ -34,7 +34,7 @@ impl HttpConnector for Connector {
             .connect_timeout(limits.connect)
             .read_timeout(limits.silence)
             .redirect(redirect::Policy::none())
-            .user_agent(concat!("keysift/", env!("CARGO_PKG_VERSION"), " (audit)"));
+            .user_agent(AGENT);
         if self.direct {
             builder = builder.no_proxy();
         }

@@ -15,9 +15,9 @@ mod list;
 pub(super) mod look;
 mod open;
 
-use super::forge::api::is_loopback;
 use super::target::{Forge, Page, RepositoryRef, RepositorySource, SourceError};
 use crate::source::Stop;
+use crate::source::git::remote::is_loopback;
 use globset::GlobSet;
 use reqwest::Url;
 

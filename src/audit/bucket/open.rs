@@ -2,7 +2,7 @@
 
 use super::http::Connector;
 use super::{Address, BucketAccess, Service};
-use crate::audit::forge::api::is_loopback;
+use crate::source::git::remote::is_loopback;
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};

@@ -6,7 +6,7 @@ use super::waits;
 use crate::audit::target::{RateBudget, SourceError};
 use crate::finding::Secret;
 use crate::source::Stop;
-use crate::source::git::remote::{Limits, causes, http_client, same_server};
+use crate::source::git::remote::{Limits, causes, http_client, is_loopback, same_server};
 use reqwest::blocking::{Client, RequestBuilder, Response};
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, LINK, LOCATION, USER_AGENT,
@@ -29,6 +29,9 @@ const LARGEST: u64 = 64 << 20;
 const LARGEST_REFUSAL: u64 = 64 << 10;
 /// How long one goes without looking whether to stop.
 const NAP: Duration = Duration::from_millis(50);
+
+/// What audits call themselves.
+pub(in crate::audit) const AGENT: &str = concat!("keysift/", env!("CARGO_PKG_VERSION"), " (audit)");
 
 /// Who asks.
 pub struct Account {
@@ -466,13 +469,7 @@ const fn unavailable(message: String, retry_after: Option<Duration>) -> Trouble 
 
 /// The headers that tell nobody who asks.
 fn anonymous() -> HeaderMap {
-    let agent = HeaderValue::from_static(concat!("keysift/", env!("CARGO_PKG_VERSION"), " (audit)"));
-    HeaderMap::from_iter([(USER_AGENT, agent)])
-}
-
-/// Whether an address is of this machine.
-pub(in crate::audit) fn is_loopback(url: &Url) -> bool {
-    matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
+    HeaderMap::from_iter([(USER_AGENT, HeaderValue::from_static(AGENT))])
 }
 
 /// Host and port.
@@ -491,6 +488,20 @@ fn sleep(all: Duration, stop: &Stop) {
 }
 
 impl Answer {
+    /// The entries of an answer that is a list.
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn list(&self) -> Result<&Vec<Value>, SourceError> {
+        self.body.as_array().ok_or_else(|| self.unread("is no list that keysift knows"))
+    }
+
+    /// It is something else than was asked for: `what` says so of "the answer".
+    #[must_use]
+    pub fn unread(&self, what: &str) -> SourceError {
+        SourceError::Unavailable { message: format!("{}: the answer {what}", Api::shown(&self.url)), retry_after: None }
+    }
+
     /// The next page, as the header `Link` names it (RFC 8288).
     #[must_use]
     pub fn next_link(&self) -> Option<String> {

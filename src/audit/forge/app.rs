@@ -112,8 +112,7 @@ impl App {
             Err(e) => return Err(e),
         };
         let Some(token) = answer.body["token"].as_str().map(|token| Secret::new(token.as_bytes())) else {
-            let message = format!("{}: the answer holds no token", Api::shown(&answer.url));
-            return Err(Trouble::Ended(SourceError::Unavailable { message, retry_after: None }));
+            return Err(Trouble::Ended(answer.unread("holds no token")));
         };
         let until = answer.body["expires_at"].as_str().map_or_else(|| rfc3339(now + 3600, 0), str::to_owned);
         inner.known.insert(name, Known::Granted { token: token.clone(), until });
@@ -144,9 +143,7 @@ impl App {
             Err(Trouble::NotThere(_)) => api.get(&format!("users/{owner}/installation"), stop)?,
             other => other?,
         };
-        let message = || format!("{}: the answer holds no id", Api::shown(&answer.url));
-        let unread = || Trouble::Ended(SourceError::Unavailable { message: message(), retry_after: None });
-        answer.body["id"].as_u64().map(|id| id.to_string()).ok_or_else(unread)
+        answer.body["id"].as_u64().map(|id| id.to_string()).ok_or_else(|| Trouble::Ended(answer.unread("holds no id")))
     }
 
     /// A word that says who asks: a JSON Web Token with RS256 (RFC 7519, RFC 7518 3.3).

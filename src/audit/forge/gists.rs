@@ -3,7 +3,7 @@
 //! Asked: <https://docs.github.com/en/rest/orgs/members#list-organization-members>,
 //! <https://docs.github.com/en/rest/gists/gists#list-gists-for-a-user>.
 
-use super::api::{Answer, Api, Trouble};
+use super::api::{Api, Trouble};
 use super::filter::Filter;
 use super::{segment, text};
 use crate::audit::target::{Forge, Page, Part, RateBudget, RepositoryRef, RepositorySource, SourceError, Visibility};
@@ -46,19 +46,11 @@ impl Gists {
             }
             Err(Trouble::Ended(e)) => return Err(e),
         };
-        let members = list(&answer)?.iter().filter_map(|member| text(member, "login"));
+        let members = answer.list()?.iter().filter_map(|member| text(member, "login"));
         cursor.who.extend(members);
         cursor.members = answer.next_link().filter(|next| next != place);
         Ok(())
     }
-}
-
-fn list(answer: &Answer) -> Result<&Vec<Value>, SourceError> {
-    let unread = || SourceError::Unavailable {
-        message: format!("{}: the answer is no list that keysift knows", Api::shown(&answer.url)),
-        retry_after: None,
-    };
-    answer.body.as_array().ok_or_else(unread)
 }
 
 impl RepositorySource for Gists {
@@ -82,7 +74,7 @@ impl RepositorySource for Gists {
             let place = at.gists.take().unwrap_or_else(first);
             match self.api.get(&place, stop) {
                 Ok(answer) => {
-                    let gists = list(&answer)?.iter().filter_map(|item| gist(item, login, self.api.host()));
+                    let gists = answer.list()?.iter().filter_map(|item| gist(item, login, self.api.host()));
                     page.repositories.extend(gists.filter(|gist| self.filter.takes(gist)));
                     at.gists = answer.next_link().filter(|next| *next != place);
                 }

@@ -185,11 +185,7 @@ impl Listing {
             Forge::Azure => azure::read(answer, host),
             Forge::Urls | Forge::Folder | Forge::Bucket => None,
         };
-        let unread = || SourceError::Unavailable {
-            message: format!("{}: the answer is no list of repositories that keysift knows", Api::shown(&answer.url)),
-            retry_after: None,
-        };
-        read.ok_or_else(unread)
+        read.ok_or_else(|| answer.unread("is no list of repositories that keysift knows"))
     }
 }
 

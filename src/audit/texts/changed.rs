@@ -3,7 +3,6 @@
 
 use super::known::{Entry, Mark, OVERLAP};
 use crate::audit::forge::api::{Answer, Api, Trouble};
-use crate::audit::target::SourceError;
 use crate::finding::date::{rfc3339, seconds_of};
 use crate::source::Stop;
 use serde_json::Value;
@@ -79,7 +78,7 @@ impl Changes<'_> {
 
 /// The entries of an answer that is a list.
 pub(super) fn entries(answer: &Answer) -> Result<&Vec<Value>, Trouble> {
-    answer.body.as_array().ok_or_else(|| unread(answer))
+    answer.list().map_err(Trouble::Ended)
 }
 
 /// What a forge says of a text: its id, when it changed last, what stands in it.
@@ -95,6 +94,5 @@ fn entry(item: &Value) -> Option<Entry> {
 
 /// The answer is something else than was asked for.
 pub(super) fn unread(answer: &Answer) -> Trouble {
-    let message = format!("{}: the answer is no list that keysift knows", Api::shown(&answer.url));
-    Trouble::Ended(SourceError::Unavailable { message, retry_after: None })
+    Trouble::Ended(answer.unread("is no list that keysift knows"))
 }

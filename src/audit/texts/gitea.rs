@@ -4,8 +4,9 @@
 //! <https://docs.gitea.com/api/next/#tag/repository/operation/repoListReleases>.
 
 use super::TextKind::{Assets, Issues, Pulls, Releases};
+use super::alike;
 use super::changed::by_number;
-use super::forge::{Reading, Step, last, place, text};
+use super::forge::{Reading, Step, place, text};
 use super::known::{Entry, Mark};
 use crate::audit::forge::api::Trouble;
 use serde_json::Value;
@@ -28,12 +29,7 @@ fn conversations(r: &mut Reading<'_>) -> Result<(), Trouble> {
     let list = r.list("issues", &[Issues, Pulls]);
     let first = |since: Option<&str>| format!("repos/{name}/issues?state=all&{}", page(since));
     r.changed(&list, false, by_number, &first, &mut |r, item| {
-        let is_pull = item["pull_request"].is_object();
-        if r.wants(if is_pull { Pulls } else { Issues }) {
-            let (folder, kind) = if is_pull { ("pulls", "pull request") } else { ("issues", "issue") };
-            let at = place(format!("{folder}/{}#body", item["number"]), kind, text(item, "html_url").to_owned(), item);
-            r.text(&at, &[text(item, "title"), text(item, "body")]);
-        }
+        alike::conversation(r, item);
         Ok(())
     })
 }
@@ -44,11 +40,8 @@ fn comments(r: &mut Reading<'_>) -> Result<(), Trouble> {
     let first = |since: Option<&str>| format!("repos/{name}/issues/comments?{}", page(since));
     r.changed(&list, false, by_number, &first, &mut |r, item| {
         let pull = text(item, "pull_request_url");
-        let (folder, of) = if pull.is_empty() { ("issues", text(item, "issue_url")) } else { ("pulls", pull) };
-        if r.wants(if pull.is_empty() { Issues } else { Pulls }) {
-            let path = format!("{folder}/{}#comment-{}", last(of), item["id"]);
-            r.text(&place(path, "comment", text(item, "html_url").to_owned(), item), &[text(item, "body")]);
-        }
+        let of = if pull.is_empty() { text(item, "issue_url") } else { pull };
+        alike::comment(r, item, !pull.is_empty(), of);
         Ok(())
     })
 }
@@ -65,14 +58,7 @@ fn releases(r: &mut Reading<'_>) -> Result<(), Trouble> {
 }
 
 fn release(r: &mut Reading<'_>, item: &Value, mark: &mut Mark, there: &mut BTreeSet<String>) -> Result<(), Trouble> {
-    let tag = text(item, "tag_name");
-    let entry = Entry::of(&item["id"].to_string(), 0, &[tag, text(item, "name"), text(item, "body")]);
-    there.insert(entry.id.clone());
-    if r.wants(Releases) && mark.is_new(&entry) {
-        let at = place(format!("releases/{tag}#body"), "release", text(item, "html_url").to_owned(), item);
-        r.text(&at, &[text(item, "name"), text(item, "body")]);
-        mark.note(entry);
-    }
+    let tag = alike::release(r, item, mark, there);
     let is_wanted = r.wants(Assets);
     for asset in item["assets"].as_array().into_iter().flatten().filter(|_| is_wanted) {
         let (id, name, url) = (asset["id"].to_string(), text(asset, "name"), text(asset, "browser_download_url"));

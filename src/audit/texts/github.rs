@@ -9,6 +9,7 @@
 //! <https://docs.github.com/en/rest/actions/workflow-runs>.
 
 use super::TextKind::{Assets, Issues, Logs, Pulls, Releases};
+use super::alike;
 use super::changed::{by_link, unread};
 use super::forge::{Reading, Step, last, place, text};
 use super::known::{Entry, Mark};
@@ -35,15 +36,7 @@ fn conversations(r: &mut Reading<'_>) -> Result<(), Trouble> {
     let list = r.list("issues", &[Issues, Pulls]);
     let first = |since: Option<&str>| format!("repos/{name}/issues?state=all&{}", order(since));
     r.changed(&list, true, by_link, &first, &mut |r, item| {
-        let is_pull = item["pull_request"].is_object();
-        if !r.wants(if is_pull { Pulls } else { Issues }) {
-            return Ok(());
-        }
-        let (folder, kind) = if is_pull { ("pulls", "pull request") } else { ("issues", "issue") };
-        let number = item["number"].as_u64().unwrap_or(0);
-        let at = place(format!("{folder}/{number}#body"), kind, text(item, "html_url").to_owned(), item);
-        r.text(&at, &[text(item, "title"), text(item, "body")]);
-        if is_pull { reviews(r, number) } else { Ok(()) }
+        alike::conversation(r, item).map_or(Ok(()), |number| reviews(r, number))
     })
 }
 
@@ -61,13 +54,7 @@ fn comments(r: &mut Reading<'_>) -> Result<(), Trouble> {
     let list = r.list("comments", &[Issues, Pulls]);
     let first = |since: Option<&str>| format!("repos/{name}/issues/comments?{}", order(since));
     r.changed(&list, true, by_link, &first, &mut |r, item| {
-        let url = text(item, "html_url");
-        let is_pull = url.contains("/pull/");
-        if r.wants(if is_pull { Pulls } else { Issues }) {
-            let folder = if is_pull { "pulls" } else { "issues" };
-            let path = format!("{folder}/{}#comment-{}", last(text(item, "issue_url")), item["id"]);
-            r.text(&place(path, "comment", url.to_owned(), item), &[text(item, "body")]);
-        }
+        alike::comment(r, item, text(item, "html_url").contains("/pull/"), text(item, "issue_url"));
         Ok(())
     })
 }
@@ -96,14 +83,7 @@ fn releases(r: &mut Reading<'_>) -> Result<(), Trouble> {
 }
 
 fn release(r: &mut Reading<'_>, item: &Value, mark: &mut Mark, there: &mut BTreeSet<String>) -> Result<(), Trouble> {
-    let tag = text(item, "tag_name");
-    let entry = Entry::of(&item["id"].to_string(), 0, &[tag, text(item, "name"), text(item, "body")]);
-    there.insert(entry.id.clone());
-    if r.wants(Releases) && mark.is_new(&entry) {
-        let at = place(format!("releases/{tag}#body"), "release", text(item, "html_url").to_owned(), item);
-        r.text(&at, &[text(item, "name"), text(item, "body")]);
-        mark.note(entry);
-    }
+    let tag = alike::release(r, item, mark, there);
     let (is_wanted, oldest) = (r.wants(Assets), r.oldest());
     for asset in item["assets"].as_array().into_iter().flatten().filter(|_| is_wanted) {
         if oldest.is_some_and(|oldest| seconds_of(text(asset, "updated_at")).is_some_and(|at| at < oldest)) {

@@ -6,9 +6,10 @@
 //! - here: what a text is, who reads and who takes it
 //! - `known`: what was read before
 //! - `changed`: lists in the order of the last change
-//! - `forge`: the texts of one forge, kind by kind; `github`, `gitlab`, `gitea`: what each is asked
+//! - `forge`: the texts of one forge, kind by kind; `github`, `gitlab`, `gitea`: what each is asked; `alike`: what two of them tell alike
 //! - `look`: a text on its way through detection
 
+mod alike;
 mod changed;
 mod forge;
 mod gitea;

@@ -106,7 +106,7 @@ pub(super) fn run(arguments: &GitleaksArguments) -> ExitCode {
         Command::Detect { source, history, .. } => Ok(What::History { repo: source, log_opts: history.log_opts.as_deref() }),
     };
     if matches!(&arguments.command, Command::Dir { follow_symlinks: true, .. } | Command::Detect { follow_symlinks: true, .. }) {
-        tell("links are not followed: what they lead to is looked at where it stands");
+        warn("links are not followed: what they lead to is looked at where it stands");
     }
     let flags = &arguments.shared;
     let code = match what.and_then(|what| look(&what, flags)) {
@@ -121,24 +121,20 @@ pub(super) fn run(arguments: &GitleaksArguments) -> ExitCode {
     }
 }
 
-fn tell(message: &str) {
-    warn(message);
-}
-
 /// Looks at it.
 fn look(what: &What<'_>, flags: &SharedFlags) -> Result<ExitCode, String> {
     let source = what.source();
     if flags.diagnostics.is_some() || flags.diagnostics_dir.is_some() {
-        tell("--diagnostics: there is no such thing here");
+        warn("--diagnostics: there is no such thing here");
     }
     if flags.max_decode_depth != 5 {
-        tell("--max-decode-depth: up to five levels are always decoded");
+        warn("--max-decode-depth: up to five levels are always decoded");
     }
     if flags.timeout > 0 {
         let (stop, limit) = (run::interruptible(), Duration::from_secs(flags.timeout));
         std::thread::spawn(move || {
             std::thread::sleep(limit);
-            tell("--timeout: the time is over");
+            warn("--timeout: the time is over");
             stop.ask();
         });
     }
@@ -263,7 +259,7 @@ pub(super) fn hint(flags: &Flags<'_>, home: &Home) {
     let ignored = (there(IGNORE_FILE) && !there(ignore_file::NAME) && !flags.policy.no_ignore_file).then_some(IGNORE_FILE);
     let names: Vec<&str> = config.into_iter().chain(ignored).collect();
     if !names.is_empty() {
-        tell(&format!(
+        warn(format_args!(
             "gitleaks' files do not count here ({}): `keysift migrate` makes them ours, `keysift gitleaks` and --gitleaks-config read them",
             names.join(", ")
         ));

@@ -43,7 +43,8 @@ impl Known {
     /// Looks at the files, and at history where there is one.
     pub(super) fn of(root: &Path, settings: &Settings, decisions: &Decisions) -> Result<Self, ExitCode> {
         let mut seen = vec![look(root, settings, Of::Tree)?];
-        if Repository::open(root, &Options::default()).is_ok() {
+        let repo = Repository::open(root, &Options::default()).ok();
+        if repo.is_some() {
             seen.push(look(root, settings, Of::History)?);
         }
         let mut decided: BTreeMap<String, Entry> = BTreeMap::new();
@@ -99,7 +100,9 @@ impl Known {
                     needless += 1;
                     continue;
                 }
-                _ if entry.commit().is_some_and(|id| !has_commit(root, id)) => Some("its commit is not in this clone".to_owned()),
+                _ if entry.commit().is_some_and(|id| !has_commit(repo.as_ref(), id)) => {
+                    Some("its commit is not in this clone".to_owned())
+                }
                 _ => Some("keysift finds nothing there".to_owned()),
             };
             match why {
@@ -181,10 +184,10 @@ impl Known {
 }
 
 /// Whether history here has this commit.
-fn has_commit(root: &Path, id: &str) -> bool {
-    Repository::open(root, &Options::default()).is_ok_and(|repo| {
+fn has_commit(repo: Option<&Repository>, id: &str) -> bool {
+    repo.is_some_and(|repo| {
         let store = repo.store();
-        commit_named(&repo, &mut Lookup::new(&store), id).is_some()
+        commit_named(repo, &mut Lookup::new(&store), id).is_some()
     })
 }
 

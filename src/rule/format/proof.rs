@@ -9,7 +9,7 @@ use regex_automata::nfa::thompson::{Compiler, Config, NFA, State};
 use regex_automata::util::primitives::StateID;
 use regex_syntax::hir::literal::Extractor;
 use regex_syntax::hir::{Class, Hir, HirKind};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::model::{Bounds, Run};
 
@@ -75,25 +75,22 @@ const RARE: &[u8] = b"~^@%$!&?+|*{}[];<>#\\\"'=:/()";
 /// The rarest byte that stands in every match of the pattern, if it says more than that a keyword does.
 fn needs(hir: &Hir, keywords: &[String]) -> Option<u8> {
     let needed = in_every_match(hir);
-    let has = |b: u8| needed[usize::from(b >> 6)] >> (b & 63) & 1 == 1;
-    RARE.iter().copied().find(|b| has(*b) && !keywords.iter().all(|word| word.as_bytes().contains(b)))
+    RARE.iter().copied().find(|b| needed.contains(b) && !keywords.iter().all(|word| word.as_bytes().contains(b)))
 }
 
-/// The bytes each of which stands in every match: a bit for each.
-fn in_every_match(hir: &Hir) -> [u64; 4] {
-    let one = |b: u8| std::array::from_fn(|n| if usize::from(b >> 6) == n { 1 << (b & 63) } else { 0 });
-    let both = |a: [u64; 4], b: [u64; 4], join: fn(u64, u64) -> u64| std::array::from_fn(|n| join(a[n], b[n]));
+/// The bytes each of which stands in every match.
+fn in_every_match(hir: &Hir) -> BTreeSet<u8> {
     match hir.kind() {
-        HirKind::Literal(literal) => literal.0.iter().fold([0; 4], |all, b| both(all, one(*b), |a, b| a | b)),
+        HirKind::Literal(literal) => literal.0.iter().copied().collect(),
         HirKind::Class(Class::Bytes(class)) => match class.ranges() {
-            [range] if range.start() == range.end() => one(range.start()),
-            _ => [0; 4],
+            [range] if range.start() == range.end() => BTreeSet::from([range.start()]),
+            _ => BTreeSet::new(),
         },
         HirKind::Repetition(repetition) if repetition.min > 0 => in_every_match(&repetition.sub),
         HirKind::Capture(group) => in_every_match(&group.sub),
-        HirKind::Concat(parts) => parts.iter().fold([0; 4], |all, p| both(all, in_every_match(p), |a, b| a | b)),
-        HirKind::Alternation(parts) => parts.iter().fold([u64::MAX; 4], |all, p| both(all, in_every_match(p), |a, b| a & b)),
-        _ => [0; 4],
+        HirKind::Concat(parts) => parts.iter().flat_map(in_every_match).collect(),
+        HirKind::Alternation(parts) => parts.iter().map(in_every_match).reduce(|a, b| &a & &b).unwrap_or_default(),
+        _ => BTreeSet::new(),
     }
 }
 

@@ -155,15 +155,6 @@ fn time(seconds: i64) -> Option<String> {
     (0..=253_402_300_799).contains(&seconds).then(|| crate::finding::date::rfc3339(seconds, 0))
 }
 
-/// Bytes as lower-case hex.
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut out, b| {
-        let _ = write!(out, "{b:02x}");
-        out
-    })
-}
-
 /// Walks through bytes, field by field.
 struct Cursor<'a>(&'a [u8]);
 

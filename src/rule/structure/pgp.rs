@@ -1,6 +1,7 @@
 //! `OpenPGP` secret keys (RFC 4880 and 9580): key id, user, whether a passphrase protects it.
 
-use super::{Cursor, Says, Structure, armor, decoded, hex, time};
+use super::{Cursor, Says, Structure, armor, decoded, time};
+use crate::finding::hex;
 use sha1::Digest as _;
 
 /// Reads an armored block.
@@ -101,7 +102,7 @@ fn secret_key(packet: &[u8], structure: &mut Structure) -> Option<()> {
     digest.update([0x99]);
     digest.update(u16::try_from(public.len()).ok()?.to_be_bytes());
     digest.update(public);
-    structure.tell("fingerprint", hex(&digest.finalize()).to_ascii_uppercase());
+    structure.tell("fingerprint", hex::encode(&digest.finalize()).to_ascii_uppercase());
     structure.tell_if("issued", i64::try_from(created).ok().and_then(time));
     if usage == 0 {
         structure.says = Says::Proven("it parses as an OpenPGP secret key");

@@ -1,6 +1,7 @@
 //! `PuTTY` key files (its manual, appendix C): the message code shows whether a file is whole.
 
-use super::{Says, Structure, decoded, hex, ssh_fingerprint};
+use super::{Says, Structure, decoded, ssh_fingerprint};
+use crate::finding::hex;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Digest as _;
 
@@ -34,10 +35,10 @@ fn parse(text: &[u8]) -> Option<Structure> {
     }
     if let Some(code) = code {
         let right = if version == b'3' {
-            hex(&Hmac::<sha2::Sha256>::new_from_slice(b"").ok()?.chain_update(&signed).finalize().into_bytes())
+            hex::encode(&Hmac::<sha2::Sha256>::new_from_slice(b"").ok()?.chain_update(&signed).finalize().into_bytes())
         } else {
             let key = sha1::Sha1::digest(b"putty-private-key-file-mac-key");
-            hex(&Hmac::<sha1::Sha1>::new_from_slice(&key).ok()?.chain_update(&signed).finalize().into_bytes())
+            hex::encode(&Hmac::<sha1::Sha1>::new_from_slice(&key).ok()?.chain_update(&signed).finalize().into_bytes())
         };
         structure.says = if code.eq_ignore_ascii_case(&right) {
             Says::Proven("its message code is right")

@@ -1,6 +1,7 @@
 //! AWS Signature Version 4: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>.
 
 use super::hmac;
+use crate::finding::hex;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use zeroize::Zeroizing;
@@ -35,12 +36,13 @@ impl Signer<'_> {
         let names = names.join(";");
         let day = &self.time[..8];
         let scope = format!("{day}/{}/{}/aws4_request", self.region, self.service);
-        let text = format!("AWS4-HMAC-SHA256\n{}\n{scope}\n{}", self.time, hex(&Sha256::digest(canonical(request, &names))));
+        let text =
+            format!("AWS4-HMAC-SHA256\n{}\n{scope}\n{}", self.time, hex::encode(&Sha256::digest(canonical(request, &names))));
         let start = Zeroizing::new([b"AWS4", self.secret].concat());
         let key = [self.region, self.service, "aws4_request"]
             .iter()
             .fold(hmac(&start, day.as_bytes()), |key, part| hmac(&*key, part.as_bytes()));
-        let signature = hex(&*hmac(&*key, text.as_bytes()));
+        let signature = hex::encode(&*hmac(&*key, text.as_bytes()));
         Zeroizing::new(format!(
             "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={signature}",
             self.key_id
@@ -53,15 +55,8 @@ fn canonical(request: &Signed<'_>, names: &str) -> String {
     for (name, value) in request.headers {
         let _ = writeln!(text, "{name}:{value}");
     }
-    let _ = write!(text, "\n{names}\n{}", hex(&Sha256::digest(request.body)));
+    let _ = write!(text, "\n{names}\n{}", hex::encode(&Sha256::digest(request.body)));
     text
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, b| {
-        let _ = write!(text, "{b:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

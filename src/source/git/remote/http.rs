@@ -279,6 +279,11 @@ impl<'a> Http for Web<'a> {
     }
 }
 
+/// Whether an address is of this machine: by name, nobody is asked.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
+}
+
 /// Where a redirect leads, if it is to the same server.
 pub(crate) fn same_server(from: &Url, headers: &HeaderMap) -> Option<Url> {
     let to = from.join(headers.get(LOCATION)?.to_str().ok()?).ok()?;

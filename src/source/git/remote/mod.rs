@@ -22,7 +22,7 @@ mod visit;
 
 pub use clone::TemporaryClone;
 pub use credentials::Credentials;
-pub(crate) use http::{causes, client as http_client, same_server};
+pub(crate) use http::{causes, client as http_client, is_loopback, same_server};
 pub use session::{RemoteRef, remote_refs};
 pub use visit::{Visit, tips_in};
 
