@@ -68,9 +68,10 @@ fn emit_prefilter(rules: &[Rule]) -> String {
     out.push_str("];\n");
     write!(
         out,
-        "pub const FACTOR: u32 = {factor};\npub const SHORT: [u64; 4] = {short:?};\n\
+        "pub const FACTOR: u32 = {factor};\npub const SHORT: [u64; {}] = {short:?};\n\
          pub static SLOTS: [u32; {}] = {slots:?};\npub static BUCKETS: [u32; {}] = {buckets:?};\n\
          pub static WINDOWS: [Window; {}] = {windows:?};\npub static ENTRIES: [Entry; {}] = {entries:?};\n",
+        short.len(),
         slots.len(),
         buckets.len(),
         windows.len(),

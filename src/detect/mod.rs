@@ -6,18 +6,22 @@
 //! - `prefilter`: which keywords occur, and where
 //! - `window`: the stretches around the hits that a rule's regex looks at
 //! - `search`: regexes in windows, under a step budget
+//! - `pattern`: a rule's regex
 //! - `trace`: detection of a text that was made from another one: what copied stretches hold is inherited
 //! - `assignment`: names, operators and values, for the generic rules
 //! - `decode`: text behind an encoding, written anew
 //! - `entropy`: Shannon's measure
+//! - `vectors`: loops for processors with long vectors
 
 pub mod assignment;
 pub mod candidate;
 pub mod decode;
 pub mod entropy;
+mod pattern;
 pub mod prefilter;
 mod search;
 pub mod trace;
+mod vectors;
 
 pub use search::compile;
 pub mod window;

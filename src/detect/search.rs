@@ -2,11 +2,10 @@
 
 use super::candidate::{ByteSpan, Candidate};
 use super::entropy::shannon;
-use crate::rule::format::model::{MAX_MATCH, MAX_UNTIL};
+use super::pattern::{self, Match, Pattern};
+use crate::rule::format::model::MAX_UNTIL;
 use crate::rule::{Rule, RuleIndex, checksum};
 use regex_automata::meta::Regex;
-use regex_automata::util::captures::Captures;
-use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 use std::sync::OnceLock;
 
@@ -20,39 +19,20 @@ pub(super) struct Searcher {
     compiled: OnceLock<Compiled>,
 }
 
-/// Regexes for bytes, unicode off.
 struct Compiled {
-    open: Regex,
+    open: Pattern,
     until: Option<Regex>,
-    /// The capture group that holds the secret.
-    group: usize,
 }
-
-/// The states that a regex remembers, in bytes a thread: windows are small, and there are many rules. A long match goes through
-/// as many states as it has bytes: where they do not fit, each is made anew whenever it is reached.
-const CACHE: usize = 64 << 10;
-const CACHE_PER_BYTE: usize = 256;
 
 /// Compiles a pattern the way keysift reads it.
 ///
 /// # Panics
-/// Where the pattern was not parsed and proven before, or is larger than 32 MB compiled.
+/// Where the pattern was not parsed and proven before.
 #[must_use]
 pub fn compile(pattern: &str) -> Regex {
-    compile_for(pattern, 0)
-}
-
-/// The same, for matches of at most so many bytes.
-fn compile_for(pattern: &str, longest: usize) -> Regex {
     Regex::builder()
-        .syntax(syntax::Config::new().unicode(false).utf8(false))
-        .configure(
-            Regex::config()
-                .utf8_empty(false)
-                .nfa_size_limit(Some(32 << 20))
-                .hybrid_cache_capacity(CACHE + CACHE_PER_BYTE * longest.min(MAX_MATCH as usize))
-                .onepass_size_limit(Some(CACHE)),
-        )
+        .syntax(pattern::syntax())
+        .configure(Regex::config().utf8_empty(false))
         .build(pattern)
         .expect("rules are proven before they are searched")
 }
@@ -65,23 +45,14 @@ impl Searcher {
     fn compiled(&self) -> &Compiled {
         self.compiled.get_or_init(|| {
             let pattern = self.rule.pattern.expect("only rules with a pattern are searched");
-            let open = compile_for(pattern, self.rule.bounds.max_len as usize);
-            let group = open
-                .group_info()
-                .to_index(regex_automata::PatternID::ZERO, "secret")
-                .unwrap_or_else(|| usize::from(open.group_info().group_len(regex_automata::PatternID::ZERO) > 1));
-            Compiled { open, until: self.rule.until.map(compile), group }
+            let open = Pattern::of(pattern, self.rule.bounds.max_len as usize);
+            Compiled { open, until: self.rule.until.map(compile) }
         })
     }
 
     /// A search through the windows of one blob, which have `total` bytes together.
     pub(super) fn start(&self, total: usize) -> Search<'_> {
-        Search {
-            searcher: self,
-            captures: None,
-            closing: Closing::default(),
-            steps: STEPS + total.saturating_mul(STEPS_PER_BYTE),
-        }
+        Search { searcher: self, closing: Closing::default(), steps: STEPS + total.saturating_mul(STEPS_PER_BYTE) }
     }
 
     fn candidate(&self, rule: RuleIndex, bytes: &[u8], span: ByteSpan, secret: ByteSpan) -> Candidate {
@@ -100,7 +71,6 @@ impl Searcher {
 /// A search of one rule in one blob, under one budget. What it finds in a window depends on that window alone.
 pub(super) struct Search<'a> {
     searcher: &'a Searcher,
-    captures: Option<Captures>,
     closing: Closing,
     /// The steps that are left.
     steps: usize,
@@ -140,20 +110,15 @@ impl Search<'_> {
             return Some(Searched { steps: 0, reach: window.end });
         }
         let compiled = searcher.compiled();
-        let mut captures = self.captures.take().unwrap_or_else(|| compiled.open.create_captures());
         let before = self.steps;
         let mut reach = window.end;
         let mut at = window.start;
         while at < window.end {
-            let input = Input::new(bytes).span(at..window.end);
-            compiled.open.search_captures(&input, &mut captures);
-            let Some(all) = captures.get_match() else { break };
-            let cost = all.end() - at + searcher.rule.bounds.max_len as usize;
+            let Some(Match { whole: open, secret }) = compiled.open.find(bytes, ByteSpan::new(at, window.end)) else { break };
+            let cost = open.end - at + searcher.rule.bounds.max_len as usize;
             if !self.spend(cost) {
                 return None;
             }
-            let open = ByteSpan::new(all.start(), all.end());
-            let secret = captures.get_group(compiled.group).map_or(open, |g| ByteSpan::new(g.start, g.end));
             let mut next = secret.end.max(open.start + 1);
             let spans = match &compiled.until {
                 None => Some((open, secret)),
@@ -163,7 +128,7 @@ impl Search<'_> {
                     end.map(|end| {
                         let whole = ByteSpan::new(open.start, end);
                         next = end;
-                        (whole, if compiled.group == 0 { whole } else { ByteSpan::new(secret.start, end) })
+                        (whole, if compiled.open.is_whole() { whole } else { ByteSpan::new(secret.start, end) })
                     })
                 }
             };
@@ -172,7 +137,6 @@ impl Search<'_> {
             }
             at = next;
         }
-        self.captures = Some(captures);
         Some(Searched { steps: before - self.steps, reach })
     }
 }

@@ -263,7 +263,7 @@ fn join_companions(judged: &mut [Judged], blob: &[u8]) {
                     let verdict = Arc::make_mut(&mut item.verdict);
                     verdict.reasons.push(Reason {
                         signal: "companion",
-                        text: format!("{} stands {lines} lines away", near.rule),
+                        text: format!("{} stands {lines} lines away", near.rule).into(),
                         weight: 0.3,
                     });
                     if !verdict.proven && verdict.score > 0.0 {
@@ -280,7 +280,7 @@ fn join_companions(judged: &mut [Judged], blob: &[u8]) {
                     verdict.score = 0.0;
                     verdict.reasons.push(Reason {
                         signal: "companion",
-                        text: format!("no {} within {} lines", near.rule, near.within_lines),
+                        text: format!("no {} within {} lines", near.rule, near.within_lines).into(),
                         weight: -1.0,
                     });
                 }

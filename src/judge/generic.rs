@@ -2,9 +2,10 @@
 
 use super::any_of::AnyOf;
 use super::shape::Shape;
-use super::{Reason, Subject, Verdict, expression, language, name, value, weights};
+use super::{Reason, Subject, Verdict, expression, language, name, stock, value, weights};
 use crate::detect::assignment::{Assignment, Operator, Quote};
 use crate::rule::AssignmentClass;
+use std::borrow::Cow;
 
 /// Judges a candidate of the assignment scanner.
 pub(super) fn judge(subject: Subject<'_>) -> Verdict {
@@ -34,13 +35,13 @@ struct Signals {
 }
 
 impl Signals {
-    fn add(&mut self, signal: &'static str, text: impl Into<String>) {
+    fn add(&mut self, signal: &'static str, text: impl Into<Cow<'static, str>>) {
         let weight = weights::of(signal, self.is_password);
         self.log_odds += weight;
         self.reasons.push(Reason { signal, text: text.into(), weight });
     }
 
-    fn when(&mut self, condition: bool, signal: &'static str, text: &str) {
+    fn when(&mut self, condition: bool, signal: &'static str, text: &'static str) {
         if condition {
             self.add(signal, text);
         }
@@ -80,8 +81,13 @@ fn from_value(subject: Subject<'_>, name: &[u8], signals: &mut Signals) {
         signals.add("value-code", format!("the value is {kind}"));
         return;
     }
-    if let Some((kind, why)) = value::stand_in(text, name) {
+    if let Some((kind, why)) = value::stand_in(text) {
         signals.add(kind, why);
+        return;
+    }
+    let stock = stock::share(text, name);
+    if stock == stock::Share::All {
+        signals.add("value-stock", "made of nothing but stock words");
         return;
     }
     let (kind, why) = value::kind(text, &shape);
@@ -90,7 +96,7 @@ fn from_value(subject: Subject<'_>, name: &[u8], signals: &mut Signals) {
     } else {
         signals.add(kind, why);
     }
-    value::signals(text, &shape, name, |signal, why| signals.add(signal, why));
+    value::signals(text, &shape, name, stock, |signal, why| signals.add(signal, why));
 }
 
 fn from_surroundings(subject: Subject<'_>, assignment: &Assignment, signals: &mut Signals) {

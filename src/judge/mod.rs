@@ -33,6 +33,7 @@ pub use path::PathClass;
 use crate::detect::Candidate;
 use crate::rule::structure::{self, Fact, Says, Text};
 use crate::rule::{Confidence, Kind, OnFail, Rule};
+use std::borrow::Cow;
 
 /// A candidate with what a judge may look at.
 #[derive(Clone, Copy)]
@@ -86,7 +87,7 @@ pub struct Reason {
     /// The signal's stable name.
     pub signal: &'static str,
     /// What it said, in words.
-    pub text: String,
+    pub text: Cow<'static, str>,
     /// Its weight: log-odds for generic rules, a change of the score for others.
     pub weight: f32,
 }
@@ -125,18 +126,18 @@ pub fn level(score: f32) -> Option<Confidence> {
 
 impl Verdict {
     /// Not a secret, for one reason.
-    fn rejected(signal: &'static str, text: impl Into<String>) -> Self {
+    fn rejected(signal: &'static str, text: impl Into<Cow<'static, str>>) -> Self {
         Self { score: 0.0, reasons: vec![Reason { signal, text: text.into(), weight: -1.0 }], ..Self::default() }
     }
 
     /// Certainly one, for one reason.
-    fn proven(signal: &'static str, text: impl Into<String>) -> Self {
+    fn proven(signal: &'static str, text: impl Into<Cow<'static, str>>) -> Self {
         let reasons = vec![Reason { signal, text: text.into(), weight: 1.0 }];
         Self { score: 1.0, proven: true, reasons, ..Self::default() }
     }
 
     /// Changes the score by `weight`.
-    fn add(&mut self, signal: &'static str, text: impl Into<String>, weight: f32) {
+    fn add(&mut self, signal: &'static str, text: impl Into<Cow<'static, str>>, weight: f32) {
         self.score = (self.score + weight).clamp(0.0, 1.0);
         self.reasons.push(Reason { signal, text: text.into(), weight });
     }
@@ -226,7 +227,7 @@ fn connection(subject: Subject<'_>) -> Verdict {
     }
     let mut verdict = specific(subject);
     let verdict_is_medium = verdict.score >= MEDIUM;
-    let mut lower = |signal, text: &str, weight: f32| verdict.add(signal, text, weight);
+    let mut lower = |signal, text: &'static str, weight: f32| verdict.add(signal, text, weight);
     let around = &subject.blob[subject.candidate.span.start..subject.candidate.secret.start];
     if value.len() >= 3 && memchr::memmem::find(around, value).is_some() {
         lower("repeats-user", "the same word as the user or the database", -0.4);

@@ -2,6 +2,11 @@
 
 use crate::detect::assignment::class_of;
 use crate::rule::AssignmentClass;
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+/// Words to be asked for.
+type Words = LazyLock<HashSet<&'static str>>;
 
 /// What a name says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,54 +32,61 @@ pub(super) struct Name {
 }
 
 /// Words after the secret word that make it something else.
-const OTHER_HEADS: &[&str] = &[
-    "field", "fields", "label", "labels", "name", "names", "type", "types", "url", "uri", "urls", "path", "paths", "file",
-    "files", "filename", "dir", "directory", "folder", "id", "ids", "count", "counts", "length", "len", "size", "limit", "hint",
-    "prompt", "placeholder", "title", "text", "message", "messages", "msg", "error", "errors", "regex", "regexp", "pattern",
-    "policy", "rule", "rules", "strength", "input", "box", "form", "page", "view", "dialog", "button", "btn", "link", "icon",
-    "class", "style", "color", "header", "headers", "param", "params", "parameter", "prefix", "suffix", "format", "encoding",
-    "algorithm", "alg", "algo", "version", "expiry", "expires", "expiration", "expire", "expired", "ttl", "timeout", "lifetime",
-    "duration", "endpoint", "host", "port", "provider", "manager", "service", "factory", "handler", "helper", "util", "utils",
-    "validator", "validation", "generator", "encoder", "decoder", "parser", "store", "storage", "cache", "repository", "config",
-    "configuration", "settings", "options", "option", "enabled", "disabled", "required", "verified", "valid", "invalid",
-    "missing", "exists", "changed", "updated", "created", "at", "by", "index", "column", "col", "constraint", "table", "map",
-    "list", "set", "array", "enum", "ref", "reference", "source", "usage", "ops", "spec", "attr", "attribute", "attributes",
-    "tag", "tags", "mode", "level", "status", "state", "event", "action", "callback", "listener", "bits", "desc", "description",
-    "help", "info", "comment", "note", "example", "format", "checker", "filter", "method", "scheme", "scope", "scopes", "role",
-    "user", "username", "group", "domain", "realm", "server", "client", "login", "property", "prop", "var", "variable", "env",
-    "reset", "forgot", "forgotten", "recovery", "change", "confirm", "confirmation", "mismatch", "match", "again", "repeat",
-    "min", "max", "minimum", "maximum", "required", "encrypted", "hash", "hashed", "digest", "request", "response", "result",
-    "context", "session", "object", "instance", "interface", "model", "entity", "dto", "module", "plugin", "extension",
-    "package", "lib", "function", "func", "fn", "command", "cmd", "script", "template", "screen", "window", "panel", "tab",
-    "section", "binding", "bindings", "event", "events", "press", "pressed", "up", "down", "code", "codes", "board", "frame",
-    "frames", "words", "word", "chain", "ring", "pair", "pairs", "store", "location", "region", "vault", "arn", "uuid", "serial",
-    "fingerprint", "thumbprint", "issuer", "audience", "subject", "claim", "claims", "payload", "ization", "izer",
-];
+static OTHER_HEADS: Words = LazyLock::new(|| {
+    HashSet::from([
+        "field", "fields", "label", "labels", "name", "names", "type", "types", "url", "uri", "urls", "path", "paths", "file",
+        "files", "filename", "dir", "directory", "folder", "id", "ids", "count", "counts", "length", "len", "size", "limit",
+        "hint", "prompt", "placeholder", "title", "text", "message", "messages", "msg", "error", "errors", "regex", "regexp",
+        "pattern", "policy", "rule", "rules", "strength", "input", "box", "form", "page", "view", "dialog", "button", "btn",
+        "link", "icon", "class", "style", "color", "header", "headers", "param", "params", "parameter", "prefix", "suffix",
+        "format", "encoding", "algorithm", "alg", "algo", "version", "expiry", "expires", "expiration", "expire", "expired",
+        "ttl", "timeout", "lifetime", "duration", "endpoint", "host", "port", "provider", "manager", "service", "factory",
+        "handler", "helper", "util", "utils", "validator", "validation", "generator", "encoder", "decoder", "parser", "store",
+        "storage", "cache", "repository", "config", "configuration", "settings", "options", "option", "enabled", "disabled",
+        "required", "verified", "valid", "invalid", "missing", "exists", "changed", "updated", "created", "at", "by", "index",
+        "column", "col", "constraint", "table", "map", "list", "set", "array", "enum", "ref", "reference", "source", "usage",
+        "ops", "spec", "attr", "attribute", "attributes", "tag", "tags", "mode", "level", "status", "state", "event", "action",
+        "callback", "listener", "bits", "desc", "description", "help", "info", "comment", "note", "example", "format", "checker",
+        "filter", "method", "scheme", "scope", "scopes", "role", "user", "username", "group", "domain", "realm", "server",
+        "client", "login", "property", "prop", "var", "variable", "env", "reset", "forgot", "forgotten", "recovery", "change",
+        "confirm", "confirmation", "mismatch", "match", "again", "repeat", "min", "max", "minimum", "maximum", "required",
+        "encrypted", "hash", "hashed", "digest", "request", "response", "result", "context", "session", "object", "instance",
+        "interface", "model", "entity", "dto", "module", "plugin", "extension", "package", "lib", "function", "func", "fn",
+        "command", "cmd", "script", "template", "screen", "window", "panel", "tab", "section", "binding", "bindings", "event",
+        "events", "press", "pressed", "up", "down", "code", "codes", "board", "frame", "frames", "words", "word", "chain",
+        "ring", "pair", "pairs", "store", "location", "region", "vault", "arn", "uuid", "serial", "fingerprint", "thumbprint",
+        "issuer", "audience", "subject", "claim", "claims", "payload", "ization", "izer",
+    ])
+});
 
 /// Words that make a key public or an index.
-const PUBLIC: &[&str] = &[
-    "public", "pub", "pubkey", "publickey", "primary", "foreign", "partition", "sort", "cache", "row", "column", "object", "hot",
-    "short", "shortcut", "map", "dict", "index", "unique", "composite", "natural", "surrogate", "registry", "routing", "message",
-    "translation", "i18n", "locale", "site", "publishable", "trans", "lang", "label", "group", "metric", "event", "config",
-    "setting", "property", "pref", "prefs", "preference", "arrow", "enter", "escape", "tab", "shift", "ctrl", "alt", "meta",
-    "next", "page", "continuation", "cursor", "sync", "csrf", "xsrf", "antiforgery", "verification", "paging", "pagination",
-    "start", "end", "stop", "eos", "bos", "pad", "unk", "mask", "sep", "cls", "special", "max", "min", "num", "total", "count",
-    "parse", "lex", "lexer", "hash", "dedup", "idempotency", "ordering", "bypass", "sorting", "lookup", "search", "storage",
-    "cookie", "session", "param", "query", "field", "json", "item", "data", "node", "react", "data-key", "is", "has", "get",
-    "hashed", "forgot", "reset", "show", "hide", "toggle", "invalid", "wrong", "missing", "no", "enter", "confirm", "repeat",
-    "bad", "device", "notification", "push", "known", "host", "allowed", "authorized",
-];
+static PUBLIC: Words = LazyLock::new(|| {
+    HashSet::from([
+        "public", "pub", "pubkey", "publickey", "primary", "foreign", "partition", "sort", "cache", "row", "column", "object",
+        "hot", "short", "shortcut", "map", "dict", "index", "unique", "composite", "natural", "surrogate", "registry", "routing",
+        "message", "translation", "i18n", "locale", "site", "publishable", "trans", "lang", "label", "group", "metric", "event",
+        "config", "setting", "property", "pref", "prefs", "preference", "arrow", "enter", "escape", "tab", "shift", "ctrl",
+        "alt", "meta", "next", "page", "continuation", "cursor", "sync", "csrf", "xsrf", "antiforgery", "verification", "paging",
+        "pagination", "start", "end", "stop", "eos", "bos", "pad", "unk", "mask", "sep", "cls", "special", "max", "min", "num",
+        "total", "count", "parse", "lex", "lexer", "hash", "dedup", "idempotency", "ordering", "bypass", "sorting", "lookup",
+        "search", "storage", "cookie", "session", "param", "query", "field", "json", "item", "data", "node", "react", "data-key",
+        "is", "has", "get", "hashed", "forgot", "reset", "show", "hide", "toggle", "invalid", "wrong", "missing", "no", "enter",
+        "confirm", "repeat", "bad", "device", "notification", "push", "known", "host", "allowed", "authorized",
+    ])
+});
 
 /// Words that say which secret it is.
-const QUALIFIERS: &[&str] = &[
-    "api", "access", "secret", "private", "encryption", "encrypt", "enc", "crypt", "crypto", "sign", "signing", "signature",
-    "master", "auth", "oauth", "app", "account", "service", "shared", "license", "licence", "aes", "des", "hmac", "jwt", "ssh",
-    "deploy", "admin", "consumer", "client", "subscription", "webhook", "write", "bearer", "refresh", "bot", "session", "bind",
-    "db", "database", "root", "user", "smtp", "mail", "email", "ftp", "redis", "mysql", "postgres", "mongo", "ldap", "keystore",
-    "truststore", "key", "wifi", "wpa", "sudo", "ssl", "tls", "rpc", "proxy", "aws", "azure", "gcp", "google", "github",
-    "gitlab", "slack", "stripe", "twilio", "npm", "pypi", "docker", "telegram", "discord", "facebook", "twitter", "heroku",
-    "cloudflare", "personal", "security", "registration", "erlang", "cookie",
-];
+static QUALIFIERS: Words = LazyLock::new(|| {
+    HashSet::from([
+        "api", "access", "secret", "private", "encryption", "encrypt", "enc", "crypt", "crypto", "sign", "signing", "signature",
+        "master", "auth", "oauth", "app", "account", "service", "shared", "license", "licence", "aes", "des", "hmac", "jwt",
+        "ssh", "deploy", "admin", "consumer", "client", "subscription", "webhook", "write", "bearer", "refresh", "bot",
+        "session", "bind", "db", "database", "root", "user", "smtp", "mail", "email", "ftp", "redis", "mysql", "postgres",
+        "mongo", "ldap", "keystore", "truststore", "key", "wifi", "wpa", "sudo", "ssl", "tls", "rpc", "proxy", "aws", "azure",
+        "gcp", "google", "github", "gitlab", "slack", "stripe", "twilio", "npm", "pypi", "docker", "telegram", "discord",
+        "facebook", "twitter", "heroku", "cloudflare", "personal", "security", "registration", "erlang", "cookie",
+    ])
+});
 
 /// Words that speak of tests and samples.
 const SAMPLES: &[&str] =
@@ -93,20 +105,20 @@ pub(super) fn read(name: &[u8]) -> Name {
     out.other_head = meaningful_after
         .iter()
         .rev()
-        .find_map(|w| OTHER_HEADS.iter().find(|h| **h == w.as_str()).copied())
+        .find_map(|w| OTHER_HEADS.get(w.as_str()).copied())
         .or_else(|| fused_head(&words[secret_at]));
     out.id = meaningful_after.last().is_some_and(|w| matches!(w.as_str(), "id" | "ids"));
     // What an object holds is told by the member: `config.secret_key` is no setting.
     let idempotent = words.windows(2).any(|w| w[1] == "token" && (w[0] == "client" || w[0] == "request"));
     let from = if secret_at >= segment { segment } else { 0 };
-    out.public = words[from..].iter().find_map(|w| PUBLIC.iter().find(|p| **p == w.as_str()).copied());
+    out.public = words[from..].iter().find_map(|w| PUBLIC.get(w.as_str()).copied());
     if idempotent {
         out.public = Some("request");
     }
     out.sample = words.iter().any(|w| SAMPLES.contains(&w.as_str()));
     out.many = words.len() >= 5;
     out.alone = words.len() == 1;
-    out.qualified = words.iter().enumerate().any(|(i, w)| i != secret_at && QUALIFIERS.contains(&w.as_str()))
+    out.qualified = words.iter().enumerate().any(|(i, w)| i != secret_at && QUALIFIERS.contains(w.as_str()))
         || FUSED.iter().any(|f| words[secret_at].contains(f));
     let weak = matches!(
         class_of(words[secret_at].as_bytes()),

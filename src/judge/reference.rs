@@ -124,7 +124,7 @@ const FORMS: &[(Form, &str)] = &[
     (Begins("data:image/"), "an image"),
 ];
 
-/// All pieces of the forms, to be looked for at once: most values hold none.
+/// All pieces of the forms, fewer than 64, to be looked for at once: most values hold none.
 fn pieces() -> &'static AhoCorasick {
     static PIECES: OnceLock<AhoCorasick> = OnceLock::new();
     PIECES.get_or_init(|| {
@@ -140,11 +140,21 @@ fn pieces() -> &'static AhoCorasick {
 #[must_use]
 pub(super) fn system(value: &[u8], subject: Subject<'_>) -> Option<&'static str> {
     let text = value.trim_ascii_start();
-    let pieces = pieces().is_match(text);
+    let pieces = pieces();
+    // A bit for each piece, in the order of the forms.
+    let held = if pieces.is_match(text) {
+        pieces.find_overlapping_iter(text).fold(0, |held, m| held | 1u64 << m.pattern().as_u32())
+    } else {
+        0
+    };
+    let mut piece = 0;
     for (form, name) in FORMS {
         let found = match form {
-            Begins(prefix) => text.starts_with(prefix.as_bytes()),
-            Contains(piece) => pieces && memchr::memmem::find(text, piece.as_bytes()).is_some(),
+            Begins(prefix) => text.first() == prefix.as_bytes().first() && text.starts_with(prefix.as_bytes()),
+            Contains(_) => {
+                piece += 1;
+                held >> (piece - 1) & 1 == 1
+            }
         };
         if found {
             return Some(name);

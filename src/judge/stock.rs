@@ -77,12 +77,32 @@ fn is_constant(value: &[u8]) -> bool {
 }
 
 fn is_stock(lower: &[u8]) -> bool {
-    let known = |word: &[u8]| WORDS.binary_search_by(|w| w.as_bytes().cmp(word)).is_ok();
     known(lower)
         || FUSED.iter().any(|w| w.as_bytes() == lower)
         || lower.strip_suffix(b"s").is_some_and(|one| one.len() > 3 && known(one))
         || (3..lower.len().saturating_sub(1)).any(|at| known(&lower[..at]) && lower.len() - at >= 2 && known(&lower[at..]))
         || lower.strip_prefix(b"my").is_some_and(|rest| rest.len() > 2 && known(rest))
+}
+
+/// Where the words with each first letter begin; the last ends there.
+const BEGINS: [usize; 27] = {
+    let mut begins = [0; 27];
+    let mut at = 0;
+    let mut letter = 0;
+    while letter < 27 {
+        while at < WORDS.len() && ((WORDS[at].as_bytes()[0] - b'a') as usize) < letter {
+            at += 1;
+        }
+        begins[letter] = at;
+        letter += 1;
+    }
+    begins
+};
+
+/// Whether a word in lower case belongs to the vocabulary.
+fn known(word: &[u8]) -> bool {
+    let Some(letter) = word.first().and_then(|b| b.checked_sub(b'a')).map(usize::from).filter(|n| *n < 26) else { return false };
+    WORDS[BEGINS[letter]..BEGINS[letter + 1]].iter().any(|w| w.as_bytes() == word)
 }
 
 fn contains(name: &[u8], lower: &[u8]) -> bool {

@@ -1,7 +1,9 @@
 //! What the text of a generic rule's value says: of which kind it is, whether it stands in for a secret, how random it looks.
 
+use super::placeholder;
 use super::shape::{self, Shape};
-use super::{placeholder, stock};
+use super::stock::{self, Share};
+use std::borrow::Cow;
 
 /// Of which kind a value's text is. Each is a signal of the same name.
 #[must_use]
@@ -125,7 +127,7 @@ pub(super) fn pieces(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Text that stands in for a secret from end to end, or is the hash of one: nothing else about it counts.
 #[must_use]
-pub(super) fn stand_in(value: &[u8], name: &[u8]) -> Option<(&'static str, String)> {
+pub(super) fn stand_in(value: &[u8]) -> Option<(&'static str, Cow<'static, str>)> {
     if is_hash(value) {
         return Some(("value-hash", "the hash of a password".into()));
     }
@@ -135,18 +137,21 @@ pub(super) fn stand_in(value: &[u8], name: &[u8]) -> Option<(&'static str, Strin
     if is_publishable(value) {
         return Some(("value-publishable", "a key that its vendor means to be public".into()));
     }
-    if let Some(word) = placeholder::word(value) {
-        return Some(("value-placeholder", format!("`{word}` stands in for a secret")));
-    }
-    (stock::share(value, name) == stock::Share::All).then(|| ("value-stock", "made of nothing but stock words".into()))
+    placeholder::word(value).map(|word| ("value-placeholder", format!("`{word}` stands in for a secret").into()))
 }
 
 /// Signals beside the kind.
-pub(super) fn signals(value: &[u8], shape: &Shape, name: &[u8], mut say: impl FnMut(&'static str, String)) {
-    if stock::share(value, name) == stock::Share::Half {
+pub(super) fn signals(
+    value: &[u8],
+    shape: &Shape,
+    name: &[u8],
+    stock: Share,
+    mut say: impl FnMut(&'static str, Cow<'static, str>),
+) {
+    if stock == Share::Half {
         say("value-half-stock", "made of stock words for the most part".into());
     } else if let Some(word) = placeholder::stop_word(value) {
-        say("value-stop-word", format!("contains `{word}`"));
+        say("value-stop-word", format!("contains `{word}`").into());
     }
     if placeholder::sequence(value).is_some() {
         say("value-sequence", "its characters count up or repeat".into());
@@ -217,15 +222,14 @@ pub(super) fn is_hash(value: &[u8]) -> bool {
         b"$pbkdf2", b"pbkdf2_", b"pbkdf2:", b"{SSHA", b"{SHA", b"{CRYPT}", b"SCRAM-SHA-", b"scrypt:",
     ];
     let postgres = value.len() == 35 && value.starts_with(b"md5") && value[3..].iter().all(u8::is_ascii_hexdigit);
-    postgres || PREFIXES.iter().any(|p| value.starts_with(p))
+    postgres || begins_with_any(value, &PREFIXES)
 }
 
 /// A regular expression.
 fn is_regex(value: &[u8]) -> bool {
     const MARKS: [&[u8]; 12] = [b"0-9", b"a-z", b"A-Z", b"\\d", b"\\w", b"\\s", b"\\b", b"(?:", b"(?P<", b".*", b".+", b"[^"];
-    let found = MARKS.iter().filter(|m| memchr::memmem::find(value, m).is_some()).count();
-    let brackets = value.iter().any(|b| b"[(\\^".contains(b));
-    found >= 1 && brackets
+    let brackets = value.iter().any(|b| matches!(b, b'[' | b'(' | b'\\' | b'^'));
+    brackets && MARKS.iter().any(|m| memchr::memmem::find(value, m).is_some())
 }
 
 /// Keys that vendors mean to stand in pages and apps.
@@ -257,7 +261,12 @@ fn is_publishable(value: &[u8]) -> bool {
         b"MIGfMA0GCSqGSIb3DQEB",
         b"MCowBQYDK2VwAyEA",
     ];
-    PREFIXES.iter().any(|p| value.starts_with(p)) || is_public_nkey(value)
+    begins_with_any(value, PREFIXES) || is_public_nkey(value)
+}
+
+/// Whether `value` begins with one of `prefixes`: most differ in their first byte.
+fn begins_with_any(value: &[u8], prefixes: &[&[u8]]) -> bool {
+    prefixes.iter().any(|p| value.first() == p.first() && value.starts_with(p))
 }
 
 /// The public half of a NATS nkey: its kind, then 55 characters of base32.
@@ -277,12 +286,12 @@ fn is_type(value: &[u8]) -> bool {
         b"saml", b"ldap", b"nsstring", b"id", b"base64", b"plain", b"plaintext", b"md5", b"sha1", b"sha256", b"aes",
         b"scram-sha-256", b"jwt", b"argon2id", b"utf8", b"utf-8", b"latin1", b"ascii",
     ];
-    let lower = value.to_ascii_lowercase();
-    let mut bare = lower.as_slice();
+    let mut bare = value;
     for ending in [&b"?"[..], b"!", b"[]", b")", b"*"] {
         bare = bare.strip_suffix(ending).unwrap_or(bare);
     }
-    TYPES.contains(&bare.trim_ascii())
+    let bare = bare.trim_ascii();
+    TYPES.iter().any(|name| name.eq_ignore_ascii_case(bare))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //!
 //! The pass is written so that compilers turn it into vector instructions: a byte of flags for each place, without a branch.
 
-use super::vectors::{Loop, vectorized};
+use super::super::vectors::{Loop, vectorized};
 use super::{ByteSpan, Kind};
 
 /// The places looked at in one go.
@@ -110,10 +110,22 @@ impl Places {
             at = 1;
         }
         at = vectorized(Blocks { text, from: at, to: end, places: &mut places });
-        for place in at..end {
-            places.look(text, place);
-        }
+        places.rest(text, at, end);
         places
+    }
+
+    /// Looks at the places that fill no block: zeros stand in for what is missing of it, and begin no mark.
+    fn rest(&mut self, text: &[u8], at: usize, end: usize) {
+        if at >= end {
+            return;
+        }
+        let mut padded = [0; BLOCK + 2];
+        // A byte before the first place and one behind the last.
+        let rest = &text[at - 1..=end];
+        padded[..rest.len()].copy_from_slice(rest);
+        let piece = |from: usize| padded[from..].first_chunk().expect("a block fits in");
+        let found = block(piece(0), piece(1), piece(2));
+        self.all.extend(found[..end - at].iter().enumerate().filter(|(_, found)| **found == 1).map(|(n, _)| at + n));
     }
 
     /// Looks at one place.

@@ -10,13 +10,11 @@
 //! - `escapes`: `\u0041`, `\x41`, `\101`, `\"`, `%41`, `&#65;`, `&quot;`, `=3D`
 //! - `joins`: `"abc" + "def"`, lines that go on, values on the line below their name
 //! - `marks`: one pass that finds where any of these may begin, but for runs
-//! - `vectors`: loops for processors with long vectors
 
 mod escapes;
 mod joins;
 mod marks;
 mod runs;
-mod vectors;
 
 use super::ByteSpan;
 

@@ -1,6 +1,6 @@
 //! Long runs of base64 or hex digits that stand for text, and what is compressed behind them.
 
-use super::vectors::{Loop, vectorized};
+use super::super::vectors::{Loop, vectorized};
 use super::{ByteSpan, Decoded, Kind, Region, Writer, with_line};
 use crate::rule::structure::decoded;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
@@ -43,9 +43,17 @@ pub(super) fn find(text: &[u8], zone: ByteSpan, found: &mut Vec<Region>) {
 
 /// The first stretch of digits that begins at `from` or a multiple of its length behind it, before `to`.
 fn stretch(text: &[u8], from: usize, to: usize) -> Option<usize> {
-    let (inside, at) = vectorized(Stretches { text, from, to });
-    let rest = || text.get(at..)?.chunks_exact(STRETCH).position(|s| s.iter().all(|b| is_digit(*b))).map(|n| at + n * STRETCH);
-    inside.or_else(rest).filter(|at| *at < to)
+    let (inside, mut at) = vectorized(Stretches { text, from, to });
+    if inside.is_some() {
+        return inside.filter(|at| *at < to);
+    }
+    while at < to {
+        if text.get(at..at + STRETCH)?.iter().all(|b| is_digit(*b)) {
+            return Some(at);
+        }
+        at += STRETCH;
+    }
+    None
 }
 
 /// Looks for a stretch of digits in whole blocks; gives it, or how far it looked.

@@ -8,18 +8,14 @@
 //! bytes, its 32 bits to the fourth: one look-up serves windows of both lengths. Places that pass are collected without
 //! branches, then looked up in a table, then compared.
 
-use super::table::{Entry, FOLD, FOLD_8, SLOTS, Table, bit, fold};
+use super::even::{BLOCK, Places, STEP, Slots, places};
+use super::table::{Entry, FOLD_8, Table, fold};
 use super::{Hit, Prefilter};
 use std::borrow::Cow;
 use std::cell::RefCell;
 
 /// The shortest keyword in bytes.
 pub(super) const SHORTEST: usize = 3;
-/// The text that is filtered before what passed is looked at, in bytes.
-const BLOCK: usize = 4096;
-/// How much is looked at in one go, and how much of it is read: the last window begins at the last even place.
-const STEP: usize = 8;
-const READ: usize = STEP + 2;
 
 /// See the top of this file.
 pub struct HashWindowPrefilter {
@@ -41,43 +37,36 @@ impl HashWindowPrefilter {
 
     /// Compares what stands around an even place with the keywords that have its window.
     fn check(&self, bytes: &[u8], at: usize, hits: &mut Vec<Hit>) {
-        for entry in self.table.entries(fold(bytes, at)) {
-            self.compare(bytes, at, entry, hits);
+        for alike in self.table.entries(fold(bytes, at)) {
+            self.compare(bytes, at, alike, hits);
         }
         let next = fold(bytes, at + 1);
-        if self.table.may_be_short(next.to_le_bytes()[0]) {
-            for entry in self.table.entries(next).filter(|e| e.is_short) {
-                self.compare(bytes, at + 1, entry, hits);
+        if self.table.may_be_short(next) {
+            for alike in self.table.entries(next).filter(|alike| alike[0].is_short) {
+                self.compare(bytes, at + 1, alike, hits);
             }
         }
     }
 
-    fn compare(&self, bytes: &[u8], at: usize, entry: &Entry, hits: &mut Vec<Hit>) {
-        let Some(start) = at.checked_sub(usize::from(entry.offset)) else { return };
-        if !begins(bytes, start, entry) {
+    /// Compares a text with entries that begin alike.
+    fn compare(&self, bytes: &[u8], at: usize, alike: &[Entry], hits: &mut Vec<Hit>) {
+        let Some(start) = at.checked_sub(usize::from(alike[0].offset)) else { return };
+        if !begins(bytes, start, &alike[0]) {
             return;
         }
-        let word = self.words[entry.keyword as usize].as_bytes();
-        if bytes.get(start..start + word.len()).is_some_and(|text| text.eq_ignore_ascii_case(word)) {
-            hits.push(Hit { keyword: entry.keyword, start });
+        for entry in alike {
+            let word = self.words[entry.keyword as usize].as_bytes();
+            if bytes.get(start..start + word.len()).is_some_and(|text| text.eq_ignore_ascii_case(word)) {
+                hits.push(Hit { keyword: entry.keyword, start });
+            }
         }
     }
 
     /// Looks at the even places of `text`, which stands at `from` in `bytes`, in steps, each as long as two bytes follow. `text`
     /// is no longer than a block and what is read behind it.
-    #[expect(clippy::cast_possible_truncation, reason = "a block is 4,096 bytes long; windows are cut to 32 bits on purpose")]
-    fn block(&self, bytes: &[u8], from: usize, text: &[u8], passed: &mut Passed, hits: &mut Vec<Hit>) {
-        let slots: &[u32; SLOTS] = self.table.slots.first_chunk().expect("a table of this size");
-        let factor = self.table.factor;
-        let mut count = 0;
-        for (n, ten) in text.windows(READ).step_by(STEP).enumerate() {
-            let word = u64::from_le_bytes(*ten.first_chunk().expect("eight of ten")) | FOLD_8;
-            let last = u32::from_le_bytes(*ten.last_chunk().expect("four of ten")) | FOLD;
-            for (place, window) in [(0, word as u32), (2, (word >> 16) as u32), (4, (word >> 32) as u32), (6, last)] {
-                passed[count & (passed.len() - 1)] = (n * STEP + place) as u16;
-                count += bit(slots, factor, window) as usize;
-            }
-        }
+    fn block(&self, bytes: &[u8], from: usize, text: &[u8], passed: &mut Places, hits: &mut Vec<Hit>) {
+        let slots = self.table.slots.first_chunk().expect("a table of this size");
+        let count = Slots { slots, factor: self.table.factor }.pass(text, passed);
         for place in &passed[..count] {
             self.check(bytes, from + usize::from(*place), hits);
         }
@@ -90,12 +79,9 @@ fn begins(bytes: &[u8], start: usize, entry: &Entry) -> bool {
     eight.is_none_or(|eight| (u64::from_le_bytes(eight) | FOLD_8) & entry.mask == entry.begin)
 }
 
-/// Even places of a block that passed. One that did not is overwritten by the next.
-type Passed = [u16; BLOCK / 2];
-
 thread_local! {
     /// Used again for each text: most are a few bytes of a new version, and clearing this would cost more than they do.
-    static PASSED: RefCell<Box<Passed>> = RefCell::new(Box::new([0; BLOCK / 2]));
+    static PASSED: RefCell<Box<Places>> = RefCell::new(Box::new(places()));
 }
 
 impl Prefilter for HashWindowPrefilter {

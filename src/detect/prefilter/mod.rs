@@ -1,11 +1,12 @@
 //! The prefilter: one pass over a blob that finds which keywords of all rules occur, and where.
 //!
-//! - `hash_window`, `table`: the fast one, for many keywords
+//! - `hash_window`, `even`, `table`: the fast one, for many keywords
 //! - `built_in`: its tables for the catalogue
 //! - `aho`: the reference, and what runs for few keywords
 
 mod aho;
 mod built_in;
+mod even;
 mod hash_window;
 #[allow(unreachable_pub, reason = "the build script has this file too")]
 mod table;

@@ -7,7 +7,13 @@ use std::borrow::Cow;
 const SLOT_BITS: u32 = 13;
 /// How many slots there are.
 pub const SLOTS: usize = 1 << SLOT_BITS;
+/// By how many bits a product is shifted to the right to give a slot.
+#[allow(dead_code, reason = "not every processor has what asks for it, nor does the build script")]
+pub const SLOT_SHIFT: u32 = 32 - SLOT_BITS;
 const BUCKET_BITS: u32 = 14;
+/// The bits of the hashes of the shortest keywords, and the words that have a bit for each.
+const SHORT_BITS: u32 = 12;
+const SHORT: usize = 1 << (SHORT_BITS - 6);
 /// Makes letters lower case; what it does to other bytes it does to keywords as well.
 pub const FOLD: u32 = 0x2020_2020;
 /// The same for eight bytes.
@@ -40,6 +46,8 @@ pub struct Entry {
     pub offset: u16,
     /// Whether the keyword has three bytes: it is looked for at both places of a pair.
     pub is_short: bool,
+    /// How many entries from this one on begin alike, at the same place around the window.
+    pub alike: u16,
 }
 
 /// Windows of keywords, by hash.
@@ -54,8 +62,8 @@ pub struct Table {
     /// In the order of their buckets, and one that is none.
     pub windows: Cow<'static, [Window]>,
     pub entries: Cow<'static, [Entry]>,
-    /// The bytes that keywords of three bytes begin with, folded: a bit for each.
-    pub short: [u64; 4],
+    /// Hashes of the keywords of three bytes, folded: a bit for each.
+    pub short: [u64; SHORT],
 }
 
 /// A hash of the first three bytes: the product's upper bits depend on no others.
@@ -77,6 +85,7 @@ impl Entry {
             keyword: u32::try_from(keyword).expect("fewer than 2^32 keywords"),
             offset: u16::try_from(offset).expect("a keyword is short"),
             is_short: word.len() < 4,
+            alike: 1,
         };
         (fold(word, offset) & mask, mask, entry)
     }
@@ -141,10 +150,18 @@ impl Table {
     pub fn of(words: &[&str], factor: u32) -> Self {
         let mut all = windows(words);
         let slots = slots(&all, factor);
-        all.sort_by_key(|(window, mask, e)| (hash(*window, factor, BUCKET_BITS), *window, *mask, e.keyword, e.offset));
-        let mut short = [0; 4];
+        all.sort_by_key(|(window, mask, e)| {
+            (hash(*window, factor, BUCKET_BITS), *window, *mask, e.offset, e.begin, e.mask, e.keyword)
+        });
+        for same in
+            all.chunk_by_mut(|a, b| (a.0, a.1, a.2.offset, a.2.begin, a.2.mask) == (b.0, b.1, b.2.offset, b.2.begin, b.2.mask))
+        {
+            same[0].2.alike = u16::try_from(same.len()).expect("fewer than 65,536 keywords begin alike");
+        }
+        let mut short = [0; SHORT];
         for (window, _, _) in all.iter().filter(|(_, _, e)| e.is_short) {
-            short[(window >> 6 & 3) as usize] |= 1 << (window & 63);
+            let bit = hash(*window, factor, SHORT_BITS);
+            short[(bit >> 6) as usize] |= 1 << (bit & 63);
         }
         let mut windows = Vec::new();
         let mut first = 0;
@@ -162,26 +179,32 @@ impl Table {
         Self { factor, slots: slots.into(), buckets: buckets.into(), windows: windows.into(), entries: entries.into(), short }
     }
 
-    /// The entries with this window.
-    pub fn entries(&self, window: u32) -> impl Iterator<Item = &Entry> {
+    /// The entries with this window, those that begin alike together.
+    pub fn entries(&self, window: u32) -> impl Iterator<Item = &[Entry]> {
         let bucket = hash(window, self.factor, BUCKET_BITS) as usize;
         let (from, to) = (self.buckets[bucket] as usize, self.buckets[bucket + 1] as usize);
-        (from..to)
-            .filter(move |n| (self.windows[*n].bytes ^ window) & self.windows[*n].mask == 0)
-            .flat_map(|n| &self.entries[self.windows[n].first as usize..self.windows[n + 1].first as usize])
+        (from..to).filter(move |n| (self.windows[*n].bytes ^ window) & self.windows[*n].mask == 0).flat_map(|n| {
+            let mut rest = &self.entries[self.windows[n].first as usize..self.windows[n + 1].first as usize];
+            std::iter::from_fn(move || {
+                let (alike, behind) = rest.split_at(usize::from(rest.first()?.alike));
+                rest = behind;
+                Some(alike)
+            })
+        })
     }
 
-    /// Whether a keyword of three bytes begins with this byte, folded.
+    /// Whether this window may begin with a keyword of three bytes.
     #[must_use]
-    pub const fn may_be_short(&self, first: u8) -> bool {
-        self.short[(first >> 6) as usize] >> (first & 63) & 1 == 1
+    pub const fn may_be_short(&self, window: u32) -> bool {
+        let bit = hash(window, self.factor, SHORT_BITS);
+        self.short[(bit >> 6) as usize] >> (bit & 63) & 1 == 1
     }
 }
 
 /// 1 where some keyword may have this window, else 0.
 #[inline]
 #[must_use]
-pub fn bit(slots: &[u32; SLOTS], factor: u32, window: u32) -> u32 {
+pub const fn bit(slots: &[u32; SLOTS], factor: u32, window: u32) -> u32 {
     slots[hash(window, factor, SLOT_BITS) as usize & (SLOTS - 1)] >> (window >> 24 & 31) & 1
 }
 

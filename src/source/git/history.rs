@@ -2,7 +2,6 @@
 
 use super::attribution::{Flagged, Keys, Stories, Story};
 use super::graph::{CommitNr, Graph};
-use super::needed;
 use super::objects::{Kind, Nr, Objects};
 use super::open::{Ref, Repository};
 use super::pass::{DeltaTrees, Visit};
@@ -83,7 +82,9 @@ impl History {
         let refs = repo.refs();
         let chosen = Chosen::of(repo, &graph, &refs, scope);
         let flagged_ids: HashMap<ObjectId, Nr> = keys.keys().map(|nr| (objects.id(*nr), *nr)).collect();
-        let wanted = Wanted { hash: repo.hash, flagged: &flagged_ids };
+        // What a partial clone left with its server is all told; elsewhere only what is looked at counts.
+        let all_missing = repo.partial || scope.unreachable;
+        let wanted = Wanted { hash: repo.hash, flagged: &flagged_ids, missing: !all_missing };
         let trees = Trees::walk(objects, &deltas, &wanted, &lost, &stop);
         let names = names_that_hold(&trees, sink);
         let flagged = Flagged { graph: &graph, trees: &trees, keys: &keys };
@@ -92,12 +93,8 @@ impl History {
         let mut unattached: Vec<Nr> = keys.keys().copied().filter(|nr| !placed.contains(nr)).collect();
         unattached.sort_unstable();
         let cut = order.iter().filter(|c| graph.get(**c).cut).count() as u64;
-        // What a partial clone left with its server is all told; elsewhere only what is looked at counts.
-        let missing = if repo.partial || scope.unreachable {
-            trees.missing.len() as u64
-        } else {
-            needed::of(objects, repo.hash, &trees.missing, order.iter().filter_map(|c| graph.get(*c).tree))
-        };
+        let missing =
+            if all_missing { trees.missing } else { trees.missing_below(order.iter().filter_map(|c| graph.get(*c).tree)) };
         let unread = order.iter().filter(|c| graph.get(**c).tree.is_none()).count() as u64;
         Self {
             stories,

@@ -7,8 +7,7 @@
 //! - `lookup`: single objects, nothing read that is not asked for
 //! - `pass`: all objects of a kind, each delta tree from its root
 //! - `graph`: commits, and what refs reach
-//! - `trees`: which trees hold what was found
-//! - `needed`: which objects that are not there would be looked at
+//! - `trees`: which trees hold what was found, or name what is not there
 //! - `attribution`: which commits brought it, and where it stands now
 //! - `range`: which commits a range names
 //! - `changes`: which files commits change
@@ -30,7 +29,6 @@ pub mod hooks;
 mod inflate;
 pub mod link;
 pub mod lookup;
-mod needed;
 pub mod objects;
 pub mod open;
 mod pass;

@@ -50,12 +50,13 @@ fn entry(bytes: &[u8], hash: gix::hash::Kind) -> Option<(Entry<'_>, usize)> {
     Some((Entry { kind, name: &bytes[space + 1..end], id }, len))
 }
 
-/// An entry that may lead to something flagged: a subtree, or a flagged blob.
+/// An entry that may lead to something flagged: a subtree, or a flagged blob. Also one that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Link {
     /// A number that stands for the entry's name.
     pub name: NameNr,
     pub is_tree: bool,
+    /// What is not there counts on behind the objects that are.
     pub nr: Nr,
 }
 
@@ -129,8 +130,8 @@ pub struct Trees {
     holds: Vec<bool>,
     /// Every distinct name of an entry.
     names: Vec<Box<[u8]>>,
-    /// Blobs and trees that trees name and the repository has not.
-    pub missing: HashSet<ObjectId>,
+    /// How many blobs and trees there are that trees name and the repository has not.
+    pub missing: u64,
     /// There were more links than are counted.
     pub overflow: bool,
 }
@@ -140,6 +141,8 @@ pub struct Wanted<'a> {
     pub hash: gix::hash::Kind,
     /// Flagged blobs.
     pub flagged: &'a HashMap<ObjectId, Nr>,
+    /// Whether it is asked later which trees name what is not there.
+    pub missing: bool,
 }
 
 impl Trees {
@@ -172,13 +175,39 @@ impl Trees {
         }
         let (places, links) = into(walk.found);
         let holds = spread(&places, &links);
-        Self { places, links, holds, names, missing: into(walk.missing), overflow: walk.overflow.into_inner() }
+        let missing = into(walk.missing).len() as u64;
+        Self { places, links, holds, names, missing, overflow: walk.overflow.into_inner() }
+    }
+
+    /// How many of the objects that are not there the trees below `roots` name. Trees that nothing refers to any more stay behind
+    /// when git throws their blobs away, and say nothing of what is looked at.
+    pub fn missing_below(&self, roots: impl Iterator<Item = Nr>) -> u64 {
+        if self.missing == 0 {
+            return 0;
+        }
+        let mut seen = vec![false; self.places.len()];
+        let mut missing: HashSet<Nr> = HashSet::new();
+        let mut stack: Vec<Nr> = roots.collect();
+        while let Some(tree) = stack.pop() {
+            match seen.get_mut(tree.0 as usize) {
+                Some(seen) => {
+                    if !std::mem::replace(seen, true) {
+                        let links = self.links.at(self.places[tree.0 as usize]).iter().map(|packed| Link::unpack(*packed));
+                        stack.extend(links.map(|link| link.nr));
+                    }
+                }
+                None => {
+                    missing.insert(tree);
+                }
+            }
+        }
+        missing.len() as u64
     }
 
     /// The entries of a tree that lead to something flagged.
     pub(super) fn flagged(&self, tree: Nr) -> impl Iterator<Item = Link> {
         let all = self.links.at(self.places[tree.0 as usize]).iter().map(|packed| Link::unpack(*packed));
-        all.filter(|link| !link.is_tree || self.holds[link.nr.0 as usize])
+        all.filter(|link| self.holds.get(link.nr.0 as usize).is_some_and(|holds| !link.is_tree || *holds))
     }
 
     /// A name.
@@ -211,6 +240,9 @@ fn spread(places: &[Place], links: &Links) -> Vec<bool> {
             if let Some(link) = links.at(places[tree.0 as usize]).get(at).map(|packed| Link::unpack(*packed)) {
                 *next += 1;
                 let child = link.nr.0 as usize;
+                if child >= places.len() {
+                    continue;
+                }
                 if !link.is_tree {
                     holds[tree.0 as usize] = true;
                 } else if !std::mem::replace(&mut seen[child], true) {
@@ -246,7 +278,8 @@ struct Walk<'a> {
     hasher: RandomState,
     /// The places of trees' links by object number, and the links.
     found: Mutex<(Vec<Place>, Links)>,
-    missing: Mutex<HashSet<ObjectId>>,
+    /// Objects that are not there, with their numbers.
+    missing: Mutex<HashMap<ObjectId, Nr>>,
     overflow: AtomicBool,
 }
 
@@ -283,10 +316,16 @@ impl Walk<'_> {
             EntryKind::Submodule => return None,
         };
         let is_tree = entry.kind == EntryKind::Tree;
-        if nr.is_none() && self.objects.find(entry.id).is_none() {
-            lock(&self.missing).insert(entry.id.to_owned());
-        }
+        let nr = nr.or_else(|| if self.objects.find(entry.id).is_none() { self.missing(entry.id) } else { None });
         nr.map(|nr| Link { name, is_tree, nr })
+    }
+
+    /// Notes an object that is not there; gives its number where that is asked for.
+    fn missing(&self, id: &oid) -> Option<Nr> {
+        let mut missing = lock(&self.missing);
+        let next = u32::try_from(self.objects.len() + missing.len()).ok()?;
+        let nr = *missing.entry(id.to_owned()).or_insert(Nr(next));
+        self.wanted.missing.then_some(nr)
     }
 }
 
