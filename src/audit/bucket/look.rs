@@ -196,14 +196,6 @@ impl Looking<'_> {
         rows.extend(seen.into_iter().map(|Seen { key, mark, gaps }| ObjectRow { key, mark, gaps }));
         let mut outcome = collector.finish(how.key);
         outcome.findings.iter_mut().for_each(tell);
-        // What detection itself gave up is told of an object, or of a member or rule in one.
-        for ((reason, _), tally) in &outcome.skipped {
-            for row in &mut rows {
-                if tally.examples.iter().any(|path| path.starts_with(&row.key)) {
-                    row.gaps.entry(reason.as_str().to_owned()).or_default();
-                }
-            }
-        }
         if let Some(ask) = how.ask {
             ask(&mut outcome.findings);
         }
