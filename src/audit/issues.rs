@@ -119,7 +119,7 @@ impl Issue {
     ///
     /// # Errors
     /// Where the store cannot be written.
-    pub fn open(&self, store: &Store, api: &mut Api, stop: &Stop) -> Result<Opened, StoreError> {
+    pub fn open(&self, store: &Store, api: &Api, stop: &Stop) -> Result<Opened, StoreError> {
         let opened = match self.opened(api, stop) {
             Ok(opened) => opened,
             Err(trouble) => Opened::Not(trouble.into_message()),
@@ -130,7 +130,7 @@ impl Issue {
         Ok(opened)
     }
 
-    fn opened(&self, api: &mut Api, stop: &Stop) -> Result<Opened, Trouble> {
+    fn opened(&self, api: &Api, stop: &Stop) -> Result<Opened, Trouble> {
         let is_gitlab = self.repository.forge == Forge::GitLab;
         let place = if is_gitlab {
             format!("projects/{}", segment(&self.repository.id))

@@ -18,6 +18,8 @@ mod fake_forge;
 mod first;
 #[cfg(feature = "fleet")]
 mod fleet;
+#[cfg(feature = "fleet")]
+mod fleet_beside;
 mod forges;
 mod github;
 mod kept;

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex};
 
 /// What stands at which address: lists as JSON, files as bytes, anything else as a status.
 #[derive(Default)]
-struct Site {
-    lists: BTreeMap<String, Vec<Value>>,
+pub(crate) struct Site {
+    pub(crate) lists: BTreeMap<String, Vec<Value>>,
     files: BTreeMap<String, Vec<u8>>,
     /// Single things.
     objects: BTreeMap<String, Value>,
@@ -22,11 +22,11 @@ struct Site {
 }
 
 /// A forge that serves a site, and the server beside it that has its files.
-struct Forge {
-    site: Arc<Mutex<Site>>,
-    fake: Fake,
+pub(crate) struct Forge {
+    pub(crate) site: Arc<Mutex<Site>>,
+    pub(crate) fake: Fake,
     store: Fake,
-    tree: Tree,
+    pub(crate) tree: Tree,
     git: Server,
 }
 
@@ -114,19 +114,24 @@ impl Forge {
     }
 
     /// Runs an audit.
-    fn run(&self, arguments: &[&str]) -> Run {
-        let mut all = vec!["audit", "run", "--store", "a.db", "--fail-on", "none"];
-        all.extend(arguments);
-        let mut command = self.tree.command(&all);
-        for name in ["GH_TOKEN", "KEYSIFT_GIT_TOKEN", "CI_JOB_TOKEN"] {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
+        self.audit(&[&["audit", "run", "--store", "a.db", "--fail-on", "none"], arguments].concat(), Some("x1"))
+    }
+
+    /// Runs something with a token for each forge, or none.
+    pub(crate) fn audit(&self, arguments: &[&str], token: Option<&str>) -> Run {
+        let mut command = self.tree.command(arguments);
+        for name in ["GH_TOKEN", "KEYSIFT_GIT_TOKEN", "CI_JOB_TOKEN", "GITHUB_TOKEN", "GITLAB_TOKEN", "GITEA_TOKEN"] {
             command.env_remove(name);
         }
-        command.envs(["GITHUB_TOKEN", "GITLAB_TOKEN", "GITEA_TOKEN"].map(|name| (name, "x1")));
+        if let Some(token) = token {
+            command.envs(["GITHUB_TOKEN", "GITLAB_TOKEN", "GITEA_TOKEN"].map(|name| (name, token)));
+        }
         Run::of(&mut command, b"", &self.tree)
     }
 
     /// What the store knows: by the way to it, the finding's location.
-    fn found(&self) -> BTreeMap<String, Value> {
+    pub(crate) fn found(&self) -> BTreeMap<String, Value> {
         let run = self.tree.run(&["audit", "report", "--store", "a.db", "--min-confidence", "low", "-f", "json"]);
         let report: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|e| panic!("{e}: {}", run.printed()));
         let findings = report["findings"].as_array().expect("a report has findings");
@@ -138,7 +143,7 @@ impl Forge {
     }
 
     /// How many texts the last audit read, and what is not looked at.
-    fn read(&self) -> (i64, String) {
+    pub(crate) fn read(&self) -> (i64, String) {
         let store = rusqlite::Connection::open(self.tree.join("a.db")).expect("a store");
         store
             .query_row("SELECT sum(texts), group_concat(skipped) FROM extra_texts", [], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -187,9 +192,9 @@ fn paths(found: &BTreeMap<String, Value>) -> BTreeSet<&str> {
     found.keys().map(String::as_str).collect()
 }
 
-const SHOP: &str = "/repos/acme/shop";
+pub(crate) const SHOP: &str = "/repos/acme/shop";
 
-fn github() -> Forge {
+pub(crate) fn github() -> Forge {
     let forge = Forge::start(Site::default());
     let code = forge.serve("shop.git", "README", "no secret\n");
     forge.serve("shop.wiki.git", "Home.md", &said("wiki"));
@@ -261,7 +266,7 @@ fn github() -> Forge {
     forge
 }
 
-const ALSO: &str = "wikis,issues,pulls,releases,assets,logs,gists";
+pub(crate) const ALSO: &str = "wikis,issues,pulls,releases,assets,logs,gists";
 
 #[test]
 fn texts_of_github_are_read_once_and_again_where_they_changed() {

@@ -2,7 +2,7 @@
 
 use super::changed::{Changes, by_link, entries};
 use super::known::{Lists, Mark};
-use super::{Place, Take, TextKind, TextOrigin, TextSource, gitea, github, gitlab};
+use super::{Place, Take, TextKind, TextOrigin, TextSource, TextsWanted, gitea, github, gitlab};
 use crate::audit::forge::api::{Answer, Api, Trouble};
 use crate::audit::target::{Forge, Part, RateBudget, RepositoryRef, SourceError};
 use crate::finding::percent;
@@ -90,6 +90,11 @@ impl TextSource for ForgeTexts {
 
     fn budget(&self) -> Option<RateBudget> {
         self.api.budget()
+    }
+
+    fn wanted(&self) -> TextsWanted {
+        let with_token = self.api.has_account();
+        TextsWanted { kinds: self.kinds.clone(), oldest: self.oldest, largest: self.largest, with_token }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A text on its way through detection: looked at like a file, what of it was not looked at noted beside what is known.
 
 use super::known::{Gaps, Known};
-use super::{Place, Take, TextOrigin, TextSource};
+use super::{Place, Reader, Take, TextOrigin};
 use crate::audit::target::{RateBudget, RepositoryRef, SourceError};
 use crate::audit::work::How;
 use crate::finding::{Finding, Redactor};
@@ -29,12 +29,21 @@ pub struct TextsRead {
     pub bytes: u64,
 }
 
-/// Reads what is new of the texts of a repository.
-pub fn read(sources: &[&dyn TextSource], repository: &RepositoryRef, mut known: Known, how: &How<'_>) -> TextsRead {
-    known.gaps.begin();
+/// Reads what is new of the texts of a repository. Where nobody can read them, what is known stays.
+pub fn read(readers: &[Reader], repository: &RepositoryRef, mut known: Known, how: &How<'_>) -> TextsRead {
+    if readers.iter().any(Result::is_ok) {
+        known.gaps.begin();
+    }
     let collector = how.collector(how.detector);
     let (mut failed, mut budget) = (Vec::new(), None);
-    for source in sources {
+    for reader in readers {
+        let source = match reader {
+            Ok(source) => source,
+            Err(why) => {
+                failed.push(why.clone());
+                continue;
+            }
+        };
         let mut looker = Looker { collector: &collector, gaps: &mut known.gaps, how };
         match source.texts(repository, &mut known.lists, &mut looker, how.stop) {
             Ok(told) => failed.extend(told),
@@ -140,7 +149,9 @@ struct Noting<'a> {
 impl Sink for Noting<'_> {
     fn blob(&self, blob: &Blob<'_>) -> u64 {
         let (decoded, gave_up) = self.inner.blob_and_gaps(blob);
-        gave_up.into_iter().for_each(|reason| self.skip(reason, "", 0));
+        for reason in gave_up {
+            self.skip(reason, "", 0);
+        }
         decoded
     }
 

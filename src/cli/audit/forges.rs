@@ -197,7 +197,7 @@ impl ForgeFlags {
                 }
                 if !kinds.is_empty() {
                     let (owner, kinds) = (owner.clone(), kinds.clone());
-                    sources.texts.push(Box::new(ForgeTexts { forge, owner, api: api()?, kinds, oldest, largest }));
+                    sources.texts.push(Arc::new(ForgeTexts { forge, owner, api: api()?, kinds, oldest, largest }));
                 }
             }
         }
