@@ -26,6 +26,11 @@ use std::time::Duration;
 
 /// `keysift audit worker …`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n\
+    \x20 keysift audit worker --queue nats://queue --mirrors-dir /var/cache/keysift   until it is stopped\n\
+    \x20 keysift audit worker --queue tls://queue --until-empty --verify              until nothing is left\n\
+    \x20 keysift audit worker --queue nats://queue --endpoint https://minio.example   buckets elsewhere\n\n\
+    KEYSIFT_NATS_TOKEN, or KEYSIFT_NATS_USER and KEYSIFT_NATS_PASSWORD, log in; tokens of forges and credentials of buckets are those of `audit run`.", mut_arg("max_file_size", |arg| arg.help(super::run::MAX_FILE_SIZE)))]
 pub(super) struct WorkerArguments {
     /// The server that has the units: nats://host:4222, tls://host:4222
     #[arg(long, value_name = "URL")]
@@ -100,6 +105,9 @@ impl Queue for Saying<'_> {
 
 /// `keysift audit collect …`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n\
+    \x20 keysift audit collect --queue nats://queue --until-done      until the last unit is done\n\
+    \x20 keysift audit collect --store acme.db --queue nats://queue   until it is stopped")]
 pub(super) struct CollectArguments {
     #[command(flatten)]
     store: StoreFlags,

@@ -32,19 +32,18 @@ pub(super) struct IssueFlags {
 
 /// Where issues are opened: nobody else gets a token.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Issues")]
 struct TrackerFlags {
     /// The API of GitHub or an Enterprise Server (GITHUB_TOKEN, GH_TOKEN or an app)
-    #[arg(long, value_name = "URL", default_value = "https://api.github.com", requires = "issues")]
+    #[arg(long, value_name = "URL", default_value = "https://api.github.com", requires = "issues", help_heading = "Issues")]
     github_url: String,
     /// GitLab, or a self-managed one (GITLAB_TOKEN)
-    #[arg(long, value_name = "URL", default_value = "https://gitlab.com", requires = "issues")]
+    #[arg(long, value_name = "URL", default_value = "https://gitlab.com", requires = "issues", help_heading = "Issues")]
     gitlab_url: String,
     /// Where Gitea or Forgejo is (GITEA_TOKEN)
-    #[arg(long, value_name = "URL", requires = "issues")]
+    #[arg(long, value_name = "URL", requires = "issues", help_heading = "Issues")]
     gitea_url: Option<String>,
     /// The variable that holds the token, instead of the usual ones
-    #[arg(long, value_name = "VARIABLE", requires = "issues")]
+    #[arg(long, value_name = "VARIABLE", requires = "issues", help_heading = "Issues")]
     token_env: Option<String>,
 }
 

@@ -36,8 +36,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The bytes of mirrors that are kept where nobody says otherwise.
 const MOST_MIRRORS: u64 = 50_000_000_000;
 
+/// What the limit of files means in an audit.
+pub(super) const MAX_FILE_SIZE: &str = "Files larger than this are not looked at, which makes the scan incomplete [default: 8GB; 1GB for what \
+                                        is downloaded: objects, files of releases, logs]";
+
 /// `keysift audit plan …`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n\
+    \x20 keysift audit plan --github acme                                      what there is to look at\n\
+    \x20 keysift audit plan --urls list --queue nats://queue                   publish it to workers\n\
+    \x20 keysift audit plan --github acme --also issues --queue nats://queue   with texts beside the code", mut_arg("max_file_size", |arg| arg.help(MAX_FILE_SIZE)))]
 pub(super) struct PlanArguments {
     #[command(flatten)]
     store: StoreFlags,
@@ -58,6 +66,12 @@ pub(super) struct PlanArguments {
 
 /// `keysift audit run …`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n\
+    \x20 keysift audit run --github acme --mirrors-dir /var/cache/keysift   an organization\n\
+    \x20 keysift audit run --gitlab acme/shop --also issues,logs --verify   texts too; what is live\n\
+    \x20 keysift audit run --urls list --fail-on live                       a list of URLs, as a gate\n\
+    \x20 keysift audit run s3://acme-logs/2026/ --exclude '**/cache/**'     a bucket\n\
+    \x20 keysift audit run                                                  go on where it was left", mut_arg("max_file_size", |arg| arg.help(MAX_FILE_SIZE)))]
 pub(super) struct RunArguments {
     #[command(flatten)]
     store: StoreFlags,
