@@ -15,10 +15,10 @@ use std::process::ExitCode;
 /// Which repositories are told, and how.
 #[derive(Debug, Clone, Args)]
 pub(super) struct IssueFlags {
-    /// Show the issues that would be opened, one for each private repository with open findings; opens none
+    /// Show the issues that would be opened, one for each private repository with open findings, and comments on those that were; sends none
     #[arg(long, conflicts_with = "skip", help_heading = "Issues")]
     issues: bool,
-    /// Open them
+    /// Send them
     #[arg(long, requires = "issues", help_heading = "Issues")]
     send: bool,
     #[command(flatten)]
@@ -79,7 +79,7 @@ impl IssueFlags {
         }
         let plan = Plan::of(&store, rows).map_err(|e| failed(&e))?;
         let stop = interruptible();
-        let (mut text, mut opened, mut is_whole) = (String::new(), 0, true);
+        let (mut text, mut opened, mut commented, mut is_whole) = (String::new(), 0, 0, true);
         for (name, why) in &plan.left_out {
             let _ = writeln!(text, "{}: not told: {}", visible(name), visible(why));
         }
@@ -93,7 +93,11 @@ impl IssueFlags {
                 }
             };
             if !self.send {
-                let _ = writeln!(text, "{name}: would be told: {}\n\n{}", issue.title, issue.body);
+                let how = match &issue.on {
+                    Some(url) => format!("a comment on {}", visible(url)),
+                    None => issue.title.clone(),
+                };
+                let _ = writeln!(text, "{name}: would be told: {how}\n\n{}", issue.body);
                 continue;
             }
             if stop.is_asked() {
@@ -103,6 +107,10 @@ impl IssueFlags {
                 Opened::New(url) => {
                     opened += 1;
                     let _ = writeln!(text, "{name}: {}", visible(&url));
+                }
+                Opened::More(url) => {
+                    commented += 1;
+                    let _ = writeln!(text, "{name}: it was told of more: {}", visible(&url));
                 }
                 Opened::Known(url) => {
                     let _ = writeln!(text, "{name}: it was told: {}", visible(&url));
@@ -114,7 +122,7 @@ impl IssueFlags {
             }
         }
         if self.send {
-            let _ = writeln!(text, "{opened} issues opened");
+            let _ = writeln!(text, "{opened} issues opened, {commented} commented on");
         } else {
             text.push_str("nothing was opened: --send does\n");
         }
