@@ -70,7 +70,7 @@ fn texts_come_from_workers_as_from_one_machine() {
         assert!(differ.is_empty(), "{differ:#?}");
     };
     both(&forge);
-    assert_eq!(forge.found().len(), 11);
+    assert_eq!(forge.found().len(), 12);
     let read = |forge: &Forge| one_row(&forge.tree.join("fleet.db"), "SELECT cast(sum(texts) AS TEXT) FROM extra_texts");
     assert_eq!(read(&forge), forge.read().0.to_string());
     // One comment changes, and its issue: they alone are read, however much is known.
@@ -176,7 +176,12 @@ fn a_bucket_goes_on_with_another_worker_and_is_read_again_where_it_changed() {
     server.delete("o0057.txt");
     alone();
     plan("fleet.db");
-    assert!(messages(&url, "KEYSIFT_KNOWN") > 0);
+    let known = messages(&url, "KEYSIFT_KNOWN");
+    assert!(known > 0);
+    let again = server
+        .audit(&[&["plan", "--store", "fleet.db", "s3://acme", "--endpoint", &endpoint, "--queue", &url], &what[..]].concat());
+    assert!(again.stdout.contains("0 units published"), "{}", again.printed());
+    assert_eq!(messages(&url, "KEYSIFT_KNOWN"), known, "it is there once");
     let second = Run::of(&mut worker(&here), b"", &server.tree);
     assert_eq!(second.code, 0, "{}", second.printed());
     assert_eq!(collect().code, 3);

@@ -32,4 +32,5 @@ mod people;
 mod provider;
 mod scale;
 mod texts;
+mod texts_elsewhere;
 mod told;

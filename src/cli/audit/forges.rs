@@ -5,6 +5,7 @@ use crate::audit::forge::api::{Account, Api, Scheme, Token};
 use crate::audit::forge::app::{App, KEY};
 use crate::audit::forge::filter::{Filter, Wanted};
 use crate::audit::forge::gists::Gists;
+use crate::audit::forge::snippets::Snippets;
 use crate::audit::forge::{Asked, Listing, github};
 use crate::audit::target::{Forge, Visibility};
 use crate::audit::texts::{ForgeTexts, TextKind};
@@ -21,7 +22,7 @@ pub(super) enum Also {
     Wikis,
     // Issues and their comments
     Issues,
-    // Pull and merge requests, their comments and reviews
+    // Pull and merge requests, their comments and reviews; comments on commits
     Pulls,
     // The texts of releases
     Releases,
@@ -29,7 +30,7 @@ pub(super) enum Also {
     Assets,
     // Logs of Actions and of GitLab's jobs
     Logs,
-    // Snippets of GitLab; gists of GitHub, with their history
+    // Snippets of GitLab's projects; gists of GitHub and personal snippets of GitLab, with their history
     #[value(alias = "gists")]
     Snippets,
 }
@@ -217,6 +218,9 @@ impl ForgeFlags {
                 sources.repositories.push(Box::new(Listing::new(asked, api()?, self.filter()?)));
                 if forge == Forge::GitHub && self.also.contains(&Also::Snippets) {
                     sources.repositories.push(Box::new(Gists::new(owner.clone(), api()?, self.filter()?)));
+                }
+                if forge == Forge::GitLab && self.also.contains(&Also::Snippets) {
+                    sources.repositories.push(Box::new(Snippets::new(owner.clone(), api()?, self.filter()?)));
                 }
                 if !kinds.is_empty() {
                     let (owner, kinds) = (owner.clone(), kinds.clone());

@@ -38,7 +38,8 @@ impl Hosts {
     }
 
     /// Whose tokens open repositories of GitHub, where it is an app.
-    pub(super) fn app(&self) -> Option<&Arc<App>> {
+    #[cfg(feature = "fleet")]
+    pub(super) const fn app(&self) -> Option<&Arc<App>> {
         self.app.as_ref()
     }
 
