@@ -199,3 +199,59 @@ fn a_bucket_goes_on_with_another_worker_and_is_read_again_where_it_changed() {
     assert!(collected.code == 3 && collected.stdout.contains("1 not visible"), "{}", collected.printed());
     assert_eq!(server.found("fleet.db"), found, "what is known stays");
 }
+
+/// A collector that died may have taken what comes before: what is early waits for it.
+#[test]
+fn parts_that_come_early_wait_for_those_before_them() {
+    use keysift::audit::bucket::shelf::Shelf as _;
+    use keysift::audit::catalogue::Catalogue;
+    use keysift::audit::fleet::{Login, Server as Queue, collect};
+    use keysift::audit::store::{Access, ObjectRow, Part, Store, Sums};
+    use keysift::audit::target::{Forge as Kind, Page, RepositoryRef};
+    use keysift::audit::unit::{Found, RepositoryKey};
+
+    let tree = Tree::new();
+    let Some(nats) = nats(&tree) else { return };
+    let store = Store::open(&tree.join("a.db"), Access::Create, "public").expect("a store");
+    let text = String::new;
+    let rules = std::collections::BTreeMap::default();
+    let catalogue = Catalogue { key: "k".to_owned(), version: text(), detector: text(), limits: text(), rules };
+    let run = store.begin_run(&catalogue, false).expect("a run");
+    let bucket = RepositoryRef::at(Kind::Bucket, "s3", "s3://b/", "b", "s3://b/");
+    store.listing(&run, "list").expect("a list");
+    let page = Page { repositories: vec![bucket.clone()], ..Page::default() };
+    store.add_page(&run, "list", None, &page).expect("a page");
+    let (_, unit) = store.ready_units(&run, 0, 1).expect("units").remove(0);
+    let server = Queue::connect(&nats.url(), &Login::default()).expect("a server");
+    let part = |after: Option<&str>, last: &str| Part {
+        run: run.name.clone(),
+        bucket: RepositoryKey::of(&bucket),
+        catalogue: "k".to_owned(),
+        after: after.map(str::to_owned),
+        last: last.to_owned(),
+        rows: vec![ObjectRow { key: last.to_owned(), mark: "m".to_owned(), gaps: std::collections::BTreeMap::new() }],
+        found: Found::default(),
+        again: Vec::new(),
+        sums: Sums::default(),
+    };
+    {
+        let mut parts = server.open(&unit, "k", false).expect("parts");
+        parts.keep(part(Some("b"), "d")).expect("it is sent");
+        parts.keep(part(None, "b")).expect("it is sent");
+        assert_eq!(parts.begun().expect("an answer").0.as_deref(), Some("b"), "what was sent last");
+    }
+    let stop = keysift::source::Stop::new();
+    let reached = std::thread::scope(|scope| {
+        let collector = scope.spawn(|| collect(&server, &store, &run, false, &stop, &mut || {}));
+        let begin = Instant::now();
+        let reached = || store.bucket_progress(&unit).expect("an answer").0;
+        while reached().as_deref() != Some("d") && begin.elapsed() < Duration::from_secs(30) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        stop.ask();
+        collector.join().expect("no panic").expect("it collects");
+        reached()
+    });
+    assert_eq!(reached.as_deref(), Some("d"));
+    assert_eq!(store.known_objects(&unit, &["b", "d"], "k", false).expect("objects").len(), 2);
+}

@@ -1,6 +1,7 @@
 //! One bucket, from its list to its last part. What was listed is looked at in parts, and each part is remembered before the next one
 //! begins: whatever happens then, the bucket goes on behind it.
 
+use super::http::METADATA;
 use super::list::{Listed, Lister};
 use super::open::Bucket;
 use super::shelf::Parts;
@@ -33,6 +34,10 @@ const MOST_OBJECTS: usize = 100;
 const MOST_BYTES: u64 = 256 << 20;
 /// How much of what a server says of an error is told, in characters.
 const LONGEST: usize = 600;
+
+/// Why nobody can ask.
+const NO_CREDENTIALS: &str = "no credentials: the environment has none (docs/buckets.md names the variables), and this machine has none of \
+                              its own";
 
 /// Looks at what a unit's bucket has that is new or has changed; `None` where it was interrupted.
 ///
@@ -114,6 +119,9 @@ fn told(error: &Error) -> String {
     let message = text.split_once("<Message>").and_then(|(_, rest)| rest.split_once("</Message>")).map(|(message, _)| message);
     let begin = text.split("<?xml").next().unwrap_or_default().trim_end_matches([':', ' ']);
     let told = message.map_or_else(|| begin.to_owned(), |message| format!("{begin}: {message}"));
+    // Where the environment has none, the machine's own are asked for.
+    let asks_machine = METADATA.iter().any(|host| begin.contains(&format!("http://{host}/")));
+    let told = if asks_machine { format!("{NO_CREDENTIALS}: {told}") } else { told };
     visible(&told.chars().take(LONGEST).collect::<String>())
 }
 
@@ -356,5 +364,21 @@ impl Read for Reader<'_> {
         buffer[..n].copy_from_slice(&rest[..n]);
         self.at += n;
         Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_no_credentials_is_told_so() {
+        let error = |source: &str| Error::Generic { store: "S3", source: source.to_owned().into() };
+        let none = told(&error("Error performing PUT http://169.254.169.254/latest/api/token in 3s: error sending request"));
+        assert!(none.starts_with("no credentials: the environment has none") && none.contains("169.254.169.254"), "{none}");
+        let other = told(&error(
+            "Error performing GET https://s3.example/b: <?xml version=\"1.0\"?><Error><Message>No</Message></Error>",
+        ));
+        assert!(other.ends_with("GET https://s3.example/b: No"), "{other}");
     }
 }
