@@ -66,11 +66,6 @@ pub trait Lore: Sync {
         let _ = (catalogue, clean);
         Ok(())
     }
-
-    /// The store, for what is too large to be one result.
-    fn store(&self) -> Option<&Store> {
-        None
-    }
 }
 
 impl Lore for Store {
@@ -92,10 +87,6 @@ impl Lore for Store {
 
     fn known_clean(&self, catalogue: &str, objects: &mut dyn Iterator<Item = ObjectId>) -> Result<HashSet<ObjectId>, StoreError> {
         Self::known_clean(self, catalogue, objects)
-    }
-
-    fn store(&self) -> Option<&Store> {
-        Some(self)
     }
 }
 

@@ -198,7 +198,7 @@ impl<'h> Line<'_, 'h> {
                         break;
                     }
                 }
-                Err(e) => return self.fail(e.into()),
+                Err(e) => return self.fail(e),
             }
         }
     }

@@ -190,7 +190,7 @@ pub struct NotVisible {
 }
 
 /// How many requests a forge still grants.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateBudget {
     pub host: String,
     pub remaining: u64,

@@ -1,7 +1,9 @@
 //! A unit of work, and what came of it: one repository in one run. Both travel to other machines as JSON.
 
+use super::bucket::ObjectsWanted;
 use super::sealed::Sealed;
-use super::target::{Forge, RepositoryRef};
+use super::target::{Forge, RateBudget, RepositoryRef};
+use super::texts::TextsWanted;
 use crate::report::model::{Gap, ReportedFinding};
 use gix::hash::ObjectId;
 use serde::{Deserialize, Serialize};
@@ -20,6 +22,12 @@ pub struct Unit {
     /// Where its texts beside the code go on.
     #[serde(default)]
     pub text_cursor: Option<String>,
+    /// Which texts beside the code a worker reads; on the machine that plans, flags say so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<TextsWanted>,
+    /// Which objects of a bucket a worker reads, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objects: Option<ObjectsWanted>,
     /// How often it was begun before.
     pub attempt: u32,
 }
@@ -98,6 +106,9 @@ pub struct Texts {
     pub cursor: Option<String>,
     /// Why not all could be read.
     pub failed: Option<String>,
+    /// What the forge said last of its limits.
+    #[serde(default)]
+    pub budget: Option<RateBudget>,
 }
 
 impl Texts {
@@ -126,8 +137,11 @@ pub enum Outcome {
     },
     /// The changed rules found nothing in it: its findings stay what they are.
     NothingNew(Box<Scanned>),
-    /// A bucket was looked at; what was found in its objects is kept already.
-    Objects(Box<Scanned>),
+    /// A bucket was looked at, up to its `last` key; what was found in its objects was kept part by part.
+    Objects {
+        last: Option<String>,
+        scanned: Box<Scanned>,
+    },
     /// It is not there, or may not be seen.
     NotVisible {
         why: String,
@@ -149,7 +163,7 @@ impl Outcome {
             Self::Scanned(_) => "scanned",
             Self::SameAs { .. } => "same_as",
             Self::NothingNew(_) => "nothing_new",
-            Self::Objects(_) => "objects",
+            Self::Objects { .. } => "objects",
             Self::NotVisible { .. } => "not_visible",
             Self::Failed { .. } => "failed",
         }
@@ -178,10 +192,11 @@ pub struct Scanned {
 }
 
 /// What was found in objects of a bucket.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Found {
     pub findings: Vec<ReportedFinding>,
     /// By fingerprint.
+    #[serde(default)]
     pub notes: BTreeMap<String, Note>,
 }
 

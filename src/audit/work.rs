@@ -1,14 +1,16 @@
 //! A unit of work, from its URL to its result: fetched, scanned, asked about.
 
+use super::bucket::shelf::Shelf;
 use super::bucket::{self, BucketAccess};
 use super::catalogue::{Catalogue, Changed};
 use super::lore::Lore;
 use super::mirrors::{Home, Mirrors};
 use super::owners::Owners;
+use super::queue::QueueError;
 use super::sealed::StoreKey;
 use super::store::StoreError;
 use super::target::Forge;
-use super::texts::TextSource;
+use super::texts::TextReaders;
 use super::texts::look::{TextsRead, read as read_texts};
 use super::unit::{Note, Outcome, RepositoryKey, Scanned, Texts, Unit, UnitResult, tips_of};
 use crate::config::allowlist::Allowlists;
@@ -54,8 +56,11 @@ pub struct How<'a> {
     pub mirrors: &'a Mirrors,
     pub lore: &'a dyn Lore,
     pub ask: Option<Ask<'a>>,
-    pub texts: &'a [Box<dyn TextSource>],
+    /// Who reads texts beside the code.
+    pub texts: &'a dyn TextReaders,
     pub buckets: &'a BucketAccess,
+    /// Where what came of objects is kept.
+    pub shelf: &'a dyn Shelf,
     /// Look at everything, whatever is known.
     pub whole: bool,
     /// Detectors of rules that changed, by the catalogue that they changed from.
@@ -140,16 +145,17 @@ impl<'a> How<'a> {
     /// Fetches what a unit names, if there is anything new.
     ///
     /// # Errors
-    /// Where what is known cannot be read: no unit can be worked on then.
-    pub fn fetch(&self, unit: Unit) -> Result<Fetched<'a>, StoreError> {
+    /// Where what is known cannot be read, or nothing can be kept: no unit can be worked on then.
+    pub fn fetch(&self, unit: Unit) -> Result<Fetched<'a>, QueueError> {
         let since = Instant::now();
-        let texts = match self.read_texts(&unit)? {
+        let texts = match self.read_texts(&unit) {
             Some(_) if self.stop.is_asked() => return Ok(Fetched::GiveBack),
             texts => texts,
         };
         let looked = match unit.repository.forge {
             Forge::Folder => self.open_here(&unit)?,
-            Forge::Bucket => self.look_at_bucket(&unit)?,
+            // All of it is done here, part by part.
+            Forge::Bucket => bucket::look::look(&unit, self)?.map_or(Looking::GiveBack, Looking::Over),
             _ => self.ask_server(&unit)?,
         };
         Ok(match looked {
@@ -165,15 +171,6 @@ impl<'a> How<'a> {
                 Fetched::Ready(Box::new(Ready { unit, home, tips, refs, partial, texts, since }))
             }
         })
-    }
-
-    /// A bucket: all of it is done here, part by part.
-    fn look_at_bucket(&self, unit: &Unit) -> Result<Looking<'a>, StoreError> {
-        let Some(store) = self.lore.store() else {
-            let why = "buckets are looked at by `keysift audit run` alone: workers keep nothing".to_owned();
-            return Ok(Looking::Over(Outcome::Failed { why, again: false }));
-        };
-        Ok(bucket::look::look(unit, store, self.buckets, self)?.map_or(Looking::GiveBack, Looking::Over))
     }
 
     /// A repository in a folder of this machine.
@@ -421,6 +418,7 @@ impl<'a> How<'a> {
                 bytes: read.bytes,
                 cursor: serde_json::to_string(&read.known).ok(),
                 failed: read.failed,
+                budget: read.budget,
             }
         });
         UnitResult {
@@ -441,22 +439,18 @@ impl<'a> How<'a> {
     }
 
     /// Reads and scans the texts beside the code of a repository.
-    fn read_texts(&self, unit: &Unit) -> Result<Option<TextsRead>, StoreError> {
-        let readers = self.texts.iter().map(Box::as_ref).filter(|source| source.reads(&unit.repository));
-        let sources: Vec<&dyn TextSource> = readers.collect();
-        if sources.is_empty() {
-            return Ok(None);
+    fn read_texts(&self, unit: &Unit) -> Option<TextsRead> {
+        let readers = self.texts.of(unit);
+        if readers.is_empty() {
+            return None;
         }
         let cursor = unit.text_cursor.as_deref().filter(|_| !self.whole);
         let known = cursor.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        let read = read_texts(&sources, &unit.repository, known, self);
-        if let (Some(store), Some(budget)) = (self.lore.store(), &read.budget) {
-            store.note_budget(budget)?;
-        }
+        let read = read_texts(&readers, &unit.repository, known, self);
         self.counts.blobs.fetch_add(read.texts, Ordering::Relaxed);
         self.counts.bytes.fetch_add(read.bytes, Ordering::Relaxed);
         self.counts.found.fetch_add(read.findings.len() as u64, Ordering::Relaxed);
-        Ok(Some(read))
+        Some(read)
     }
 }
 

@@ -181,7 +181,16 @@ impl<'a> Collector<'a> {
         let rejected = examined.rejected.iter().filter(|j| in_core(blob, j)).count() as u64;
         self.count(rejected, &examined, &blob.origin.joined());
         self.hide(&examined, blob.bytes);
-        Looked { decoded: examined.decoded, ..self.tell(&examined, blob) }
+        let gave_up = gave_up(&examined).collect();
+        Looked { decoded: examined.decoded, gave_up, ..self.tell(&examined, blob) }
+    }
+
+    /// Looks at a blob as [`Sink::blob`] does; tells too what detection gave up of it.
+    pub(crate) fn blob_and_gaps(&self, blob: &Blob<'_>) -> (u64, Vec<SkipReason>) {
+        let mut looked = self.look(blob, Some(blob.origin.inner_path()));
+        let told = (looked.decoded, std::mem::take(&mut looked.gave_up));
+        self.add(looked);
+        told
     }
 
     /// Keeps what was found, in the places that it has.
@@ -235,7 +244,7 @@ impl<'a> Collector<'a> {
             judged.iter().filter(|j| in_core(blob, j)).map(|j| teller.occurrence(j)).collect()
         };
         let rejected = if keep_rejected { told(&examined.rejected) } else { Vec::new() };
-        Looked { found: told(&examined.found), rejected, is_noted: true, decoded: examined.decoded }
+        Looked { found: told(&examined.found), rejected, is_noted: true, decoded: examined.decoded, ..Looked::default() }
     }
 }
 
@@ -253,6 +262,8 @@ struct Looked {
     is_noted: bool,
     /// The bytes that were decoded.
     decoded: u64,
+    /// What detection gave up.
+    gave_up: Vec<SkipReason>,
 }
 
 impl Looked {
@@ -265,10 +276,7 @@ impl Looked {
 
 impl Sink for Collector<'_> {
     fn blob(&self, blob: &Blob<'_>) -> u64 {
-        let looked = self.look(blob, Some(blob.origin.inner_path()));
-        let decoded = looked.decoded;
-        self.add(looked);
-        decoded
+        self.blob_and_gaps(blob).0
     }
 
     fn file(&self, bytes: u64) {
@@ -297,6 +305,12 @@ impl Sink for Collector<'_> {
     fn stop(&self) -> &Stop {
         self.stop
     }
+}
+
+/// Why parts of a blob were not looked at.
+fn gave_up(examined: &Examined) -> impl Iterator<Item = SkipReason> {
+    let budget = (!examined.out_of_budget.is_empty()).then_some(SkipReason::StepBudget);
+    budget.into_iter().chain(examined.undecoded.then_some(SkipReason::TooDeep))
 }
 
 /// What the redactor must know of a blob.

@@ -20,7 +20,7 @@ fn program() -> Option<PathBuf> {
     found
 }
 
-struct Nats {
+pub(crate) struct Nats {
     program: PathBuf,
     port: u16,
     folder: PathBuf,
@@ -28,7 +28,7 @@ struct Nats {
 }
 
 impl Nats {
-    fn start(folder: &Path) -> Option<Self> {
+    pub(crate) fn start(folder: &Path) -> Option<Self> {
         let program = program()?;
         let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
         let child = run(&program, port, folder);
@@ -42,7 +42,7 @@ impl Nats {
         self.child = run(&self.program, self.port, &self.folder);
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
 }

@@ -345,6 +345,21 @@ fn what_lists_ask_stands_in_the_description() {
     let body = &asked["requestBody"]["content"]["application/json"]["schema"]["properties"];
     assert!(body["title"].is_object() && body["body"].is_object(), "{name}: {body}");
     assert!(examples(&whole, &asked["responses"]["201"]).iter().all(|(_, issue)| issue["html_url"].is_string()), "{name}");
+    let (name, asked) = operation(&whole, "/repos/acme/a/issues/1", "get");
+    for (example, body) in examples(&whole, &asked["responses"]["200"]) {
+        assert!(body["number"].is_u64() && body["body"].is_string() && body["html_url"].is_string(), "{name}, {example}");
+    }
+    assert!(asked["responses"]["410"].is_object(), "{name}: one that was deleted is gone");
+    // What is found later is told in a comment, after those that are there.
+    let (name, asked) = operation(&whole, "/repos/acme/a/issues/1/comments", "get");
+    let known: Vec<&Value> = asked["parameters"].as_array().expect("parameters").iter().map(|p| followed(&whole, p)).collect();
+    assert!(known.iter().any(|p| p["name"] == "per_page"), "{name}");
+    for (example, body) in examples(&whole, &asked["responses"]["200"]) {
+        assert!(body.as_array().is_some_and(|all| all.iter().all(|c| c["body"].is_string())), "{name}, {example}");
+    }
+    let (name, asked) = operation(&whole, "/repos/acme/a/issues/1/comments", "post");
+    let body = &asked["requestBody"]["content"]["application/json"]["schema"];
+    assert!(body["properties"]["body"].is_object() && body["required"] == serde_json::json!(["body"]), "{name}: {body}");
     let (name, asked) = operation(&whole, "/repos/acme/a", "get");
     for (example, body) in examples(&whole, &asked["responses"]["200"]) {
         let has = body["id"].is_u64() && body["private"].is_boolean() && body["has_issues"].is_boolean();
@@ -374,5 +389,12 @@ pub(crate) fn operation<'a>(whole: &'a Value, path: &str, method: &str) -> (Stri
 fn examples(whole: &Value, answer: &Value) -> Vec<(String, Value)> {
     let answer = followed(whole, answer);
     let all = answer["content"]["application/json"]["examples"].as_object().expect("examples");
-    all.iter().map(|(name, example)| (name.clone(), followed(whole, example)["value"].clone())).collect()
+    let value = |example| followed(whole, &followed(whole, example)["value"]);
+    all.iter()
+        .map(|(name, example)| {
+            // Some are a step further.
+            let value = value(example);
+            (name.clone(), value.get("value").unwrap_or(value).clone())
+        })
+        .collect()
 }

@@ -18,6 +18,8 @@ mod fake_forge;
 mod first;
 #[cfg(feature = "fleet")]
 mod fleet;
+#[cfg(feature = "fleet")]
+mod fleet_beside;
 mod forges;
 mod github;
 mod kept;
@@ -30,4 +32,5 @@ mod people;
 mod provider;
 mod scale;
 mod texts;
+mod texts_elsewhere;
 mod told;

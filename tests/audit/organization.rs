@@ -156,6 +156,13 @@ pub(crate) fn dump(store: &Path) -> BTreeSet<String> {
             "event",
             "SELECT e.kind, r.forge_id, e.fingerprint, e.was, e.now FROM events e LEFT JOIN repositories r ON r.id = e.repository",
         ),
+        ("object", "SELECT r.forge_id, o.key, o.mark, o.run, o.gaps FROM objects o JOIN repositories r ON r.id = o.repository"),
+        ("bucket", "SELECT r.forge_id, b.run, b.last, b.sums FROM buckets b JOIN repositories r ON r.id = b.repository"),
+        (
+            "texts",
+            "SELECT r.forge_id, json_remove(x.cursor, '$.lists.logs.since'), x.error, x.skipped, x.excluded FROM extra_texts x \
+                   JOIN repositories r ON r.id = x.repository",
+        ),
         ("clean", "SELECT catalogue, hex(object) FROM clean_objects"),
     ] {
         let mut statement = connection.prepare(sql).expect("the table is there");

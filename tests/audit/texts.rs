@@ -12,21 +12,21 @@ use std::sync::{Arc, Mutex};
 
 /// What stands at which address: lists as JSON, files as bytes, anything else as a status.
 #[derive(Default)]
-struct Site {
-    lists: BTreeMap<String, Vec<Value>>,
-    files: BTreeMap<String, Vec<u8>>,
+pub(crate) struct Site {
+    pub(crate) lists: BTreeMap<String, Vec<Value>>,
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
     /// Single things.
-    objects: BTreeMap<String, Value>,
+    pub(crate) objects: BTreeMap<String, Value>,
     /// Addresses that are answered with a status, whatever stands there.
-    status: BTreeMap<String, u16>,
+    pub(crate) status: BTreeMap<String, u16>,
 }
 
 /// A forge that serves a site, and the server beside it that has its files.
-struct Forge {
-    site: Arc<Mutex<Site>>,
-    fake: Fake,
+pub(crate) struct Forge {
+    pub(crate) site: Arc<Mutex<Site>>,
+    pub(crate) fake: Fake,
     store: Fake,
-    tree: Tree,
+    pub(crate) tree: Tree,
     git: Server,
 }
 
@@ -58,7 +58,7 @@ fn page(base: &str, asked: &Asked, list: &[Value]) -> (Vec<Value>, Option<String
 }
 
 impl Forge {
-    fn start(site: Site) -> Self {
+    pub(crate) fn start(site: Site) -> Self {
         let tree = Tree::new();
         let git = Server::start(&tree.join("served"), Manners::default());
         let site = Arc::new(Mutex::new(site));
@@ -96,7 +96,7 @@ impl Forge {
     }
 
     /// Makes a git repository with a file and serves it; tells its address.
-    fn serve(&self, name: &str, file: &str, content: &str) -> String {
+    pub(crate) fn serve(&self, name: &str, file: &str, content: &str) -> String {
         let path = self.tree.join(format!("served/{name}"));
         fs::create_dir_all(&path).expect("a folder");
         git(&path, &["init", "-q", "--bare", "-b", "main", "."], "");
@@ -108,25 +108,30 @@ impl Forge {
         format!("http://127.0.0.1:{}/{name}", self.git.port)
     }
 
-    fn put(&self, path: &str, list: Value) {
+    pub(crate) fn put(&self, path: &str, list: Value) {
         let Value::Array(list) = list else { panic!("no list") };
         self.site.lock().unwrap().lists.insert(path.to_owned(), list);
     }
 
     /// Runs an audit.
-    fn run(&self, arguments: &[&str]) -> Run {
-        let mut all = vec!["audit", "run", "--store", "a.db", "--fail-on", "none"];
-        all.extend(arguments);
-        let mut command = self.tree.command(&all);
-        for name in ["GH_TOKEN", "KEYSIFT_GIT_TOKEN", "CI_JOB_TOKEN"] {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
+        self.audit(&[&["audit", "run", "--store", "a.db", "--fail-on", "none"], arguments].concat(), Some("x1"))
+    }
+
+    /// Runs something with a token for each forge, or none.
+    pub(crate) fn audit(&self, arguments: &[&str], token: Option<&str>) -> Run {
+        let mut command = self.tree.command(arguments);
+        for name in ["GH_TOKEN", "KEYSIFT_GIT_TOKEN", "CI_JOB_TOKEN", "GITHUB_TOKEN", "GITLAB_TOKEN", "GITEA_TOKEN"] {
             command.env_remove(name);
         }
-        command.envs(["GITHUB_TOKEN", "GITLAB_TOKEN", "GITEA_TOKEN"].map(|name| (name, "x1")));
+        if let Some(token) = token {
+            command.envs(["GITHUB_TOKEN", "GITLAB_TOKEN", "GITEA_TOKEN"].map(|name| (name, token)));
+        }
         Run::of(&mut command, b"", &self.tree)
     }
 
     /// What the store knows: by the way to it, the finding's location.
-    fn found(&self) -> BTreeMap<String, Value> {
+    pub(crate) fn found(&self) -> BTreeMap<String, Value> {
         let run = self.tree.run(&["audit", "report", "--store", "a.db", "--min-confidence", "low", "-f", "json"]);
         let report: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|e| panic!("{e}: {}", run.printed()));
         let findings = report["findings"].as_array().expect("a report has findings");
@@ -138,7 +143,7 @@ impl Forge {
     }
 
     /// How many texts the last audit read, and what is not looked at.
-    fn read(&self) -> (i64, String) {
+    pub(crate) fn read(&self) -> (i64, String) {
         let store = rusqlite::Connection::open(self.tree.join("a.db")).expect("a store");
         store
             .query_row("SELECT sum(texts), group_concat(skipped) FROM extra_texts", [], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -183,13 +188,13 @@ pub(crate) fn said(seed: &str) -> String {
     format!("Try it with\n\n```\nexport GH_TOKEN={}\n```\n", github_token(seed))
 }
 
-fn paths(found: &BTreeMap<String, Value>) -> BTreeSet<&str> {
+pub(crate) fn paths(found: &BTreeMap<String, Value>) -> BTreeSet<&str> {
     found.keys().map(String::as_str).collect()
 }
 
-const SHOP: &str = "/repos/acme/shop";
+pub(crate) const SHOP: &str = "/repos/acme/shop";
 
-fn github() -> Forge {
+pub(crate) fn github() -> Forge {
     let forge = Forge::start(Site::default());
     let code = forge.serve("shop.git", "README", "no secret\n");
     forge.serve("shop.wiki.git", "Home.md", &said("wiki"));
@@ -237,6 +242,11 @@ fn github() -> Forge {
         json!([{"id": 8, "body": said("review"), "user": {"login": "cy"}, "html_url": format!("{page}/pull/4#pullrequestreview-8"), "submitted_at": "2026-01-03T00:00:00Z"}]),
     );
     forge.put(
+        &format!("{SHOP}/comments"),
+        json!([{"id": 90, "commit_id": "6dcb09b5b57875f334f61aebed695e2e4193db5e", "body": said("on a commit"), "user": {"login": "cy"},
+            "html_url": format!("{page}/commit/6dcb09b#commitcomment-90"), "created_at": "2026-01-03T00:00:00Z", "updated_at": "2026-01-03T00:00:00Z"}]),
+    );
+    forge.put(
         &format!("{SHOP}/releases"),
         json!([{"id": 50, "tag_name": "v1.0", "name": "First", "body": said("release"), "author": {"login": "ada"},
             "html_url": format!("{page}/releases/tag/v1.0"), "created_at": "2026-01-04T00:00:00Z", "assets": [
@@ -261,7 +271,7 @@ fn github() -> Forge {
     forge
 }
 
-const ALSO: &str = "wikis,issues,pulls,releases,assets,logs,gists";
+pub(crate) const ALSO: &str = "wikis,issues,pulls,releases,assets,logs,gists";
 
 #[test]
 fn texts_of_github_are_read_once_and_again_where_they_changed() {
@@ -280,6 +290,7 @@ fn texts_of_github_are_read_once_and_again_where_they_changed() {
         "pulls/4#comment-346",
         "pulls/4#review-8",
         "pulls/4#review-comment-9",
+        "commits/6dcb09b5b57875f334f61aebed695e2e4193db5e#comment-90",
         "releases/v1.0#body",
         "releases/v1.0/app.zip!conf/app.env",
         "actions/runs/77/attempts/1/logs.zip!build/1_run.txt",
@@ -383,135 +394,6 @@ fn a_large_archive_is_read_from_disk_and_a_larger_one_is_told() {
     let run = forge.run(&arguments);
     assert_eq!(run.code, 0, "{}", run.printed());
     assert!(forge.found().contains_key("releases/v1.0/app.zip!conf/last.env"), "{}", run.printed());
-}
-
-#[test]
-fn texts_of_gitlab_are_read_once() {
-    let forge = Forge::start(Site::default());
-    let code = forge.serve("shop.git", "README", "no secret\n");
-    let page = "https://gitlab.example/acme/shop";
-    let url = forge.fake.url();
-    let project = "/api/v4/projects/7";
-    forge.put(
-        "/api/v4/groups/acme/projects",
-        json!([{"id": 7, "path_with_namespace": "acme/shop", "http_url_to_repo": code, "web_url": page, "visibility": "private"}]),
-    );
-    let item = |what: &str, iid: u64, body: &str| {
-        json!({"id": 100 + iid, "iid": iid, "title": "Title", "description": body, "author": {"username": "ada"},
-            "web_url": format!("{page}/-/{what}/{iid}"), "created_at": "2026-01-01T00:00:00.000Z", "updated_at": "2026-02-01T10:01:00.123Z"})
-    };
-    let note = |id: u64, body: &str| json!({"id": id, "body": body, "author": {"username": "bo"}, "created_at": "2026-01-02T00:00:00.000Z", "updated_at": "2026-02-01T10:01:00.000Z"});
-    forge.put(&format!("{project}/issues"), json!([item("issues", 1, &said("issue"))]));
-    forge.put(&format!("{project}/issues/1/notes"), json!([note(11, &said("note")), note(12, "no"), note(13, "no")]));
-    forge.put(&format!("{project}/merge_requests"), json!([item("merge_requests", 2, &said("request"))]));
-    forge.put(&format!("{project}/merge_requests/2/notes"), json!([note(21, &said("review"))]));
-    forge.put(
-        &format!("{project}/releases"),
-        json!([{"tag_name": "v1", "name": "v1", "description": said("release"), "author": {"username": "ada"}, "created_at": "2026-01-04T00:00:00.000Z",
-            "_links": {"self": format!("{page}/-/releases/v1")}, "assets": {"links": [
-                {"id": 3, "name": "app.zip", "url": format!("{url}{project}/packages/generic/app/1/app.zip")},
-                {"id": 4, "name": "elsewhere", "url": "https://elsewhere.example/app.zip"}]}}]),
-    );
-    forge.put(
-        &format!("{project}/snippets"),
-        json!([{"id": 5, "title": "Notes", "description": null, "author": {"username": "cy"}, "web_url": format!("{page}/-/snippets/5"),
-            "updated_at": "2026-01-05T00:00:00.000Z", "created_at": "2026-01-05T00:00:00.000Z",
-            "files": [{"path": "run.sh", "raw_url": format!("{page}/-/snippets/5/raw/main/run.sh")}]}]),
-    );
-    let job = |id: u64, status: &str| {
-        json!({"id": id, "status": status, "web_url": format!("{page}/-/jobs/{id}"), "user": {"username": "ada"},
-            "created_at": keysift::finding::date::rfc3339(keysift::verify::seconds_now() - 60, 0)})
-    };
-    forge.put(&format!("{project}/jobs"), json!([job(33, "success"), job(32, "running"), job(31, "failed")]));
-    let mut site = forge.site.lock().unwrap();
-    for (path, bytes) in [
-        ("packages/generic/app/1/app.zip", zip(&[("a.env", &said("asset"))])),
-        ("snippets/5/files/main/run.sh/raw", said("snippet").into_bytes()),
-        ("jobs/31/trace", said("trace").into_bytes()),
-        ("jobs/33/trace", b"fine".to_vec()),
-    ] {
-        site.files.insert(format!("{project}/{path}"), bytes);
-    }
-    drop(site);
-    let arguments = ["--gitlab", "acme", "--gitlab-url", &url, "--also", "issues,pulls,releases,assets,snippets,logs"];
-    let run = forge.run(&arguments);
-    assert_eq!(run.code, 0, "{}", run.printed());
-    let found = forge.found();
-    let expected = [
-        "issues/1#body",
-        "issues/1#note-11",
-        "merge_requests/2#body",
-        "merge_requests/2#note-21",
-        "releases/v1#body",
-        "releases/v1/app.zip!a.env",
-        "snippets/5/run.sh",
-        "jobs/31/trace.log",
-    ];
-    assert_eq!(paths(&found), BTreeSet::from(expected), "{}", run.printed());
-    assert_eq!(found["issues/1#note-11"]["link"], format!("{page}/-/issues/1#note_11"));
-    let run = forge.run(&arguments);
-    assert_eq!((run.code, forge.read().0), (0, 0), "{}", run.printed());
-    // The job that ran ends; a note comes.
-    let mut site = forge.site.lock().unwrap();
-    site.lists.get_mut(&format!("{project}/jobs")).unwrap()[1]["status"] = json!("success");
-    site.files.insert(format!("{project}/jobs/32/trace"), said("later").into_bytes());
-    let mut late = note(14, &said("late note"));
-    late["updated_at"] = json!("2026-02-03T00:00:00.000Z");
-    site.lists.get_mut(&format!("{project}/issues/1/notes")).unwrap().push(late);
-    site.lists.get_mut(&format!("{project}/issues")).unwrap()[0]["updated_at"] = json!("2026-02-03T00:00:00.000Z");
-    drop(site);
-    let run = forge.run(&arguments);
-    assert_eq!((run.code, forge.read().0), (0, 3), "an issue, a note, a trace: {}", run.printed());
-    let found = forge.found();
-    assert!(found.contains_key("jobs/32/trace.log") && found.contains_key("issues/1#note-14"));
-    // CI that is switched off is refused like to a stranger.
-    for (level, code) in [("enabled", 3), ("disabled", 0)] {
-        let mut site = forge.site.lock().unwrap();
-        site.status.insert(format!("{project}/jobs"), 403);
-        site.objects.insert(project.to_owned(), json!({"id": 7, "builds_access_level": level}));
-        drop(site);
-        let run = forge.run(&arguments);
-        assert_eq!(run.code, code, "{level}: {}", run.printed());
-    }
-}
-
-#[test]
-fn texts_of_gitea_are_read_once() {
-    let forge = Forge::start(Site::default());
-    let code = forge.serve("shop.git", "README", "no secret\n");
-    let page = "https://git.example/acme/shop";
-    let url = forge.fake.url();
-    let shop = "/api/v1/repos/acme/shop";
-    forge.put("/api/v1/orgs/acme/repos", json!([{"id": 5, "full_name": "acme/shop", "clone_url": code, "html_url": page}]));
-    let issue = |n: u64, body: &str, pull: Value| {
-        json!({"id": n, "number": n, "title": "T", "body": body, "pull_request": pull, "user": {"login": "ada"}, "html_url": format!("{page}/issues/{n}"),
-            "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-02-01T00:00:00+01:00"})
-    };
-    forge.put(
-        &format!("{shop}/issues"),
-        json!([issue(3, "no", json!({})), issue(2, &said("pull"), json!({})), issue(1, &said("issue"), Value::Null)]),
-    );
-    forge.put(
-        &format!("{shop}/issues/comments"),
-        json!([{"id": 4, "body": said("comment"), "user": {"login": "bo"}, "html_url": format!("{page}/issues/1#issuecomment-4"),
-            "issue_url": format!("{page}/issues/1"), "pull_request_url": "", "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}]),
-    );
-    forge.put(
-        &format!("{shop}/releases"),
-        json!([{"id": 6, "tag_name": "v1", "name": "v1", "body": said("release"), "html_url": format!("{page}/releases/v1"), "assets": [
-            {"id": 7, "name": "a.txt", "size": 90, "uuid": "u", "browser_download_url": format!("{url}/attachments/u")}]}]),
-    );
-    forge.site.lock().unwrap().files.insert("/attachments/u".to_owned(), said("asset").into_bytes());
-    let arguments = ["--gitea", "acme", "--gitea-url", &url, "--also", "issues,pulls,releases,assets"];
-    let run = forge.run(&arguments);
-    assert_eq!(run.code, 0, "{}", run.printed());
-    let expected = ["issues/1#body", "issues/1#comment-4", "pulls/2#body", "releases/v1#body", "releases/v1/a.txt"];
-    assert_eq!(paths(&forge.found()), BTreeSet::from(expected), "{}", run.printed());
-    let run = forge.run(&arguments);
-    assert_eq!((run.code, forge.read().0), (0, 0), "{}", run.printed());
-    // With other rules all of them are read again.
-    let run = forge.run(&[&arguments[..], &["--exclude-rule", "stripe-*"]].concat());
-    assert_eq!((run.code, forge.read().0), (0, 6), "{}", run.printed());
 }
 
 /// The store has no secrets to ask with: their texts are read again.

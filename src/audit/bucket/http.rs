@@ -14,7 +14,8 @@ use std::pin::Pin;
 /// Where clouds tell their own machines who they are, without TLS: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html>,
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>,
 /// <https://cloud.google.com/compute/docs/metadata/overview>.
-const METADATA: [&str; 5] = ["169.254.169.254", "169.254.170.2", "169.254.170.23", "metadata.google.internal", "metadata"];
+pub(super) const METADATA: [&str; 5] =
+    ["169.254.169.254", "169.254.170.2", "169.254.170.23", "metadata.google.internal", "metadata"];
 
 /// Makes clients.
 #[derive(Debug)]

@@ -1,23 +1,27 @@
-//! One bucket, from its list to the store. What was listed is looked at in parts, and each part is remembered before the next one
+//! One bucket, from its list to its last part. What was listed is looked at in parts, and each part is remembered before the next one
 //! begins: whatever happens then, the bucket goes on behind it.
 
+use super::http::METADATA;
 use super::list::{Listed, Lister};
 use super::open::Bucket;
+use super::shelf::Parts;
 use super::{Address, BucketAccess};
 use crate::audit::background::Background;
-use crate::audit::store::{ObjectRow, Part, Store, StoreError, Sums};
+use crate::audit::queue::QueueError;
+use crate::audit::store::{KnownObject, ObjectRow, Part, Sums};
 use crate::audit::texts::look::{look_at, tell};
 use crate::audit::texts::{Place, TextOrigin};
-use crate::audit::unit::{Found, Outcome, Scanned, Unit};
+use crate::audit::unit::{Found, Outcome, RepositoryKey, Scanned, Unit};
 use crate::audit::work::How;
 use crate::finding::date::rfc3339;
 use crate::finding::snippet::visible;
-use crate::pipeline::Collector;
+use crate::pipeline::{Collector, Tally};
 use crate::report::model::Gap;
 use crate::source::container::look_at_download;
 use crate::source::git::remote::causes;
 use crate::source::{ExcludeReason, SkipReason, Stop};
 use futures_util::{Stream, StreamExt as _};
+use globset::GlobSet;
 use object_store::{Error, GetOptions, ObjectMeta};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -31,21 +35,27 @@ const MOST_BYTES: u64 = 256 << 20;
 /// How much of what a server says of an error is told, in characters.
 const LONGEST: usize = 600;
 
+/// Why nobody can ask.
+const NO_CREDENTIALS: &str = "no credentials: the environment has none (docs/buckets.md names the variables), and this machine has none of \
+                              its own";
+
 /// Looks at what a unit's bucket has that is new or has changed; `None` where it was interrupted.
 ///
 /// # Errors
-/// Where the store cannot be used.
-pub(in crate::audit) fn look(
-    unit: &Unit,
-    store: &Store,
-    access: &BucketAccess,
-    how: &How<'_>,
-) -> Result<Option<Outcome>, StoreError> {
+/// Where what came of it cannot be kept.
+pub(in crate::audit) fn look(unit: &Unit, how: &How<'_>) -> Result<Option<Outcome>, QueueError> {
     let failed = |why: String, again: bool| Ok(Some(Outcome::Failed { why, again }));
-    let address = match Address::parse(&unit.repository.clone_url) {
-        Ok(address) => address,
+    let access = how.buckets;
+    let wanted = unit.objects.as_ref().unwrap_or(&access.wanted);
+    let (address, include) = match Address::parse(&unit.repository.clone_url).and_then(|a| Ok((a, wanted.globs()?))) {
+        Ok(read) => read,
         Err(why) => return failed(why, false),
     };
+    // One of the same name at another server is another bucket.
+    if unit.repository.host != access.host(address.service) {
+        let why = format!("it is at {}, which is not asked here: name it with --endpoint", unit.repository.host);
+        return Ok(Some(Outcome::NotVisible { why: visible(&why) }));
+    }
     let background = match Background::start() {
         Ok(background) => background,
         Err(e) => return failed(format!("no thread for the network: {e}"), false),
@@ -54,9 +64,22 @@ pub(in crate::audit) fn look(
         Ok(bucket) => bucket,
         Err(e) => return failed(told(&e), false),
     };
-    let (after, sums) = store.bucket_progress(unit)?;
-    let mut looking = Looking { unit, store, access, how, address: &address, bucket: &bucket, background: &background, sums };
-    let mut lister = Lister::new(&bucket, &background, &address.prefix, after);
+    let mut parts = how.shelf.open(unit, &how.catalogue.key, how.ask.is_some())?;
+    let (after, sums) = parts.begun()?;
+    let mut lister = Lister::new(&bucket, &background, &address.prefix, after.clone());
+    let mut looking = Looking {
+        unit,
+        parts: &mut *parts,
+        access,
+        include,
+        largest: wanted.largest,
+        how,
+        address: &address,
+        bucket: &bucket,
+        background: &background,
+        after,
+        sums,
+    };
     loop {
         if how.stop.is_asked() {
             return Ok(None);
@@ -76,19 +99,18 @@ pub(in crate::audit) fn look(
             }
         }
     }
-    let sums = looking.sums;
-    let skipped = store.end_bucket(unit, how.accepts)?;
+    let Looking { after: last, sums, .. } = looking;
     let scanned = Scanned {
         tips: if sums.listed == 0 { String::new() } else { format!("{} objects", sums.listed) },
-        complete: skipped.iter().all(|gap| gap.accepted),
-        skipped,
+        complete: sums.skipped.iter().all(|gap| gap.accepted),
+        skipped: sums.skipped,
         excluded: sums.excluded,
         blobs: sums.blobs,
         bytes: sums.bytes,
         rejected: sums.rejected,
         ..Scanned::default()
     };
-    Ok(Some(Outcome::Objects(Box::new(scanned))))
+    Ok(Some(Outcome::Objects { last, scanned: Box::new(scanned) }))
 }
 
 /// An error in words: what went wrong, and why. Of an answer in XML its message counts.
@@ -97,6 +119,9 @@ fn told(error: &Error) -> String {
     let message = text.split_once("<Message>").and_then(|(_, rest)| rest.split_once("</Message>")).map(|(message, _)| message);
     let begin = text.split("<?xml").next().unwrap_or_default().trim_end_matches([':', ' ']);
     let told = message.map_or_else(|| begin.to_owned(), |message| format!("{begin}: {message}"));
+    // Where the environment has none, the machine's own are asked for.
+    let asks_machine = METADATA.iter().any(|host| begin.contains(&format!("http://{host}/")));
+    let told = if asks_machine { format!("{NO_CREDENTIALS}: {told}") } else { told };
     visible(&told.chars().take(LONGEST).collect::<String>())
 }
 
@@ -109,48 +134,51 @@ fn is_refusal(error: &Error, told: &str) -> bool {
 /// A bucket while it is looked at.
 struct Looking<'a> {
     unit: &'a Unit,
-    store: &'a Store,
+    parts: &'a mut dyn Parts,
     access: &'a BucketAccess,
+    /// Only keys that match.
+    include: Option<GlobSet>,
+    /// The largest object that is read, in bytes.
+    largest: u64,
     how: &'a How<'a>,
     address: &'a Address,
     bucket: &'a Bucket,
     background: &'a Background,
+    /// The last key that was kept.
+    after: Option<String>,
     sums: Sums,
 }
 
-/// What came of an object.
-struct Seen {
-    key: String,
-    mark: String,
-    gaps: BTreeMap<String, u64>,
-}
+/// An object, and what is known of it where it has not changed since.
+type Known<'p> = (&'p ObjectMeta, Option<&'p KnownObject>);
 
 impl Looking<'_> {
     /// Whether nobody wants an object.
     fn is_left_out(&self, key: &str) -> bool {
-        self.how.exclude.is_match(key) || self.access.include.as_ref().is_some_and(|globs| !globs.is_match(key))
+        self.how.exclude.is_match(key) || self.include.as_ref().is_some_and(|globs| !globs.is_match(key))
     }
 
     /// A key that cannot be asked for.
-    fn unnamed(&mut self, key: &str) -> Result<(), StoreError> {
+    fn unnamed(&mut self, key: &str) -> Result<(), QueueError> {
         self.sums.listed += 1;
         let gaps = BTreeMap::from([(SkipReason::Unreadable.as_str().to_owned(), 0)]);
-        let row = ObjectRow { key: key.to_owned(), mark: String::new(), gaps };
-        self.keep(key, vec![row], Found::default(), &[])
+        self.keep(key, vec![ObjectRow { key: key.to_owned(), mark: String::new(), gaps }], Found::default(), &BTreeMap::new())
     }
 
     /// Looks at a page in parts; whether it came to its end.
-    fn page(&mut self, objects: &[ObjectMeta]) -> Result<bool, StoreError> {
+    fn page(&mut self, objects: &[ObjectMeta]) -> Result<bool, QueueError> {
         let keys: Vec<&str> = objects.iter().map(|object| object.location.as_ref()).collect();
-        let known = self.store.known_objects(self.unit, &keys, &self.how.catalogue.key, self.how.ask.is_some())?;
-        let known = |key: &str| known.get(key).filter(|_| !self.how.whole);
-        let (mut part, mut bytes): (Vec<(&ObjectMeta, bool)>, u64) = (Vec::new(), 0);
+        let known = self.parts.known(&keys)?;
+        let known = |object: &ObjectMeta| {
+            known.get(object.location.as_ref()).filter(|known| !self.how.whole && known.mark == mark(object))
+        };
+        let (mut part, mut bytes): (Vec<Known<'_>>, u64) = (Vec::new(), 0);
         let mut parts = Vec::new();
         let mut read = 0;
         for object in objects {
-            let is_known = known(object.location.as_ref()) == Some(&mark(object));
-            part.push((object, is_known));
-            if !is_known {
+            let known = known(object);
+            part.push((object, known));
+            if known.is_none() {
                 (read, bytes) = (read + 1, bytes.saturating_add(object.size));
             }
             if read == MOST_OBJECTS || bytes >= MOST_BYTES {
@@ -167,43 +195,34 @@ impl Looking<'_> {
         Ok(true)
     }
 
-    /// Looks at some objects, and remembers what came of them.
-    fn part(&mut self, objects: &[(&ObjectMeta, bool)]) -> Result<bool, StoreError> {
+    /// Looks at some objects, and keeps what came of them.
+    fn part(&mut self, objects: &[Known<'_>]) -> Result<bool, QueueError> {
         let how = self.how;
         let collector = how.collector(how.detector);
         let mut rows = Vec::new();
-        let (mut again, mut wanted) = (Vec::new(), Vec::new());
-        for (object, is_known) in objects {
+        let (mut again, mut wanted) = (BTreeMap::new(), Vec::new());
+        for (object, known) in objects {
             let key = object.location.as_ref();
             if self.is_left_out(key) {
                 crate::source::Sink::exclude(&collector, ExcludeReason::Excluded, key);
                 continue;
             }
             self.sums.listed += 1;
-            if *is_known {
-                again.push(key);
-            } else if object.size > self.access.largest {
+            if let Some(known) = known {
+                again.insert(key, &known.gaps);
+            } else if object.size > self.largest {
                 let gaps = BTreeMap::from([(SkipReason::TooLarge.as_str().to_owned(), object.size)]);
                 rows.push(ObjectRow { key: key.to_owned(), mark: String::new(), gaps });
             } else {
                 wanted.push(*object);
             }
         }
-        let seen = self.read_all(&wanted, &collector);
+        rows.extend(self.read_all(&wanted, &collector));
         if how.stop.is_asked() {
             return Ok(false);
         }
-        rows.extend(seen.into_iter().map(|Seen { key, mark, gaps }| ObjectRow { key, mark, gaps }));
         let mut outcome = collector.finish(how.key);
         outcome.findings.iter_mut().for_each(tell);
-        // What detection itself gave up is told of an object, or of a member or rule in one.
-        for ((reason, _), tally) in &outcome.skipped {
-            for row in &mut rows {
-                if tally.examples.iter().any(|path| path.starts_with(&row.key)) {
-                    row.gaps.entry(reason.as_str().to_owned()).or_default();
-                }
-            }
-        }
         if let Some(ask) = how.ask {
             ask(&mut outcome.findings);
         }
@@ -222,14 +241,43 @@ impl Looking<'_> {
         Ok(true)
     }
 
-    /// Remembers a part.
-    fn keep(&self, last: &str, rows: Vec<ObjectRow>, found: Found, again: &[&str]) -> Result<(), StoreError> {
-        let catalogue = &self.how.catalogue.key;
-        self.store.keep_part(self.unit, &Part { last, catalogue, rows, found, again, sums: &self.sums })
+    /// Keeps a part: objects that were read, what was found in them, and the gaps of those that have not changed.
+    fn keep(
+        &mut self,
+        last: &str,
+        mut rows: Vec<ObjectRow>,
+        found: Found,
+        again: &BTreeMap<&str, &BTreeMap<String, u64>>,
+    ) -> Result<(), QueueError> {
+        rows.sort_by(|a, b| a.key.cmp(&b.key));
+        let mut gaps: BTreeMap<(SkipReason, bool), Tally> = BTreeMap::new();
+        let read = rows.iter().map(|row| (row.key.as_str(), &row.gaps));
+        for (key, of_object) in read.chain(again.iter().map(|(key, gaps)| (*key, *gaps))) {
+            for (word, bytes) in of_object {
+                if let Some(reason) = SkipReason::ALL.into_iter().find(|r| r.as_str() == word) {
+                    gaps.entry((reason, (self.how.accepts)(reason, key))).or_default().add(key, *bytes);
+                }
+            }
+        }
+        for ((reason, accepted), tally) in gaps {
+            self.sums.skip(Gap::of(reason.as_str(), &tally, accepted, None));
+        }
+        let part = Part {
+            run: self.unit.run.clone(),
+            bucket: RepositoryKey::of(&self.unit.repository),
+            catalogue: self.how.catalogue.key.clone(),
+            after: self.after.replace(last.to_owned()),
+            last: last.to_owned(),
+            rows,
+            found,
+            again: again.keys().map(|key| (*key).to_owned()).collect(),
+            sums: self.sums.clone(),
+        };
+        self.parts.keep(part)
     }
 
     /// Reads objects, several at a time.
-    fn read_all(&self, objects: &[&ObjectMeta], collector: &Collector<'_>) -> Vec<Seen> {
+    fn read_all(&self, objects: &[&ObjectMeta], collector: &Collector<'_>) -> Vec<ObjectRow> {
         let next = Mutex::new(objects.iter());
         let seen = Mutex::new(Vec::new());
         std::thread::scope(|scope| {
@@ -244,12 +292,10 @@ impl Looking<'_> {
                 });
             }
         });
-        let mut seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
-        seen.sort_by(|a, b| a.key.cmp(&b.key));
-        seen
+        seen.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read(&self, object: &ObjectMeta, collector: &Collector<'_>) -> Seen {
+    fn read(&self, object: &ObjectMeta, collector: &Collector<'_>) -> ObjectRow {
         let key = object.location.as_ref().to_owned();
         let date = Some(rfc3339(object.last_modified.timestamp(), 0));
         let origin = TextOrigin { kind: "object".to_owned(), url: self.address.of(&key), author: None, date };
@@ -257,7 +303,7 @@ impl Looking<'_> {
         let unread = || BTreeMap::from([(SkipReason::Unreadable.as_str().to_owned(), object.size)]);
         // Folders are objects of no bytes, which cannot be asked for.
         if object.size == 0 {
-            return Seen { key, mark: mark(object), gaps: BTreeMap::new() };
+            return ObjectRow { key, mark: mark(object), gaps: BTreeMap::new() };
         }
         let got = self.background.wait(self.bucket.reads.get_opts(&object.location, GetOptions::default()));
         // What is read must be what was listed: it may have changed, or two keys may differ in nothing but a slash.
@@ -265,7 +311,7 @@ impl Looking<'_> {
         let bare = |object: &ObjectMeta| object.e_tag.as_ref().map(|tag| tag.trim_matches('"').to_owned());
         let is_other = |read: &ObjectMeta| bare(read).zip(bare(object)).is_some_and(|(read, listed)| read != listed);
         let Some(got) = got.ok().filter(|got| !is_other(&got.meta)) else {
-            return Seen { key, mark: String::new(), gaps: unread() };
+            return ObjectRow { key, mark: String::new(), gaps: unread() };
         };
         let stream = got.into_stream().map(|piece| piece.map(Vec::from)).boxed();
         let mut reader = Reader { background: self.background, stop: self.how.stop, stream, piece: Vec::new(), at: 0 };
@@ -278,9 +324,9 @@ impl Looking<'_> {
                 for (reason, bytes) in gaps {
                     *all.entry(reason.as_str().to_owned()).or_default() += bytes;
                 }
-                Seen { key, mark: mark(object), gaps: all }
+                ObjectRow { key, mark: mark(object), gaps: all }
             }
-            Err(_) => Seen { key, mark: String::new(), gaps: unread() },
+            Err(_) => ObjectRow { key, mark: String::new(), gaps: unread() },
         }
     }
 }
@@ -318,5 +364,21 @@ impl Read for Reader<'_> {
         buffer[..n].copy_from_slice(&rest[..n]);
         self.at += n;
         Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_no_credentials_is_told_so() {
+        let error = |source: &str| Error::Generic { store: "S3", source: source.to_owned().into() };
+        let none = told(&error("Error performing PUT http://169.254.169.254/latest/api/token in 3s: error sending request"));
+        assert!(none.starts_with("no credentials: the environment has none") && none.contains("169.254.169.254"), "{none}");
+        let other = told(&error(
+            "Error performing GET https://s3.example/b: <?xml version=\"1.0\"?><Error><Message>No</Message></Error>",
+        ));
+        assert!(other.ends_with("GET https://s3.example/b: No"), "{other}");
     }
 }

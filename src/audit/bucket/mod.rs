@@ -8,18 +8,21 @@
 //! - `http`: requests, through the one HTTP client
 //! - `open`: credentials and addresses, from the environment
 //! - `list`: page after page
-//! - `look`: one bucket, from its list to the store
+//! - `shelf`: where what came of them is kept
+//! - `look`: one bucket, from its list to its last part
 
 mod http;
 mod list;
 pub(super) mod look;
 mod open;
+pub mod shelf;
 
 use super::target::{Forge, Page, RepositoryRef, RepositorySource, SourceError};
 use crate::source::Stop;
 use crate::source::git::remote::is_loopback;
-use globset::GlobSet;
+use globset::{Glob, GlobSet, GlobSetBuilder};
 use reqwest::Url;
+use serde::{Deserialize, Serialize};
 
 /// Who keeps a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,17 +81,38 @@ impl Address {
     }
 }
 
-/// How buckets are asked.
+/// Which objects of buckets are read; it travels with their units.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectsWanted {
+    /// Only keys that match one of these globs; none: all.
+    pub include: Vec<String>,
+    /// The largest object that is read, in bytes.
+    pub largest: u64,
+}
+
+impl ObjectsWanted {
+    /// The globs, of which one must match.
+    ///
+    /// # Errors
+    /// What is wrong with one.
+    pub fn globs(&self) -> Result<Option<GlobSet>, String> {
+        let mut globs = GlobSetBuilder::new();
+        for glob in &self.include {
+            globs.add(Glob::new(glob).map_err(|e| format!("`--include-object {glob}`: {e}"))?);
+        }
+        if self.include.is_empty() { Ok(None) } else { globs.build().map(Some).map_err(|e| e.to_string()) }
+    }
+}
+
+/// How buckets are asked, and for what.
 #[derive(Debug, Clone, Default)]
 pub struct BucketAccess {
     /// Where they are, if not at the service itself.
     pub endpoint: Option<Url>,
     /// Without TLS, to hosts that are not this machine.
     pub allow_http: bool,
-    /// Only keys that match; none: all.
-    pub include: Option<GlobSet>,
-    /// The largest object that is read, in bytes.
-    pub largest: u64,
+    /// What is read where a unit does not say.
+    pub wanted: ObjectsWanted,
     /// How many objects are read at a time.
     pub at_once: usize,
 }
@@ -112,6 +136,11 @@ impl BucketAccess {
         });
         Ok(Self { endpoint: endpoint.transpose()?, allow_http, ..Self::default() })
     }
+
+    /// The host of a service's buckets: that of the endpoint, else the word for the service itself.
+    fn host(&self, service: Service) -> &str {
+        self.endpoint.as_ref().and_then(Url::host_str).unwrap_or_else(|| service.scheme())
+    }
 }
 
 /// A bucket that was named.
@@ -124,8 +153,7 @@ impl Named {
     /// The list of this one bucket.
     #[must_use]
     pub fn new(address: Address, access: &BucketAccess) -> Self {
-        let elsewhere = access.endpoint.as_ref().and_then(Url::host_str).map(str::to_owned);
-        Self { host: elsewhere.unwrap_or_else(|| address.service.scheme().to_owned()), address }
+        Self { host: access.host(address.service).to_owned(), address }
     }
 }
 

@@ -1,13 +1,16 @@
 //! An audit on many machines: NATS `JetStream` (2.10 or newer) keeps units and results, workers hold no state.
 //!
-//! - here: the connection, and the three streams
+//! - here: the connection, and the streams
 //! - `units`: units are published, and pulled by workers
+//! - `aside`: what a unit needs beside its message
 //! - `results`: results are sent in parts, and collected
 //!
 //! `KEYSIFT_UNITS` and `KEYSIFT_RESULTS` are work queues: a message stays until it is acknowledged, and comes again where a
 //! worker died. Nothing relies on its coming once: the store takes a result once for each unit and catalogue.
-//! `KEYSIFT_PARKED` lists units that were given up.
+//! `KEYSIFT_PARKED` lists units that were given up. `KEYSIFT_KNOWN` and `KEYSIFT_PROGRESS` hold what is known of buckets and how far
+//! each was looked at, until its unit is done.
 
+mod aside;
 mod results;
 mod units;
 
@@ -16,6 +19,8 @@ pub use units::{FleetQueue, publish};
 
 use super::background::Background;
 use super::queue::QueueError;
+use super::store::Part;
+use super::unit::{RepositoryKey, Unit, UnitResult};
 use crate::finding::Secret;
 use crate::finding::snippet::visible;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
@@ -32,7 +37,28 @@ const PATIENCE: Duration = Duration::from_secs(10);
 struct Envelope {
     catalogue: String,
     fingerprint_key: String,
-    unit: super::unit::Unit,
+    unit: Unit,
+    /// Its cursor of texts is too long for it, and comes in so many pieces.
+    #[serde(default)]
+    cursor_pieces: usize,
+}
+
+/// What workers send.
+#[derive(Debug, Serialize, Deserialize)]
+enum Sent {
+    Result(Box<UnitResult>),
+    /// A part of a bucket; its result comes behind the last one.
+    Part(Box<Part>),
+}
+
+impl Sent {
+    /// The run and the repository that it is about.
+    fn about(&self) -> (&str, &RepositoryKey) {
+        match self {
+            Self::Result(result) => (&result.run, &result.repository),
+            Self::Part(part) => (&part.run, &part.bucket),
+        }
+    }
 }
 
 /// Who logs in.
@@ -60,7 +86,12 @@ pub struct Server {
     units: Stream,
     results: Stream,
     parked: Stream,
+    known: Stream,
+    progress: Stream,
 }
+
+/// What nobody forgets is forgotten then.
+const AGE: Duration = Duration::from_secs(90 * 24 * 3600);
 
 fn failed(what: &str, cause: &dyn std::fmt::Display) -> QueueError {
     QueueError::Server(format!("the queue: {what}: {}", visible(&cause.to_string())))
@@ -108,15 +139,22 @@ impl Server {
             let results = queue("KEYSIFT_RESULTS", "keysift.results.>", RetentionPolicy::WorkQueue);
             let parked =
                 Config { max_messages_per_subject: 1, ..queue("KEYSIFT_PARKED", "keysift.parked.>", RetentionPolicy::Limits) };
+            let known = Config { max_age: AGE, ..queue("KEYSIFT_KNOWN", "keysift.known.>", RetentionPolicy::Limits) };
+            let progress = Config {
+                max_messages_per_subject: 1,
+                max_age: AGE,
+                ..queue("KEYSIFT_PROGRESS", "keysift.progress.>", RetentionPolicy::Limits)
+            };
             let mut streams = Vec::new();
-            for config in [units, results, parked] {
+            for config in [units, results, parked, known, progress] {
                 let name = config.name.clone();
                 streams.push(context.get_or_create_stream(config).await.map_err(|e| failed(&format!("stream {name}"), &e))?);
             }
             Ok::<_, QueueError>((context, streams))
         })?;
-        let [units, results, parked] = <[Stream; 3]>::try_from(streams).map_err(|_| failed("streams", &"three were made"))?;
-        Ok(Self { background, context, units, results, parked })
+        let streams = <[Stream; 5]>::try_from(streams).map_err(|_| failed("streams", &"five were made"))?;
+        let [units, results, parked, known, progress] = streams;
+        Ok(Self { background, context, units, results, parked, known, progress })
     }
 
     /// How many units were given up.

@@ -1,17 +1,19 @@
 //! Results, compressed and in parts that a server takes, and who collects them into a store.
 
-use super::{PATIENCE, Server, failed};
+use super::{PATIENCE, Sent, Server, failed};
 use crate::audit::queue::QueueError;
-use crate::audit::store::{Run, Store};
-use crate::audit::unit::UnitResult;
+use crate::audit::store::{Kept, Run, Store};
+use crate::audit::unit::{Outcome, UnitResult};
 use crate::source::Stop;
-use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::{AckKind, Message};
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use futures_util::StreamExt as _;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::time::{Duration, SystemTime};
@@ -23,15 +25,31 @@ const LARGEST: u64 = 2 << 30;
 /// How often a part is sent before the worker gives up: the server may restart.
 const TRIES: u32 = 12;
 const A_WHILE: Duration = Duration::from_secs(1);
+/// How long what came too early waits, and how often: whoever took what comes before it may have died.
+const EARLY: Duration = Duration::from_secs(2);
+const MOST_WAITS: i64 = 100;
 /// How many messages are taken at a time.
 const AT_ONCE: usize = 64;
 
-/// Sends a result, and hears that the server has all of it.
-pub(super) async fn send(server: &Server, result: &UnitResult) -> Result<(), QueueError> {
-    let json = serde_json::to_vec(result).map_err(|e| failed("a result", &e))?;
+/// Something as it travels: JSON, compressed.
+pub(super) fn pack(what: &impl Serialize) -> Result<Vec<u8>, QueueError> {
+    let json = serde_json::to_vec(what).map_err(|e| failed("a message", &e))?;
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
-    let packed = encoder.write_all(&json).and_then(|()| encoder.finish()).map_err(|e| failed("a result", &e))?;
-    let subject = format!("keysift.results.{}.{}", result.run, result.repository.digest());
+    encoder.write_all(&json).and_then(|()| encoder.finish()).map_err(|e| failed("a message", &e))
+}
+
+/// What was packed; `None` where it is none of ours.
+pub(super) fn unpack<T: DeserializeOwned>(packed: &[u8]) -> Option<T> {
+    let mut json = Vec::new();
+    ZlibDecoder::new(packed).take(LARGEST).read_to_end(&mut json).ok()?;
+    serde_json::from_slice(&json).ok()
+}
+
+/// Sends a result or a part of a bucket, and hears that the server has all of it.
+pub(super) async fn send(server: &Server, what: &Sent) -> Result<(), QueueError> {
+    let packed = pack(what)?;
+    let (run, repository) = what.about();
+    let subject = format!("keysift.results.{run}.{}", repository.digest());
     // Names this sending: parts of another one are not mixed in.
     let sending = format!("{}-{:?}", std::process::id(), SystemTime::now());
     let sending = blake3::hash(format!("{subject} {sending}").as_bytes()).to_hex()[..32].to_owned();
@@ -47,7 +65,8 @@ pub(super) async fn send(server: &Server, result: &UnitResult) -> Result<(), Que
     Ok(())
 }
 
-async fn put(server: &Server, subject: &str, message: PublishMessage) -> Result<(), QueueError> {
+/// Publishes a message, and hears that the server has it. One that restarts is waited for.
+pub(super) async fn put(server: &Server, subject: &str, message: PublishMessage) -> Result<(), QueueError> {
     let mut last = String::new();
     for _ in 0..TRIES {
         let sent = async {
@@ -61,7 +80,7 @@ async fn put(server: &Server, subject: &str, message: PublishMessage) -> Result<
         }
         tokio::time::sleep(A_WHILE).await;
     }
-    Err(failed("a result is not taken", &last))
+    Err(failed("a message is not taken", &last))
 }
 
 /// The parts of one sending that have come.
@@ -117,13 +136,17 @@ pub fn collect(
             };
             let Some(whole) = waiting.entry(sending.clone()).or_default().add(message, n, of) else { continue };
             waiting.remove(&sending);
+            let packed: Vec<u8> = whole.iter().flat_map(|m| m.payload.iter().copied()).collect();
+            let is_last_try = whole.first().and_then(|m| m.info().ok()).is_some_and(|info| info.delivered > MOST_WAITS);
             // What cannot be read is of no use the next time either: the unit stays open.
-            if let Some(result) = read(&whole) {
-                store.apply(&result)?;
-            }
+            let is_early = match unpack(&packed) {
+                Some(sent) => !keep(store, sent, is_last_try)?,
+                None => false,
+            };
+            let ack = || if is_early { AckKind::Nak(Some(EARLY)) } else { AckKind::Ack };
             server.wait(async {
                 for message in &whole {
-                    let _ = tokio::time::timeout(PATIENCE, message.ack()).await;
+                    let _ = tokio::time::timeout(PATIENCE, message.ack_with(ack())).await;
                 }
             });
             told();
@@ -152,10 +175,16 @@ async fn take(consumer: &PullConsumer) -> Vec<Message> {
     all
 }
 
-/// Puts the parts of a result together.
-fn read(parts: &[Message]) -> Option<UnitResult> {
-    let packed: Vec<u8> = parts.iter().flat_map(|m| m.payload.iter().copied()).collect();
-    let mut json = Vec::new();
-    ZlibDecoder::new(&packed[..]).take(LARGEST).read_to_end(&mut json).ok()?;
-    serde_json::from_slice(&json).ok()
+/// Keeps what came; whether it could be, or parts that come before it must be here first.
+fn keep(store: &Store, sent: Sent, is_last_try: bool) -> Result<bool, QueueError> {
+    match sent {
+        Sent::Part(part) => Ok(store.keep_part(&part)? != Kept::Early || is_last_try),
+        Sent::Result(result) if !store.apply(&result)?.early => Ok(true),
+        Sent::Result(_) if !is_last_try => Ok(false),
+        Sent::Result(result) => {
+            let why = "parts of it never came: was another store collected into?".to_owned();
+            store.apply(&UnitResult { outcome: Outcome::Failed { why, again: false }, ..*result })?;
+            Ok(true)
+        }
+    }
 }

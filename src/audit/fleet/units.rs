@@ -1,8 +1,9 @@
 //! Units are published by whoever plans, and pulled by workers. While one is worked on, its worker says so; where it says
 //! nothing any more, another worker gets it.
 
+use super::aside::{cursor_of, forget, is_large, progress_of, put_aside};
 use super::results::send;
-use super::{Envelope, PATIENCE, Server, failed};
+use super::{Envelope, PATIENCE, Sent, Server, failed};
 use crate::audit::catalogue::Catalogue;
 use crate::audit::queue::{Next, Queue, QueueError};
 use crate::audit::store::{Run, Store};
@@ -28,7 +29,8 @@ const A_WHILE: Duration = Duration::from_secs(1);
 /// How many units are published at a time.
 const AT_ONCE: usize = 256;
 
-/// Publishes the units of a run that are not done. Those that are in the queue stay there once. Tells how many are new there.
+/// Publishes the units of a run that are not done, after `fill` said what of each is read. Those that are in the queue stay there
+/// once. Tells how many are new there.
 ///
 /// # Errors
 /// Where the store or the server cannot be used.
@@ -38,6 +40,7 @@ pub fn publish(
     run: &Run,
     catalogue: &Catalogue,
     key_id: &str,
+    fill: &dyn Fn(&mut Unit),
     stop: &Stop,
 ) -> Result<u64, QueueError> {
     let (mut after, mut published) = (0, 0);
@@ -45,12 +48,21 @@ pub fn publish(
         let units = store.ready_units(run, after, AT_ONCE)?;
         let Some((last, _)) = units.last() else { break };
         after = *last;
+        let mut messages = Vec::new();
+        for (_, mut unit) in units {
+            fill(&mut unit);
+            let subject = format!("keysift.units.{}.{}", run.name, RepositoryKey::of(&unit.repository).digest());
+            // A worker may be at it: what it reads stays as it is.
+            if is_large(&unit) && server.wait(server.units.get_last_raw_message_by_subject(&subject)).is_ok() {
+                continue;
+            }
+            let cursor_pieces = put_aside(server, store, &mut unit, &catalogue.key)?;
+            let envelope = Envelope { catalogue: catalogue.key.clone(), fingerprint_key: key_id.to_owned(), unit, cursor_pieces };
+            messages.push((subject, serde_json::to_vec(&envelope).map_err(|e| failed("a unit", &e))?));
+        }
         published += server.wait(async {
             let mut acks = Vec::new();
-            for (_, unit) in units {
-                let subject = format!("keysift.units.{}.{}", run.name, RepositoryKey::of(&unit.repository).digest());
-                let envelope = Envelope { catalogue: catalogue.key.clone(), fingerprint_key: key_id.to_owned(), unit };
-                let payload = serde_json::to_vec(&envelope).map_err(|e| failed("a unit", &e))?;
+            for (subject, payload) in messages {
                 let sent = server.context.send_publish(subject, PublishMessage::build().payload(payload.into())).await;
                 acks.push(sent.map_err(|e| failed("a unit is not taken", &e))?);
             }
@@ -87,8 +99,18 @@ pub struct FleetQueue<'a> {
     key_id: String,
     /// It ends when there are none left, in place of waiting for more.
     until_empty: bool,
-    held: Arc<Mutex<HashMap<RepositoryKey, Arc<Message>>>>,
+    held: Arc<Mutex<HashMap<RepositoryKey, Held>>>,
     beat: tokio::task::JoinHandle<()>,
+}
+
+/// A unit that is worked on.
+#[derive(Clone)]
+struct Held {
+    message: Arc<Message>,
+    /// How often it was handed out since it last came on.
+    delivered: i64,
+    /// There is more of it than its message.
+    has_more: bool,
 }
 
 impl<'a> FleetQueue<'a> {
@@ -114,12 +136,12 @@ impl<'a> FleetQueue<'a> {
         let consumer = server
             .wait(server.units.get_or_create_consumer("workers", config))
             .map_err(|e| failed("no consumer for workers", &e))?;
-        let held: Arc<Mutex<HashMap<RepositoryKey, Arc<Message>>>> = Arc::default();
+        let held: Arc<Mutex<HashMap<RepositoryKey, Held>>> = Arc::default();
         let beating = Arc::clone(&held);
         let beat = server.background.handle().spawn(async move {
             loop {
                 tokio::time::sleep(ack_wait / 3).await;
-                let all: Vec<Arc<Message>> = lock(&beating).values().cloned().collect();
+                let all: Vec<Arc<Message>> = lock(&beating).values().map(|held| Arc::clone(&held.message)).collect();
                 for message in all {
                     let _ = message.ack_with(AckKind::Progress).await;
                 }
@@ -161,8 +183,10 @@ impl<'a> FleetQueue<'a> {
             texts: None,
             milliseconds: 0,
         };
-        send(self.server, &result).await?;
-        acknowledge(message).await
+        send(self.server, &Sent::Result(Box::new(result))).await?;
+        acknowledge(message).await?;
+        forget(self.server, &unit.run, &RepositoryKey::of(&unit.repository)).await;
+        Ok(())
     }
 }
 
@@ -188,7 +212,8 @@ impl Queue for FleetQueue<'_> {
                 let is_over = self.until_empty && self.is_empty().await;
                 return Ok(if is_over { Next::End } else { Next::Wait });
             };
-            let Ok(Envelope { catalogue, fingerprint_key, unit }) = serde_json::from_slice(&message.payload) else {
+            let Ok(Envelope { catalogue, fingerprint_key, mut unit, cursor_pieces }) = serde_json::from_slice(&message.payload)
+            else {
                 let _ = message.ack_with(AckKind::Term).await;
                 return Ok(Next::Wait);
             };
@@ -197,24 +222,34 @@ impl Queue for FleetQueue<'_> {
                 let what = if catalogue == self.catalogue { "another fingerprint key" } else { "another version or other rules" };
                 return Err(QueueError::Server(format!("the units in the queue were planned with {what} than this worker has")));
             }
-            let delivered = message.info().map_or(1, |info| info.delivered);
+            let handed_out = message.info().map_or(1, |info| info.delivered);
+            // A unit that comes on is none that ends its worker again and again.
+            let before = if unit.objects.is_some() { progress_of(self.server, &unit).await?.delivered } else { 0 };
+            let delivered = handed_out - before.clamp(1, handed_out) + 1;
             if delivered > MOST_DELIVERIES {
                 self.park(&unit, &message).await?;
                 return Ok(Next::Wait);
             }
-            let unit = Unit { attempt: u32::try_from(delivered - 1).unwrap_or(0), ..unit };
-            lock(&self.held).insert(RepositoryKey::of(&unit.repository), Arc::new(message));
+            if cursor_pieces > 0 {
+                unit.text_cursor = cursor_of(self.server, &unit, cursor_pieces).await?;
+            }
+            unit.attempt = u32::try_from(handed_out - 1).unwrap_or(0);
+            let has_more = unit.objects.is_some() || cursor_pieces > 0;
+            lock(&self.held)
+                .insert(RepositoryKey::of(&unit.repository), Held { message: Arc::new(message), delivered, has_more });
             Ok(Next::Unit(Box::new(unit)))
         })
     }
 
     fn finish(&self, mut result: UnitResult) -> Result<usize, QueueError> {
-        let Some(message) = lock(&self.held).get(&result.repository).cloned() else { return Ok(0) };
+        let Some(Held { message, delivered, has_more }) = lock(&self.held).get(&result.repository).cloned() else {
+            return Ok(0);
+        };
         let found = match &result.outcome {
             Outcome::Scanned(scanned) => scanned.findings.len(),
             _ => 0,
         };
-        let delivered = message.info().map_or(1, |info| info.delivered);
+        let key = result.repository.clone();
         let done = self.server.wait(async {
             if let Outcome::Failed { again, .. } = &mut result.outcome {
                 if *again && delivered < MOST_TRIES {
@@ -223,16 +258,21 @@ impl Queue for FleetQueue<'_> {
                 }
                 *again = false;
             }
-            send(self.server, &result).await?;
-            acknowledge(&message).await
+            let run = result.run.clone();
+            send(self.server, &Sent::Result(Box::new(result))).await?;
+            acknowledge(&message).await?;
+            if has_more {
+                forget(self.server, &run, &key).await;
+            }
+            Ok(())
         });
-        lock(&self.held).remove(&result.repository);
+        lock(&self.held).remove(&key);
         done.map(|()| found)
     }
 
     fn give_back(&self, unit: &RepositoryKey) -> Result<(), QueueError> {
-        if let Some(message) = lock(&self.held).remove(unit) {
-            let _ = self.server.wait(message.ack_with(AckKind::Nak(None)));
+        if let Some(held) = lock(&self.held).remove(unit) {
+            let _ = self.server.wait(held.message.ack_with(AckKind::Nak(None)));
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! - `app`: a GitHub App as who asks
 //! - `filter`: which of the listed repositories are meant
 //! - `gists`: gists of GitHub
+//! - `snippets`: personal snippets of GitLab
 //! - one file a forge: what it is asked, and how its answer is read
 
 pub mod api;
@@ -17,6 +18,7 @@ pub mod gists;
 mod gitea;
 pub mod github;
 mod gitlab;
+pub mod snippets;
 mod waits;
 
 use super::target::{Forge, NotVisible, Page, RateBudget, RepositoryRef, RepositorySource, SourceError, Visibility};

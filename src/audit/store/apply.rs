@@ -1,11 +1,13 @@
 //! What came of a unit, in one transaction: either all of it is remembered and the unit is done, or nothing.
 
 use super::findings::{Reconciled, add_texts, notes, reconcile, still_there, stored};
+use super::lists::put_budget;
+use super::objects::{end_bucket, reached};
 use super::plan::tries_again;
 use super::{Store, StoreError, now};
 use crate::audit::unit::{Outcome, RepositoryKey, Scanned, Texts, UnitResult};
 use crate::report::model::Gap;
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 /// Seconds until a unit that failed is tried again, for each time that it was.
 const AGAIN_AFTER: i64 = 20;
@@ -19,6 +21,8 @@ pub struct Applied {
     pub gone: usize,
     /// The unit goes back into the queue.
     pub again: bool,
+    /// Nothing changed: parts of the bucket that come before are not here yet.
+    pub early: bool,
 }
 
 impl Store {
@@ -32,8 +36,9 @@ impl Store {
     }
 }
 
-fn id_of(t: &Transaction<'_>, key: &RepositoryKey) -> rusqlite::Result<Option<i64>> {
-    t.prepare_cached("SELECT id FROM repositories WHERE forge = ?1 AND host = ?2 AND forge_id = ?3")?
+/// The row of a repository or bucket.
+pub(super) fn id_of(c: &Connection, key: &RepositoryKey) -> rusqlite::Result<Option<i64>> {
+    c.prepare_cached("SELECT id FROM repositories WHERE forge = ?1 AND host = ?2 AND forge_id = ?3")?
         .query_row(params![key.forge.as_str(), key.host, key.id], |row| row.get(0))
         .optional()
 }
@@ -68,7 +73,16 @@ fn apply(t: &Transaction<'_>, result: &UnitResult) -> rusqlite::Result<Applied> 
             let changed = place.keep(scanned)?;
             (status_of(scanned).to_owned(), None, changed)
         }
-        Outcome::NothingNew(scanned) | Outcome::Objects(scanned) => {
+        Outcome::Objects { last, scanned } => {
+            if *last > reached(t, repository, run)? {
+                return Ok(Applied { early: true, ..Applied::default() });
+            }
+            end_bucket(t, (run, repository), &at)?;
+            place.keep_scan(scanned)?;
+            still_there(t, repository, &at)?;
+            (status_of(scanned).to_owned(), None, Reconciled::default())
+        }
+        Outcome::NothingNew(scanned) => {
             place.keep_scan(scanned)?;
             still_there(t, repository, &at)?;
             (status_of(scanned).to_owned(), None, Reconciled::default())
@@ -116,7 +130,7 @@ fn apply(t: &Transaction<'_>, result: &UnitResult) -> rusqlite::Result<Applied> 
         "UPDATE units SET state = 'done', outcome = ?3, error = ?4, milliseconds = ?5 WHERE run = ?1 AND repository = ?2",
     )?
     .execute(params![run, repository, result.outcome.as_str(), detail, milliseconds])?;
-    Ok(Applied { known: false, new: changed.new, gone: changed.gone, again: false })
+    Ok(Applied { new: changed.new, gone: changed.gone, ..Applied::default() })
 }
 
 const fn status_of(scanned: &Scanned) -> &'static str {
@@ -163,6 +177,9 @@ impl Place<'_> {
     /// Keeps what texts told.
     fn keep_texts(&self, texts: &Texts) -> rusqlite::Result<()> {
         add_texts(self.t, self.run, self.repository, texts, self.at)?;
+        if let Some(budget) = &texts.budget {
+            put_budget(self.t, budget)?;
+        }
         self.t
             .prepare_cached(
                 "INSERT INTO extra_texts (repository, cursor, error, read_at, catalogue, skipped, excluded, texts, bytes) \

@@ -33,22 +33,25 @@ impl Store {
         })
     }
 
-    /// The issue that a repository was told with.
+    /// The issue that a repository was told with, and the fingerprints that it was told of.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn issue_of(&self, repository: &RepositoryKey) -> Result<Option<String>, StoreError> {
+    pub fn issue_of(&self, repository: &RepositoryKey) -> Result<Option<(String, Vec<String>)>, StoreError> {
         self.read(|c| {
             c.prepare_cached(
-                "SELECT i.url FROM issues i JOIN repositories r ON r.id = i.repository \
+                "SELECT i.url, i.findings FROM issues i JOIN repositories r ON r.id = i.repository \
                  WHERE r.forge = ?1 AND r.host = ?2 AND r.forge_id = ?3",
             )?
-            .query_row(params![repository.forge.as_str(), repository.host, repository.id], |row| row.get(0))
+            .query_row(params![repository.forge.as_str(), repository.host, repository.id], |row| {
+                let findings: String = row.get(1)?;
+                Ok((row.get(0)?, serde_json::from_str(&findings).unwrap_or_default()))
+            })
             .optional()
         })
     }
 
-    /// Notes the issue that a repository was told with, and of what.
+    /// Notes the issue that a repository was told with, and all that it was told of.
     ///
     /// # Errors
     /// Where the store cannot be written.
@@ -56,8 +59,8 @@ impl Store {
         let findings = serde_json::to_string(findings).unwrap_or_default();
         self.write(|t| {
             t.execute(
-                "INSERT OR REPLACE INTO issues SELECT id, ?4, ?5, ?6 FROM repositories \
-                 WHERE forge = ?1 AND host = ?2 AND forge_id = ?3",
+                "INSERT INTO issues SELECT id, ?4, ?5, ?6 FROM repositories WHERE forge = ?1 AND host = ?2 AND forge_id = ?3 \
+                 ON CONFLICT (repository) DO UPDATE SET url = excluded.url, findings = excluded.findings",
                 params![repository.forge.as_str(), repository.host, repository.id, url, now(), findings],
             )
             .map(drop)

@@ -116,13 +116,16 @@ impl Store {
     /// # Errors
     /// Where the store cannot be written.
     pub fn note_budget(&self, budget: &RateBudget) -> Result<(), StoreError> {
-        let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        self.write(|t| {
-            t.prepare_cached("INSERT OR REPLACE INTO budgets VALUES (?1, ?2, ?3, ?4, ?5)")?
-                .execute(params![budget.host, number(budget.remaining), number(budget.limit), budget.resets_at, now()])
-                .map(drop)
-        })
+        self.write(|t| put_budget(t, budget))
     }
+}
+
+/// Keeps what a forge said of its limits.
+pub(super) fn put_budget(t: &Transaction<'_>, budget: &RateBudget) -> rusqlite::Result<()> {
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    t.prepare_cached("INSERT OR REPLACE INTO budgets VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![budget.host, number(budget.remaining), number(budget.limit), budget.resets_at, now()])
+        .map(drop)
 }
 
 fn source_id(t: &Transaction<'_>, source: &str) -> rusqlite::Result<i64> {

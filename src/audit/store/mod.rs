@@ -28,7 +28,7 @@ pub use apply::Applied;
 pub use decide::{Mark, MarkError};
 pub use events::EventRow;
 pub use lists::Listing;
-pub use objects::{ObjectRow, Part, Sums};
+pub use objects::{Kept, KnownObject, ObjectRow, Part, Sums};
 pub use plan::{Leased, Run};
 pub use read::{Coverage, Filter, Known, Row, Status, Totals, UnitCounts};
 

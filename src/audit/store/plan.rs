@@ -284,5 +284,14 @@ fn unit(c: &Connection, run: &Run, id: i64) -> rusqlite::Result<Unit> {
     let recheck = run.verifies && asks_again(false)?;
     // Texts with secrets that are to be asked about are read again.
     let text_cursor = if run.verifies && asks_again(true)? { None } else { text_cursor };
-    Ok(Unit { run: run.name.clone(), repository, known, recheck, text_cursor, attempt: attempts.saturating_sub(1) })
+    Ok(Unit {
+        run: run.name.clone(),
+        repository,
+        known,
+        recheck,
+        text_cursor,
+        texts: Vec::new(),
+        objects: None,
+        attempt: attempts.saturating_sub(1),
+    })
 }

@@ -1,4 +1,4 @@
-//! What GitHub and Gitea tell alike: issues with pull requests among them, their comments, the texts of releases.
+//! What GitHub and Gitea tell alike: issues with pull requests among them, their comments and reviews, the texts of releases.
 
 use super::TextKind::{self, Issues, Pulls, Releases};
 use super::forge::{Reading, last, place, text};
@@ -32,6 +32,18 @@ pub(super) fn comment(r: &mut Reading<'_>, item: &Value, is_pull: bool, of: &str
         let path = format!("{folder}/{}#comment-{}", last(of), item["id"]);
         r.text(&place(path, "comment", text(item, "html_url").to_owned(), item), &[text(item, "body")]);
     }
+}
+
+/// Looks at what a review of a pull request says as a whole.
+pub(super) fn review(r: &mut Reading<'_>, number: u64, item: &Value) {
+    let at = place(format!("pulls/{number}#review-{}", item["id"]), "review", text(item, "html_url").to_owned(), item);
+    r.text(&at, &[text(item, "body")]);
+}
+
+/// Looks at what a review of a pull request says of a line.
+pub(super) fn review_comment(r: &mut Reading<'_>, number: &str, item: &Value) {
+    let path = format!("pulls/{number}#review-comment-{}", item["id"]);
+    r.text(&place(path, "review comment", text(item, "html_url").to_owned(), item), &[text(item, "body")]);
 }
 
 /// Looks at the text of a release, if it is new. Gives its tag.

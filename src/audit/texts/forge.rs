@@ -2,7 +2,7 @@
 
 use super::changed::{Changes, by_link, entries};
 use super::known::{Lists, Mark};
-use super::{Place, Take, TextKind, TextOrigin, TextSource, gitea, github, gitlab};
+use super::{Place, Take, TextKind, TextOrigin, TextSource, TextsWanted, gitea, github, gitlab};
 use crate::audit::forge::api::{Answer, Api, Trouble};
 use crate::audit::target::{Forge, Part, RateBudget, RepositoryRef, SourceError};
 use crate::finding::percent;
@@ -48,6 +48,9 @@ impl ForgeTexts {
     }
 }
 
+/// Where a list goes on behind an answer with so many entries.
+pub(super) type Following = fn(&Answer, usize) -> Option<String>;
+
 /// Reads an entry of a list that is read whole, with what is known of the list and the ids that are there.
 pub(super) type EntryOfWhole<'e> =
     &'e mut dyn FnMut(&mut Reading<'_>, &Value, &mut Mark, &mut BTreeSet<String>) -> Result<(), Trouble>;
@@ -91,6 +94,11 @@ impl TextSource for ForgeTexts {
     fn budget(&self) -> Option<RateBudget> {
         self.api.budget()
     }
+
+    fn wanted(&self) -> TextsWanted {
+        let with_token = self.api.has_account();
+        TextsWanted { kinds: self.kinds.clone(), oldest: self.oldest, largest: self.largest, with_token }
+    }
 }
 
 /// The texts of one repository while they are read.
@@ -126,9 +134,10 @@ impl Reading<'_> {
     pub(super) fn beside(
         &mut self,
         first: &str,
+        following: Following,
         each: &mut dyn FnMut(&mut Self, &Value) -> Result<bool, Trouble>,
     ) -> Result<(), Trouble> {
-        match self.all(first, each) {
+        match self.all(first, following, each) {
             Err(Trouble::NotThere(_) | Trouble::Gone(_)) => Ok(()),
             read => read,
         }
@@ -160,7 +169,7 @@ impl Reading<'_> {
         &mut self,
         list: &str,
         in_order: bool,
-        next: fn(&Answer, usize) -> Option<String>,
+        next: Following,
         place: &dyn Fn(Option<&str>) -> String,
         each: &mut dyn FnMut(&mut Self, &Value) -> Result<(), Trouble>,
     ) -> Result<(), Trouble> {
@@ -176,17 +185,19 @@ impl Reading<'_> {
     pub(super) fn all(
         &mut self,
         first: &str,
+        following: Following,
         each: &mut dyn FnMut(&mut Self, &Value) -> Result<bool, Trouble>,
     ) -> Result<(), Trouble> {
         let mut next = Some(first.to_owned());
         while let Some(place) = next {
             let answer = self.get(&place)?;
-            for item in entries(&answer)? {
+            let items = entries(&answer)?;
+            for item in items {
                 if !each(self, item)? {
                     return Ok(());
                 }
             }
-            next = by_link(&answer, 0).filter(|next| *next != place);
+            next = following(&answer, items.len()).filter(|next| *next != place);
         }
         Ok(())
     }
@@ -195,7 +206,7 @@ impl Reading<'_> {
     /// there. What is not there any more is forgotten.
     pub(super) fn whole(&mut self, list: &str, first: &str, each: EntryOfWhole<'_>) -> Result<(), Trouble> {
         let (mut mark, mut there) = (self.known.take(list), BTreeSet::new());
-        let read = self.all(first, &mut |r, item| each(r, item, &mut mark, &mut there).map(|()| true));
+        let read = self.all(first, by_link, &mut |r, item| each(r, item, &mut mark, &mut there).map(|()| true));
         if read.is_ok() {
             mark.keep(&there);
         }

@@ -1,11 +1,12 @@
-//! Texts of Gitea and Forgejo: issues, pull requests, their comments, releases and their files.
+//! Texts of Gitea and Forgejo: issues, pull requests, their comments and reviews, releases and their files.
 //!
 //! Asked: <https://docs.gitea.com/api/next/#tag/issue/operation/issueListIssues>, `issueGetRepoComments`,
+//! <https://docs.gitea.com/api/next/#tag/repository/operation/repoListPullReviews>, `repoGetPullReviewComments`,
 //! <https://docs.gitea.com/api/next/#tag/repository/operation/repoListReleases>.
 
 use super::TextKind::{Assets, Issues, Pulls, Releases};
 use super::alike;
-use super::changed::by_number;
+use super::changed::{by_link, by_number};
 use super::forge::{Reading, Step, place, text};
 use super::known::{Entry, Mark};
 use crate::audit::forge::api::Trouble;
@@ -29,8 +30,24 @@ fn conversations(r: &mut Reading<'_>) -> Result<(), Trouble> {
     let list = r.list("issues", &[Issues, Pulls]);
     let first = |since: Option<&str>| format!("repos/{name}/issues?state=all&{}", page(since));
     r.changed(&list, false, by_number, &first, &mut |r, item| {
-        alike::conversation(r, item);
-        Ok(())
+        alike::conversation(r, item).map_or(Ok(()), |number| reviews(r, number))
+    })
+}
+
+/// Reviews and the comments of each have no list of their own: those of a pull request that changed are read again.
+fn reviews(r: &mut Reading<'_>, number: u64) -> Result<(), Trouble> {
+    let pull = format!("repos/{}/pulls/{number}/reviews", r.name);
+    r.beside(&format!("{pull}?limit=50&page=1"), by_number, &mut |r, review| {
+        alike::review(r, number, review);
+        if review["comments_count"].as_u64() == Some(0) {
+            return Ok(true);
+        }
+        // They come at once.
+        r.beside(&format!("{pull}/{}/comments", review["id"]), by_link, &mut |r, item| {
+            alike::review_comment(r, &number.to_string(), item);
+            Ok(true)
+        })?;
+        Ok(true)
     })
 }
 

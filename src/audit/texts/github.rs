@@ -1,9 +1,10 @@
-//! GitHub's texts: issues, pull requests, their comments and reviews, releases, assets, logs of Actions.
+//! GitHub's texts: issues, pull requests, their comments and reviews, comments on commits, releases, assets, logs of Actions.
 //!
 //! Asked: <https://docs.github.com/en/rest/issues/issues#list-repository-issues>,
 //! <https://docs.github.com/en/rest/issues/comments#list-issue-comments-for-a-repository>,
 //! <https://docs.github.com/en/rest/pulls/comments#list-review-comments-in-a-repository>,
 //! <https://docs.github.com/en/rest/pulls/reviews#list-reviews-for-a-pull-request>,
+//! <https://docs.github.com/en/rest/commits/comments#list-commit-comments-for-a-repository>,
 //! <https://docs.github.com/en/rest/releases/releases#list-releases>,
 //! <https://docs.github.com/en/rest/releases/assets#get-a-release-asset>,
 //! <https://docs.github.com/en/rest/actions/workflow-runs>.
@@ -23,6 +24,7 @@ pub(super) const STEPS: &[Step] = &[
     ("issues", &[Issues, Pulls], conversations),
     ("comments", &[Issues, Pulls], comments),
     ("review comments", &[Pulls], review_comments),
+    ("commit comments", &[Pulls], commit_comments),
     ("releases", &[Releases, Assets], releases),
     ("logs", &[Logs], logs),
 ];
@@ -42,9 +44,8 @@ fn conversations(r: &mut Reading<'_>) -> Result<(), Trouble> {
 
 /// Reviews have no list of their own: those of a pull request that changed are read again.
 fn reviews(r: &mut Reading<'_>, number: u64) -> Result<(), Trouble> {
-    r.beside(&format!("repos/{}/pulls/{number}/reviews?per_page=100", r.name), &mut |r, item| {
-        let at = place(format!("pulls/{number}#review-{}", item["id"]), "review", text(item, "html_url").to_owned(), item);
-        r.text(&at, &[text(item, "body")]);
+    r.beside(&format!("repos/{}/pulls/{number}/reviews?per_page=100", r.name), by_link, &mut |r, item| {
+        alike::review(r, number, item);
         Ok(true)
     })
 }
@@ -63,9 +64,24 @@ fn review_comments(r: &mut Reading<'_>) -> Result<(), Trouble> {
     let name = r.name.clone();
     let first = |since: Option<&str>| format!("repos/{name}/pulls/comments?{}", order(since));
     r.changed("review comments", true, by_link, &first, &mut |r, item| {
-        let path = format!("pulls/{}#review-comment-{}", last(text(item, "pull_request_url")), item["id"]);
-        let at = place(path, "review comment", text(item, "html_url").to_owned(), item);
-        r.text(&at, &[text(item, "body")]);
+        alike::review_comment(r, last(text(item, "pull_request_url")), item);
+        Ok(())
+    })
+}
+
+/// Comments on commits: the list knows no order by change, so all of it is read, and what is new looked at.
+fn commit_comments(r: &mut Reading<'_>) -> Result<(), Trouble> {
+    let first = format!("repos/{}/comments?per_page=100", r.name);
+    r.whole("commit comments", &first, &mut |r, item, mark, there| {
+        let changed = text(item, "updated_at");
+        let entry = Entry::of(&item["id"].to_string(), 0, &[changed, text(item, "body")]);
+        there.insert(entry.id.clone());
+        let is_old = r.oldest().is_some_and(|oldest| seconds_of(changed).is_some_and(|at| at < oldest));
+        if !is_old && mark.is_new(&entry) {
+            let path = format!("commits/{}#comment-{}", text(item, "commit_id"), item["id"]);
+            r.text(&place(path, "commit comment", text(item, "html_url").to_owned(), item), &[text(item, "body")]);
+            mark.note(entry);
+        }
         Ok(())
     })
 }

@@ -73,7 +73,7 @@ fn conversations(r: &mut Reading<'_>, folder: &str, kind: &str) -> Result<(), Tr
 
 fn notes_of(r: &mut Reading<'_>, (folder, iid): (&str, u64), page: &str, mark: &mut Mark) -> Result<(), Trouble> {
     let first = format!("projects/{}/{folder}/{iid}/notes?order_by=updated_at&sort=asc&per_page=100", r.repository.id);
-    r.beside(&first, &mut |r, note| {
+    r.beside(&first, by_link, &mut |r, note| {
         let changed = text(note, "updated_at");
         let entry = Entry::of(&note["id"].to_string(), seconds_of(changed).unwrap_or(i64::MAX), &[changed, text(note, "body")]);
         if mark.is_new(&entry) {
@@ -163,7 +163,7 @@ fn logs(r: &mut Reading<'_>) -> Result<(), Trouble> {
     let mut mark = r.known.take("logs");
     let (since, oldest, patience) = (mark.since(), r.oldest(), seconds_now() - PATIENCE);
     let (mut newest, mut complete_from) = (None, i64::MAX);
-    let read = r.all(&format!("projects/{}/jobs?per_page=100", r.repository.id), &mut |r, job| {
+    let read = r.all(&format!("projects/{}/jobs?per_page=100", r.repository.id), by_link, &mut |r, job| {
         let Some(id) = job["id"].as_i64() else {
             r.unread(SkipReason::Unreadable, "jobs", 0);
             return Ok(true);

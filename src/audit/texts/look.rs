@@ -1,7 +1,7 @@
 //! A text on its way through detection: looked at like a file, what of it was not looked at noted beside what is known.
 
 use super::known::{Gaps, Known};
-use super::{Place, Take, TextOrigin, TextSource};
+use super::{Place, Reader, Take, TextOrigin};
 use crate::audit::target::{RateBudget, RepositoryRef, SourceError};
 use crate::audit::work::How;
 use crate::finding::{Finding, Redactor};
@@ -29,12 +29,21 @@ pub struct TextsRead {
     pub bytes: u64,
 }
 
-/// Reads what is new of the texts of a repository.
-pub fn read(sources: &[&dyn TextSource], repository: &RepositoryRef, mut known: Known, how: &How<'_>) -> TextsRead {
-    known.gaps.begin();
+/// Reads what is new of the texts of a repository. Where nobody can read them, what is known stays.
+pub fn read(readers: &[Reader], repository: &RepositoryRef, mut known: Known, how: &How<'_>) -> TextsRead {
+    if readers.iter().any(Result::is_ok) {
+        known.gaps.begin();
+    }
     let collector = how.collector(how.detector);
     let (mut failed, mut budget) = (Vec::new(), None);
-    for source in sources {
+    for reader in readers {
+        let source = match reader {
+            Ok(source) => source,
+            Err(why) => {
+                failed.push(why.clone());
+                continue;
+            }
+        };
         let mut looker = Looker { collector: &collector, gaps: &mut known.gaps, how };
         match source.texts(repository, &mut known.lists, &mut looker, how.stop) {
             Ok(told) => failed.extend(told),
@@ -45,13 +54,6 @@ pub fn read(sources: &[&dyn TextSource], repository: &RepositoryRef, mut known: 
     }
     let mut outcome = collector.finish(how.key);
     outcome.findings.iter_mut().for_each(tell);
-    // What detection itself gave up is told of a text, or of a member or rule in one.
-    for ((reason, _), tally) in &outcome.skipped {
-        for path in &tally.examples {
-            let text = path.split(['!', ' ']).next().unwrap_or(path);
-            known.gaps.partly(text, *reason, 0);
-        }
-    }
     let redactor = Some(&outcome.redactor);
     let skipped = known.gaps.all(how.accepts).into_iter();
     TextsRead {
@@ -138,7 +140,7 @@ impl Take for Looker<'_> {
     }
 }
 
-/// A collector, but for what is not looked at.
+/// A collector, but for what is not looked at, which is noted: what detection gives up as well.
 struct Noting<'a> {
     inner: &'a Collector<'a>,
     skipped: Mutex<Vec<(SkipReason, u64)>>,
@@ -146,7 +148,11 @@ struct Noting<'a> {
 
 impl Sink for Noting<'_> {
     fn blob(&self, blob: &Blob<'_>) -> u64 {
-        self.inner.blob(blob)
+        let (decoded, gave_up) = self.inner.blob_and_gaps(blob);
+        for reason in gave_up {
+            self.skip(reason, "", 0);
+        }
+        decoded
     }
 
     fn file(&self, bytes: u64) {
@@ -171,5 +177,31 @@ impl Sink for Noting<'_> {
 
     fn stop(&self) -> &Stop {
         self.inner.stop()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Detector;
+    use crate::rule::RuleSet;
+    use base64::Engine as _;
+
+    #[test]
+    fn what_detection_gives_up_is_told_of_its_text_alone() {
+        let nested =
+            (0..12).fold("a text that nobody reads".to_owned(), |text, _| base64::engine::general_purpose::STANDARD.encode(text));
+        let (detector, stop) = (Detector::new(RuleSet::built_in()), Stop::new());
+        let collector = Collector::new(&detector, &stop, false, &|_, _| false);
+        let gaps = |path: &str, text: &str| {
+            let origin = TextOrigin { kind: "object".to_owned(), url: String::new(), author: None, date: None };
+            let place = Place { path: path.to_owned(), origin };
+            let mut bytes = text.as_bytes();
+            look_at(&collector, &place, |origin, sink| {
+                look_at_download(&mut bytes, Some(text.len() as u64), Path::new(""), origin, sink)
+            })
+        };
+        assert_eq!(gaps("ab", &nested).unwrap(), [(SkipReason::TooDeep, 0)]);
+        assert_eq!(gaps("a", "plain\n").unwrap(), []);
     }
 }

@@ -4,6 +4,7 @@
 //! it. What was read is remembered ([`known`]), so that the next audit reads what is new or has changed.
 //!
 //! - here: what a text is, who reads and who takes it
+//! - `wanted`: what a worker of a fleet is asked to read
 //! - `known`: what was read before
 //! - `changed`: lists in the order of the last change
 //! - `forge`: the texts of one forge, kind by kind; `github`, `gitlab`, `gitea`: what each is asked; `alike`: what two of them tell alike
@@ -17,17 +18,22 @@ mod github;
 mod gitlab;
 pub mod known;
 pub mod look;
+mod wanted;
 
 pub use forge::ForgeTexts;
+pub use wanted::{Asks, TextsWanted, WantedTexts};
 
 use super::target::{RateBudget, RepositoryRef, SourceError};
+use super::unit::Unit;
 use crate::source::{SkipReason, Stop};
 use known::Lists;
 use serde::{Deserialize, Serialize};
 use std::io::Read;
+use std::sync::Arc;
 
 /// Kinds of texts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TextKind {
     Issues,
     /// Pull and merge requests.
@@ -107,4 +113,22 @@ pub trait TextSource: Send + Sync {
 
     /// What whoever is asked said last of its limits.
     fn budget(&self) -> Option<RateBudget>;
+
+    /// What another machine is told to read the same.
+    fn wanted(&self) -> TextsWanted;
+}
+
+/// Who reads texts, or why nobody can.
+pub type Reader = Result<Arc<dyn TextSource>, String>;
+
+/// Knows who reads the texts of a unit's repository.
+pub trait TextReaders: Sync {
+    /// All that do.
+    fn of(&self, unit: &Unit) -> Vec<Reader>;
+}
+
+impl TextReaders for Vec<Arc<dyn TextSource>> {
+    fn of(&self, unit: &Unit) -> Vec<Reader> {
+        self.iter().filter(|source| source.reads(&unit.repository)).map(|source| Ok(Arc::clone(source))).collect()
+    }
 }

@@ -12,6 +12,11 @@ use std::process::ExitCode;
 
 /// `keysift audit export`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n\
+    \x20 keysift audit export events --after 1200       what happened since, for a SIEM\n\
+    \x20 keysift audit export metrics -o keysift.prom   numbers for Prometheus\n\
+    \x20 keysift audit export findings --only live      a JSON object a line\n\
+    \x20 keysift audit export people                    whom to tell")]
 pub(super) struct ExportArguments {
     #[command(flatten)]
     store: StoreFlags,

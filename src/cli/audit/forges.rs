@@ -5,6 +5,7 @@ use crate::audit::forge::api::{Account, Api, Scheme, Token};
 use crate::audit::forge::app::{App, KEY};
 use crate::audit::forge::filter::{Filter, Wanted};
 use crate::audit::forge::gists::Gists;
+use crate::audit::forge::snippets::Snippets;
 use crate::audit::forge::{Asked, Listing, github};
 use crate::audit::target::{Forge, Visibility};
 use crate::audit::texts::{ForgeTexts, TextKind};
@@ -21,7 +22,7 @@ pub(super) enum Also {
     Wikis,
     // Issues and their comments
     Issues,
-    // Pull and merge requests, their comments and reviews
+    // Pull and merge requests, their comments and reviews; comments on commits
     Pulls,
     // The texts of releases
     Releases,
@@ -29,87 +30,110 @@ pub(super) enum Also {
     Assets,
     // Logs of Actions and of GitLab's jobs
     Logs,
-    // Snippets of GitLab; gists of GitHub, with their history
+    // Snippets of GitLab's projects; gists of GitHub and personal snippets of GitLab, with their history
     #[value(alias = "gists")]
     Snippets,
 }
 
 /// Which forges, and which of their repositories.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Which repositories")]
 pub(super) struct ForgeFlags {
     /// An organization or a user of GitHub (GITHUB_TOKEN, GH_TOKEN, or an app's GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY); may be given several times
-    #[arg(long, value_name = "OWNER")]
+    #[arg(long, value_name = "OWNER", help_heading = "Which repositories")]
     pub github: Vec<String>,
     /// The API of an Enterprise Server
-    #[arg(long, value_name = "URL", default_value = "https://api.github.com", requires = "github")]
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "https://api.github.com",
+        requires = "github",
+        help_heading = "Which repositories"
+    )]
     pub github_url: String,
     /// A group, with its subgroups, or a user of GitLab (GITLAB_TOKEN); may be given several times
-    #[arg(long, value_name = "GROUP")]
+    #[arg(long, value_name = "GROUP", help_heading = "Which repositories")]
     pub gitlab: Vec<String>,
     /// A self-managed GitLab
-    #[arg(long, value_name = "URL", default_value = "https://gitlab.com", requires = "gitlab")]
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "https://gitlab.com",
+        requires = "gitlab",
+        help_heading = "Which repositories"
+    )]
     pub gitlab_url: String,
     /// An organization or a user of Gitea or Forgejo (GITEA_TOKEN); may be given several times
-    #[arg(long, value_name = "OWNER", requires = "gitea_url")]
+    #[arg(long, value_name = "OWNER", requires = "gitea_url", help_heading = "Which repositories")]
     pub gitea: Vec<String>,
     /// Where Gitea or Forgejo is
-    #[arg(long, value_name = "URL", requires = "gitea")]
+    #[arg(long, value_name = "URL", requires = "gitea", help_heading = "Which repositories")]
     pub gitea_url: Option<String>,
     /// A workspace of Bitbucket Cloud (BITBUCKET_TOKEN, for an API token with BITBUCKET_USER); may be given several times
-    #[arg(long, value_name = "WORKSPACE")]
+    #[arg(long, value_name = "WORKSPACE", help_heading = "Which repositories")]
     pub bitbucket: Vec<String>,
     /// A project of Bitbucket Data Center, `*` for all (BITBUCKET_DC_TOKEN); may be given several times
-    #[arg(long, value_name = "PROJECT", requires = "bitbucket_dc_url")]
+    #[arg(long, value_name = "PROJECT", requires = "bitbucket_dc_url", help_heading = "Which repositories")]
     pub bitbucket_dc: Vec<String>,
     /// Where Bitbucket Data Center is
-    #[arg(long, value_name = "URL", requires = "bitbucket_dc")]
+    #[arg(long, value_name = "URL", requires = "bitbucket_dc", help_heading = "Which repositories")]
     pub bitbucket_dc_url: Option<String>,
     /// The API of Bitbucket Cloud, behind a gateway
-    #[arg(long, value_name = "URL", default_value = "https://api.bitbucket.org", requires = "bitbucket")]
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "https://api.bitbucket.org",
+        requires = "bitbucket",
+        help_heading = "Which repositories"
+    )]
     pub bitbucket_url: String,
     /// An organization of Azure DevOps (AZURE_DEVOPS_TOKEN); may be given several times
-    #[arg(long, value_name = "ORGANIZATION")]
+    #[arg(long, value_name = "ORGANIZATION", help_heading = "Which repositories")]
     pub azure: Vec<String>,
     /// Azure DevOps Server
-    #[arg(long, value_name = "URL", default_value = "https://dev.azure.com", requires = "azure")]
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "https://dev.azure.com",
+        requires = "azure",
+        help_heading = "Which repositories"
+    )]
     pub azure_url: String,
     /// The variable that holds the token for the forges' APIs, instead of the usual ones
-    #[arg(long, value_name = "VARIABLE")]
+    #[arg(long, value_name = "VARIABLE", help_heading = "Which repositories")]
     pub token_env: Option<String>,
     /// What stands beside the code as well, of GitHub, GitLab and Gitea as far as each has it: issues with their comments, pull
     /// and merge requests with theirs and reviews, the texts of releases, their files, logs of CI, snippets and gists
-    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',', help_heading = "Which repositories")]
     pub also: Vec<Also>,
     /// Of texts beside the code only what is new or has changed since this day
-    #[arg(long, value_name = "DAY", requires = "also")]
+    #[arg(long, value_name = "DAY", requires = "also", help_heading = "Which repositories")]
     pub also_since: Option<String>,
     /// The same as --also wikis
-    #[arg(long)]
+    #[arg(long, help_heading = "Which repositories")]
     pub wikis: bool,
     /// Only repositories whose full name matches; may be given several times
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", help_heading = "Which repositories")]
     pub include_repository: Vec<String>,
     /// No repository whose full name matches; may be given several times
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", help_heading = "Which repositories")]
     pub exclude_repository: Vec<String>,
     /// Only these: public, internal, private
-    #[arg(long, value_name = "WHO", value_delimiter = ',')]
+    #[arg(long, value_name = "WHO", value_delimiter = ',', help_heading = "Which repositories")]
     pub visibility: Vec<String>,
     /// No archived repositories
-    #[arg(long)]
+    #[arg(long, help_heading = "Which repositories")]
     pub no_archived: bool,
     /// No forks
-    #[arg(long)]
+    #[arg(long, help_heading = "Which repositories")]
     pub no_forks: bool,
     /// Only repositories of these main languages
-    #[arg(long, value_name = "LANGUAGE", value_delimiter = ',')]
+    #[arg(long, value_name = "LANGUAGE", value_delimiter = ',', help_heading = "Which repositories")]
     pub language: Vec<String>,
     /// No repository that its forge says is larger
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", help_heading = "Which repositories")]
     pub max_repository_size: Option<String>,
     /// Only repositories that were pushed to since this day
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", help_heading = "Which repositories")]
     pub pushed_since: Option<String>,
 }
 
@@ -195,9 +219,12 @@ impl ForgeFlags {
                 if forge == Forge::GitHub && self.also.contains(&Also::Snippets) {
                     sources.repositories.push(Box::new(Gists::new(owner.clone(), api()?, self.filter()?)));
                 }
+                if forge == Forge::GitLab && self.also.contains(&Also::Snippets) {
+                    sources.repositories.push(Box::new(Snippets::new(owner.clone(), api()?, self.filter()?)));
+                }
                 if !kinds.is_empty() {
                     let (owner, kinds) = (owner.clone(), kinds.clone());
-                    sources.texts.push(Box::new(ForgeTexts { forge, owner, api: api()?, kinds, oldest, largest }));
+                    sources.texts.push(Arc::new(ForgeTexts { forge, owner, api: api()?, kinds, oldest, largest }));
                 }
             }
         }

@@ -1,30 +1,24 @@
 //! `keysift audit notify --issues`: private repositories are told in their own trackers what was found in them.
 
 use super::StoreFlags;
-use super::forges::account;
+use super::hosts::Hosts;
 use super::tell::{WhichFlags, leave_people_out};
-use crate::audit::forge::api::{Account, Api, Scheme, Token};
-use crate::audit::forge::app::{App, KEY};
-use crate::audit::forge::github;
 use crate::audit::issues::{Opened, Plan};
 use crate::audit::store::Access;
-use crate::audit::target::{Forge, RepositoryRef};
 use crate::cli::run::interruptible;
 use crate::cli::usage_error;
 use crate::finding::snippet::visible;
 use clap::Args;
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 /// Which repositories are told, and how.
 #[derive(Debug, Clone, Args)]
 pub(super) struct IssueFlags {
-    /// Show the issues that would be opened, one for each private repository with open findings; opens none
+    /// Show the issues that would be opened, one for each private repository with open findings, and comments on those that were; sends none
     #[arg(long, conflicts_with = "skip", help_heading = "Issues")]
     issues: bool,
-    /// Open them
+    /// Send them
     #[arg(long, requires = "issues", help_heading = "Issues")]
     send: bool,
     #[command(flatten)]
@@ -38,59 +32,24 @@ pub(super) struct IssueFlags {
 
 /// Where issues are opened: nobody else gets a token.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Issues")]
 struct TrackerFlags {
     /// The API of GitHub or an Enterprise Server (GITHUB_TOKEN, GH_TOKEN or an app)
-    #[arg(long, value_name = "URL", default_value = "https://api.github.com", requires = "issues")]
+    #[arg(long, value_name = "URL", default_value = "https://api.github.com", requires = "issues", help_heading = "Issues")]
     github_url: String,
     /// GitLab, or a self-managed one (GITLAB_TOKEN)
-    #[arg(long, value_name = "URL", default_value = "https://gitlab.com", requires = "issues")]
+    #[arg(long, value_name = "URL", default_value = "https://gitlab.com", requires = "issues", help_heading = "Issues")]
     gitlab_url: String,
     /// Where Gitea or Forgejo is (GITEA_TOKEN)
-    #[arg(long, value_name = "URL", requires = "issues")]
+    #[arg(long, value_name = "URL", requires = "issues", help_heading = "Issues")]
     gitea_url: Option<String>,
     /// The variable that holds the token, instead of the usual ones
-    #[arg(long, value_name = "VARIABLE", requires = "issues")]
+    #[arg(long, value_name = "VARIABLE", requires = "issues", help_heading = "Issues")]
     token_env: Option<String>,
 }
 
-/// The trackers that were named, by kind and host.
-struct Trackers {
-    apis: BTreeMap<(Forge, String), Api>,
-    app: Option<Arc<App>>,
-}
-
 impl TrackerFlags {
-    fn trackers(&self) -> Result<Trackers, String> {
-        let env = |name: &str| std::env::var(name).ok();
-        let app = App::of(&env, &self.github_url, github::HEADERS)?.map(Arc::new).filter(|_| self.token_env.is_none());
-        let below = |base: &str, tail: &str| format!("{}{tail}", base.trim_end_matches('/'));
-        let named = self.token_env.as_deref();
-        let github = account(named, &["GITHUB_TOKEN", "GH_TOKEN"], |_| Scheme::Bearer, None, &env);
-        let gitlab = account(named, &["GITLAB_TOKEN"], |_| Scheme::Header("private-token"), None, &env);
-        let mut all = vec![
-            (Forge::GitHub, Api::new(&self.github_url, github, github::HEADERS)?),
-            (Forge::GitLab, Api::new(&below(&self.gitlab_url, "/api/v4"), gitlab, &[])?),
-        ];
-        if let Some(url) = &self.gitea_url {
-            let gitea = account(named, &["GITEA_TOKEN"], |_| Scheme::Bearer, None, &env);
-            all.push((Forge::Gitea, Api::new(&below(url, "/api/v1"), gitea, &[])?));
-        }
-        let apis = all.into_iter().map(|(forge, api)| ((forge, api.host().to_owned()), api)).collect();
-        Ok(Trackers { apis, app })
-    }
-}
-
-impl Trackers {
-    /// Who is asked for a repository; `None` where its forge was not named.
-    fn of(&mut self, repository: &RepositoryRef) -> Option<&mut Api> {
-        let api = self.apis.get_mut(&(repository.forge, repository.host.clone()))?;
-        if let Some(app) = self.app.as_ref().filter(|_| repository.forge == Forge::GitHub) {
-            let owner = repository.full_name.split('/').next().unwrap_or_default().to_owned();
-            let token = Token::OfApp { app: Arc::clone(app), owner };
-            api.set_account(Account { variable: KEY.to_owned(), token, scheme: Scheme::Bearer });
-        }
-        Some(api)
+    fn hosts(&self) -> Result<Hosts, String> {
+        Hosts::new(&self.github_url, &self.gitlab_url, self.gitea_url.as_deref(), self.token_env.as_deref())
     }
 }
 
@@ -109,7 +68,7 @@ impl IssueFlags {
     /// Shows or opens an issue for each repository.
     pub(super) fn run(&self, store: &StoreFlags) -> Result<ExitCode, ExitCode> {
         let failed = |e: &dyn std::fmt::Display| usage_error(&e.to_string());
-        let mut trackers = self.forges.trackers().map_err(|e| usage_error(&e))?;
+        let hosts = self.forges.hosts().map_err(|e| usage_error(&e))?;
         let store = store.open(Access::Existing)?;
         let mut rows = self.which.rows(&store)?;
         if self.no_authors {
@@ -120,31 +79,38 @@ impl IssueFlags {
         }
         let plan = Plan::of(&store, rows).map_err(|e| failed(&e))?;
         let stop = interruptible();
-        let (mut text, mut opened, mut is_whole) = (String::new(), 0, true);
+        let (mut text, mut opened, mut commented, mut is_whole) = (String::new(), 0, 0, true);
         for (name, why) in &plan.left_out {
             let _ = writeln!(text, "{}: not told: {}", visible(name), visible(why));
         }
         for issue in &plan.issues {
             let name = visible(&issue.repository.full_name);
-            let Some(api) = trackers.of(&issue.repository) else {
-                let host = visible(&issue.repository.host);
-                let _ = writeln!(
-                    text,
-                    "{name}: not told: {host} is none of the forges that are named: --github-url, --gitlab-url, --gitea-url"
-                );
-                continue;
+            let api = match hosts.api(&issue.repository) {
+                Ok(api) => api,
+                Err(why) => {
+                    let _ = writeln!(text, "{name}: not told: {}", visible(&why));
+                    continue;
+                }
             };
             if !self.send {
-                let _ = writeln!(text, "{name}: would be told: {}\n\n{}", issue.title, issue.body);
+                let how = match &issue.on {
+                    Some(url) => format!("a comment on {}", visible(url)),
+                    None => issue.title.clone(),
+                };
+                let _ = writeln!(text, "{name}: would be told: {how}\n\n{}", issue.body);
                 continue;
             }
             if stop.is_asked() {
                 break;
             }
-            match issue.open(&store, api, stop).map_err(|e| failed(&e))? {
+            match issue.open(&store, &api, stop).map_err(|e| failed(&e))? {
                 Opened::New(url) => {
                     opened += 1;
                     let _ = writeln!(text, "{name}: {}", visible(&url));
+                }
+                Opened::More(url) => {
+                    commented += 1;
+                    let _ = writeln!(text, "{name}: it was told of more: {}", visible(&url));
                 }
                 Opened::Known(url) => {
                     let _ = writeln!(text, "{name}: it was told: {}", visible(&url));
@@ -156,7 +122,7 @@ impl IssueFlags {
             }
         }
         if self.send {
-            let _ = writeln!(text, "{opened} issues opened");
+            let _ = writeln!(text, "{opened} issues opened, {commented} commented on");
         } else {
             text.push_str("nothing was opened: --send does\n");
         }

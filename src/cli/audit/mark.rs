@@ -11,6 +11,10 @@ use std::process::ExitCode;
 
 /// `keysift audit mark …`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n\
+    \x20 keysift audit mark ks1:65d5… --as revoked --by ada --reason OPS-4711                what was done\n\
+    \x20 keysift audit mark ks1:65d5… --as accepted --until 2026-12-31 --by ada --reason …   for a while\n\
+    \x20 keysift audit mark --import decisions.csv                                           many at once")]
 pub(super) struct MarkArguments {
     #[command(flatten)]
     store: StoreFlags,

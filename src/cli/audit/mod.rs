@@ -1,6 +1,7 @@
 //! `keysift audit …`: many repositories, again and again.
 //!
 //! - `sources`, `forges`: which repositories
+//! - `hosts`: forges that are named without an owner
 //! - `run`: looks at them
 //! - `fleet`: the same on many machines
 //! - `watch`: how far it is
@@ -14,6 +15,7 @@ mod export;
 #[cfg(feature = "fleet")]
 mod fleet;
 mod forges;
+mod hosts;
 mod issues;
 mod mark;
 mod notify;

@@ -13,10 +13,13 @@ use std::process::ExitCode;
 
 /// `keysift audit notify`
 #[derive(Debug, Args)]
-#[command(
-    after_help = "KEYSIFT_WEBHOOK_URL gets JSON, signed with the key in KEYSIFT_WEBHOOK_SECRET; KEYSIFT_SLACK_URL, an incoming \
-                        webhook of Slack, gets text. Both are secrets, so neither is a flag."
-)]
+#[command(after_help = "Examples:\n\
+    \x20 keysift audit notify --skip                        what happened until now counts as told\n\
+    \x20 keysift audit notify                               tell what happened since\n\
+    \x20 keysift audit notify --issues --only live          show the issues that would be opened\n\
+    \x20 keysift audit notify --issues --only live --send   open them\n\n\
+    KEYSIFT_WEBHOOK_URL gets JSON, signed with the key in KEYSIFT_WEBHOOK_SECRET; KEYSIFT_SLACK_URL, an incoming webhook of Slack, gets \
+    text. Both are secrets, so neither is a flag.")]
 pub(super) struct NotifyArguments {
     #[command(flatten)]
     store: StoreFlags,

@@ -3,12 +3,17 @@
 use super::sources::SourceFlags;
 use super::{StoreFlags, tell, watch};
 use crate::audit::bucket::BucketAccess;
+use crate::audit::bucket::shelf::Shelf;
 use crate::audit::forge::app::App;
 use crate::audit::mirrors::Mirrors;
 use crate::audit::run::{Planned, Threads, plan as read_lists, plan_and_work};
 use crate::audit::store::{Access, Run, Store};
+#[cfg(feature = "fleet")]
+use crate::audit::target::Forge;
 use crate::audit::target::RepositorySource;
-use crate::audit::texts::TextSource;
+use crate::audit::texts::TextReaders;
+#[cfg(feature = "fleet")]
+use crate::audit::unit::Unit;
 use crate::audit::work::{Ask, Counts, How};
 use crate::cli::common::{LimitFlags, RuleFlags, Settings, When, confidence, day, severity, size};
 use crate::cli::messages::warn;
@@ -31,8 +36,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The bytes of mirrors that are kept where nobody says otherwise.
 const MOST_MIRRORS: u64 = 50_000_000_000;
 
+/// What the limit of files means in an audit.
+pub(super) const MAX_FILE_SIZE: &str = "Files larger than this are not looked at, which makes the scan incomplete [default: 8GB; 1GB for what \
+                                        is downloaded: objects, files of releases, logs]";
+
 /// `keysift audit plan …`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n\
+    \x20 keysift audit plan --github acme                                      what there is to look at\n\
+    \x20 keysift audit plan --urls list --queue nats://queue                   publish it to workers\n\
+    \x20 keysift audit plan --github acme --also issues --queue nats://queue   with texts beside the code", mut_arg("max_file_size", |arg| arg.help(MAX_FILE_SIZE)))]
 pub(super) struct PlanArguments {
     #[command(flatten)]
     store: StoreFlags,
@@ -53,6 +66,12 @@ pub(super) struct PlanArguments {
 
 /// `keysift audit run …`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n\
+    \x20 keysift audit run --github acme --mirrors-dir /var/cache/keysift   an organization\n\
+    \x20 keysift audit run --gitlab acme/shop --also issues,logs --verify   texts too; what is live\n\
+    \x20 keysift audit run --urls list --fail-on live                       a list of URLs, as a gate\n\
+    \x20 keysift audit run s3://acme-logs/2026/ --exclude '**/cache/**'     a bucket\n\
+    \x20 keysift audit run                                                  go on where it was left", mut_arg("max_file_size", |arg| arg.help(MAX_FILE_SIZE)))]
 pub(super) struct RunArguments {
     #[command(flatten)]
     store: StoreFlags,
@@ -124,12 +143,6 @@ pub(super) fn settings(rules: &RuleFlags, limits: &LimitFlags, now: Option<Day>)
 pub(super) fn plan(arguments: &PlanArguments) -> Result<ExitCode, ExitCode> {
     let settings = settings(&arguments.rules, &arguments.limits, None)?;
     let mut sources = arguments.sources.sources(arguments.limits.max_file_size)?;
-    #[cfg(feature = "fleet")]
-    if arguments.queue.is_some() && !(sources.texts.is_empty() && arguments.sources.buckets.buckets.is_empty()) {
-        let why = "workers read neither buckets nor texts beside the code: `keysift audit run` on one machine does (wikis and gists \
-                   can be queued)";
-        return Err(usage_error(why));
-    }
     let store = arguments.store.open(Access::Create)?;
     let _lock = store.lock_run().map_err(|e| usage_error(&e.to_string()))?;
     let run = begin(&store, &settings, arguments.verify)?;
@@ -140,7 +153,12 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<ExitCode, ExitCode> {
     #[cfg(feature = "fleet")]
     if let Some(url) = &arguments.queue {
         let server = super::fleet::connect(url)?;
-        let sent = crate::audit::fleet::publish(&server, &store, &run, &settings.catalogue(), &settings.key.id(), stop);
+        let fill = |unit: &mut Unit| {
+            let repository = &unit.repository;
+            unit.texts = sources.texts.iter().filter(|s| s.reads(repository)).map(|s| s.wanted()).collect();
+            unit.objects = (repository.forge == Forge::Bucket).then(|| sources.buckets.wanted.clone());
+        };
+        let sent = crate::audit::fleet::publish(&server, &store, &run, &settings.catalogue(), &settings.key.id(), &fill, stop);
         let sent = sent.map_err(|e| usage_error(&e.to_string()))?;
         println(&format!("{sent} units published"))?;
     }
@@ -194,8 +212,9 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, ExitCode> {
     let planned = Planned::default();
     let stop = interruptible();
     let beside = Beside {
-        texts: std::mem::take(&mut sources.texts),
+        texts: &std::mem::take(&mut sources.texts),
         buckets: std::mem::take(&mut sources.buckets),
+        shelf: &store,
         app: sources.app.take(),
     };
     let work_folder = store.beside(".work");
@@ -214,10 +233,11 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitCode, ExitCode> {
 }
 
 /// What is looked at beside the code of repositories, and who asks.
-#[derive(Default)]
-pub(super) struct Beside {
-    pub texts: Vec<Box<dyn TextSource>>,
+pub(super) struct Beside<'a> {
+    pub texts: &'a dyn TextReaders,
     pub buckets: BucketAccess,
+    /// Where what came of objects is kept.
+    pub shelf: &'a dyn Shelf,
     /// Whose tokens open repositories of GitHub, where it is an app.
     pub app: Option<Arc<App>>,
 }
@@ -229,7 +249,7 @@ pub(super) fn with_how<T>(
     settings: &Settings,
     lore: &dyn crate::audit::lore::Lore,
     work_folder: PathBuf,
-    beside: &Beside,
+    beside: &Beside<'_>,
     whole: bool,
     stop: &Stop,
     then: impl FnOnce(&How<'_>, Threads) -> T,
@@ -265,8 +285,9 @@ pub(super) fn with_how<T>(
         mirrors: &mirrors,
         lore,
         ask: flags.verify.then_some(&ask as Ask<'_>),
-        texts: &beside.texts,
+        texts: beside.texts,
         buckets: &beside.buckets,
+        shelf: beside.shelf,
         whole,
         partial: Mutex::default(),
         counts: Counts::default(),

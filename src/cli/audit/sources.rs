@@ -1,14 +1,13 @@
 //! Which repositories and buckets an audit is about: flags become lists.
 
 use super::forges::ForgeFlags;
-use crate::audit::bucket::{Address, BucketAccess, Named};
+use crate::audit::bucket::{Address, BucketAccess, Named, ObjectsWanted};
 use crate::audit::forge::app::App;
 use crate::audit::listed::{Folder, Urls};
 use crate::audit::target::RepositorySource;
 use crate::audit::texts::TextSource;
 use crate::cli::usage_error;
 use clap::Args;
-use globset::{Glob, GlobSetBuilder};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -31,22 +30,28 @@ pub(super) struct SourceFlags {
 
 /// Which buckets.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Which buckets")]
 pub(super) struct BucketFlags {
     /// Buckets: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix; who asks stands in the environment
-    #[arg(value_name = "BUCKET")]
+    #[arg(value_name = "BUCKET", help_heading = "Which buckets")]
     pub buckets: Vec<String>,
+    /// Only objects whose key matches; may be given several times
+    #[arg(long, value_name = "GLOB", help_heading = "Which buckets")]
+    pub include_object: Vec<String>,
+    #[command(flatten)]
+    pub access: AccessFlags,
+}
+
+/// How buckets are asked.
+#[derive(Debug, Clone, Args)]
+pub(super) struct AccessFlags {
     /// Where the buckets are, if not at the service itself
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help_heading = "Which buckets")]
     pub endpoint: Option<String>,
     /// Ask a server without TLS that is not on this machine: credentials are signed, objects can be read on the way
-    #[arg(long)]
+    #[arg(long, help_heading = "Which buckets")]
     pub allow_http: bool,
-    /// Only objects whose key matches; may be given several times
-    #[arg(long, value_name = "GLOB")]
-    pub include_object: Vec<String>,
     /// How many objects are read at a time
-    #[arg(long, value_name = "N", default_value_t = 8)]
+    #[arg(long, value_name = "N", default_value_t = 8, help_heading = "Which buckets")]
     pub readers: usize,
 }
 
@@ -56,17 +61,19 @@ impl BucketFlags {
     /// # Errors
     /// What is wrong with a flag, in words.
     fn access(&self, largest: u64) -> Result<BucketAccess, String> {
-        let mut globs = GlobSetBuilder::new();
-        for glob in &self.include_object {
-            globs.add(Glob::new(glob).map_err(|e| format!("`--include-object {glob}`: {e}"))?);
-        }
-        let include = if self.include_object.is_empty() { None } else { Some(globs.build().map_err(|e| e.to_string())?) };
-        Ok(BucketAccess {
-            include,
-            largest,
-            at_once: self.readers,
-            ..BucketAccess::at(self.endpoint.as_deref(), self.allow_http)?
-        })
+        let wanted = ObjectsWanted { include: self.include_object.clone(), largest };
+        wanted.globs()?;
+        Ok(BucketAccess { wanted, ..self.access.access()? })
+    }
+}
+
+impl AccessFlags {
+    /// How buckets are asked.
+    ///
+    /// # Errors
+    /// What is wrong with a flag, in words.
+    pub(super) fn access(&self) -> Result<BucketAccess, String> {
+        Ok(BucketAccess { at_once: self.readers, ..BucketAccess::at(self.endpoint.as_deref(), self.allow_http)? })
     }
 }
 
@@ -77,7 +84,7 @@ const LARGEST: u64 = 1_000_000_000;
 #[derive(Default)]
 pub(super) struct Sources {
     pub repositories: Vec<Box<dyn RepositorySource>>,
-    pub texts: Vec<Box<dyn TextSource>>,
+    pub texts: Vec<Arc<dyn TextSource>>,
     /// Whose tokens open repositories of GitHub, where it is an app.
     pub app: Option<Arc<App>>,
     pub buckets: BucketAccess,

@@ -27,6 +27,9 @@ use std::process::ExitCode;
 
 /// `keysift audit status`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n\
+    \x20 keysift audit status                    repositories, findings, and what was not looked at\n\
+    \x20 keysift audit status --store acme.db    of another store")]
 pub(super) struct StatusArguments {
     #[command(flatten)]
     store: StoreFlags,
@@ -95,6 +98,10 @@ pub(super) struct FormatFlags {
 
 /// `keysift audit report`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n\
+    \x20 keysift audit report --only live                              what is live, worst first\n\
+    \x20 keysift audit report --team payments -f csv -o payments.csv   for one team\n\
+    \x20 keysift audit report --summary -o summary.html                numbers, as a page")]
 pub(super) struct ReportArguments {
     #[command(flatten)]
     store: StoreFlags,
@@ -109,6 +116,9 @@ pub(super) struct ReportArguments {
 
 /// `keysift audit diff`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n\
+    \x20 keysift audit diff                                             what the last run found first\n\
+    \x20 keysift audit diff --since 2026-01-31 -f sarif -o new.sarif    what was found first since a day")]
 pub(super) struct DiffArguments {
     #[command(flatten)]
     store: StoreFlags,
