@@ -42,6 +42,8 @@ pub struct Trace {
     pub out_of_budget: Vec<RuleIndex>,
     /// For each candidate its place among those of the old text, if it is the same there with all that surrounds it.
     pub inherited: Vec<Option<u32>>,
+    /// The bytes that went through the prefilter: what is new, and the margins around it.
+    pub looked_at: u64,
 }
 
 impl Trace {
@@ -78,19 +80,19 @@ impl Detector {
         let text = Text { bytes, old, kept: Stretches::of(kept, old.len, bytes.len()) };
         let gaps = text.kept.gaps();
         let mut trace = Trace { len: bytes.len(), ..Trace::default() };
-        trace.hits = self.hits(&text, &gaps, scratch);
+        (trace.hits, trace.looked_at) = self.hits(&text, &gaps, scratch);
         self.windows(&text, scratch, &mut trace);
         trace.assignments = trace.candidates.len();
         self.bindings(&text, &gaps, &mut trace);
         trace
     }
 
-    /// All hits of keywords, by place.
-    fn hits(&self, text: &Text<'_>, gaps: &[ByteSpan], scratch: &mut Scratch) -> Vec<Hit> {
+    /// All hits of keywords, by place, and how many bytes were looked at for them.
+    fn hits(&self, text: &Text<'_>, gaps: &[ByteSpan], scratch: &mut Scratch) -> (Vec<Hit>, u64) {
         let keywords = self.keywords();
-        let mut hits = Vec::new();
+        let (mut hits, mut looked_at) = (Vec::new(), 0);
         if keywords.words.is_empty() {
-            return hits;
+            return (hits, looked_at);
         }
         let end = |hit: &Hit| keywords.end(hit);
         for kept in &text.kept.kept {
@@ -102,12 +104,13 @@ impl Detector {
         let margin = keywords.longest.saturating_sub(1);
         for stretch in widened(gaps, |gap| ByteSpan::new(gap.start.saturating_sub(margin), text.len().min(gap.end + margin))) {
             scratch.hits.clear();
+            looked_at += stretch.len() as u64;
             keywords.prefilter.find(stretch.of(text.bytes), &mut scratch.hits);
             let found = scratch.hits.iter().map(|h| Hit { start: h.start + stretch.start, ..*h });
             hits.extend(found.filter(|h| text.kept.around(ByteSpan::new(h.start, end(h)), 0).is_none()));
         }
         hits.sort_unstable_by_key(|h| (h.start, h.keyword));
-        hits
+        (hits, looked_at)
     }
 
     /// The candidates of all windows around the hits.

@@ -138,6 +138,12 @@ pub fn examine_derived(
 }
 
 impl Memory {
+    /// The bytes of the blob itself that went through the prefilter; what stands behind encodings is not counted.
+    #[must_use]
+    pub const fn looked_at(&self) -> u64 {
+        self.trace.looked_at
+    }
+
     /// Whether the same candidates stand in the same order, and apart or overlapping, as in the old blob.
     fn is_as(&self, old: &Self, detector: &Detector) -> bool {
         let (new, old) = (&self.trace, &old.trace);

@@ -1,6 +1,7 @@
 //! keysift on repositories made by git itself.
 //!
 //! - `history`: one distinct token in each place where one can hide
+//! - `growth`: what a longer one costs
 //! - `staged`: what a commit would record
 //! - `range`: what commits add, and whose policy counts
 //! - `ci`: as CI systems check out
@@ -12,6 +13,7 @@ mod forge;
 #[cfg(feature = "network")]
 #[path = "../support/git_server.rs"]
 mod git_server;
+mod growth;
 mod history;
 mod hooks;
 mod hostile;
