@@ -1,37 +1,24 @@
 //! Laws that hold for every text: what is found, where it stands, what is shown of it.
 
 use keysift::detect::candidate::CONTEXT;
-use keysift::detect::{ByteSpan, Candidate, Detector, Scratch};
+use keysift::detect::{ByteSpan, Candidate, Scratch};
 use keysift::examine::examine;
 use keysift::finding::location::{Base, Place, Places, place};
 use keysift::finding::{Redactor, Secret, redact, snippet};
-use keysift::rule::{Rule, RuleSet, Scope, template};
+use keysift::rule::{Rule, Scope, template};
 use keysift::source::Encoding;
 use proptest::prelude::*;
-use std::sync::LazyLock;
+
+#[path = "support/compared.rs"]
+mod compared;
+
+use compared::{DETECTOR, EXAMPLES, KEYWORDS};
 
 /// Each run takes other cases; `KEYSIFT_SLOW_TESTS` takes ten times as many, or as many times as it says.
 fn config(cases: u32) -> ProptestConfig {
     let times = std::env::var("KEYSIFT_SLOW_TESTS").map_or(1, |v| v.parse().unwrap_or(1).max(10));
     ProptestConfig { cases: cases * times, max_shrink_iters: 2000, failure_persistence: None, ..ProptestConfig::default() }
 }
-
-static DETECTOR: LazyLock<Detector> = LazyLock::new(|| Detector::new(RuleSet::built_in()));
-
-/// Every example of the catalogue, filled.
-static EXAMPLES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-    let rules = RuleSet::built_in();
-    let all = rules.iter().flat_map(|(_, rule)| {
-        rule.examples.iter().map(|e| template::example(e, rule.id, rule.checksum.map(|c| c.kind)).expect(rule.id).1.into_bytes())
-    });
-    all.collect()
-});
-
-/// Every keyword of the catalogue.
-static KEYWORDS: LazyLock<Vec<&'static [u8]>> = LazyLock::new(|| {
-    let rules = RuleSet::built_in();
-    rules.iter().flat_map(|(_, rule)| rule.keywords.iter().map(|k| k.as_bytes())).collect()
-});
 
 const GLUE: &[&[u8]] = &[
     b"\n", b"\r\n", b" ", b"=", b": ", b"\"", b"'", b"`", b"\\\"", b"<", b">", b"{", b"}", b"(", b"),", b"[", b"#", b"//", b"--",
@@ -54,7 +41,7 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
             text[at] = byte;
             text
         }),
-        4 => any::<prop::sample::Index>().prop_map(|i| i.get(&KEYWORDS).to_vec()),
+        4 => any::<prop::sample::Index>().prop_map(|i| i.get(*KEYWORDS).as_bytes().to_vec()),
         6 => any::<prop::sample::Index>().prop_map(|i| GLUE[i.index(GLUE.len())].to_vec()),
         2 => "[0-9A-Za-z+/_-]{1,80}".prop_map(String::into_bytes),
         1 => prop::collection::vec(any::<u8>(), 0..60),
@@ -70,20 +57,13 @@ fn key(c: &Candidate) -> (&'static str, ByteSpan, ByteSpan) {
     (DETECTOR.rules().get(c.rule).id, c.span, c.secret)
 }
 
-fn told(candidates: &[Candidate]) -> Vec<(&'static str, ByteSpan, ByteSpan)> {
-    candidates.iter().map(key).collect()
-}
-
 proptest! {
     #![proptest_config(config(400))]
 
     /// The prefilter and the windows lose nothing and add nothing.
     #[test]
     fn windows_find_what_the_whole_text_holds(text in text()) {
-        let fast = DETECTOR.detect(&text, &mut Scratch::default());
-        let whole = DETECTOR.detect_whole(&text);
-        prop_assert_eq!(told(&fast.candidates), told(&whole.candidates));
-        prop_assert_eq!(fast.candidates, whole.candidates);
+        compared::windows(&text);
     }
 
     /// Every span lies in the text, the secret within the match, and nothing is empty.
@@ -189,6 +169,26 @@ proptest! {
             let tail = rest.split_once(" (").expect("a length").0;
             prop_assert!(tail.is_empty() || tail.chars().count() == 4 && length - head.chars().count() - 4 >= 20, "{shown}");
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(config(3000))]
+
+    /// What a fuzzer is asked (`fuzz/`), asked of chance: the prefilters find the same.
+    #[test]
+    fn prefilters_find_the_same(input in prop::collection::vec(any::<u8>(), 0..400)) {
+        compared::prefilters(&input);
+    }
+}
+
+proptest! {
+    #![proptest_config(config(1000))]
+
+    /// The same of windows and whole texts.
+    #[test]
+    fn windows_find_what_spelled_texts_hold(input in prop::collection::vec(any::<u8>(), 0..100)) {
+        compared::detection(&input);
     }
 }
 
@@ -303,8 +303,6 @@ fn openings_and_closings_in_every_order() {
         }
     }
     for text in texts {
-        let fast = DETECTOR.detect(text.as_bytes(), &mut Scratch::default());
-        let whole = DETECTOR.detect_whole(text.as_bytes());
-        assert_eq!(told(&fast.candidates), told(&whole.candidates));
+        compared::windows(text.as_bytes());
     }
 }

@@ -1,0 +1,150 @@
+//! The fast ways against the measures of them, on texts that any bytes spell: a fuzzer chooses them (`fuzz/`), or chance
+//! (`tests/properties.rs`).
+
+use keysift::detect::prefilter::{AhoCorasickPrefilter, HashWindowPrefilter, Hit, Prefilter, built_in};
+use keysift::detect::{Candidate, Detector, Scratch};
+use keysift::rule::{RuleSet, template};
+use std::sync::LazyLock;
+
+pub(crate) static DETECTOR: LazyLock<Detector> = LazyLock::new(|| Detector::new(RuleSet::built_in()));
+
+/// Every example of the catalogue, filled.
+pub(crate) static EXAMPLES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let rules = RuleSet::built_in();
+    let all = rules.iter().flat_map(|(_, rule)| {
+        rule.examples.iter().map(|e| template::example(e, rule.id, rule.checksum.map(|c| c.kind)).expect(rule.id).1.into_bytes())
+    });
+    all.collect()
+});
+
+/// Every keyword of the catalogue, each once.
+pub(crate) static KEYWORDS: LazyLock<&'static [&'static str]> = LazyLock::new(|| built_in().1);
+
+/// Words that a prefilter could stumble over: they repeat or hold each other, or differ from others in the bit that tells
+/// cases of letters apart.
+const ODD: [&str; 16] = [
+    "aaa",
+    "aaaa",
+    "aaaaa",
+    "abab",
+    "ababa",
+    "bab",
+    "://",
+    "_-_",
+    "____",
+    "@key",
+    "`key",
+    "key[",
+    "key{",
+    "\u{7f}\u{7f}\u{7f}\u{7f}",
+    "a_long_keyword_of_many_bytes",
+    "keyword_of",
+];
+
+/// The prefilters of the whole catalogue: that which the build made, one made now, and the reference.
+static OF_CATALOGUE: LazyLock<[Box<dyn Prefilter>; 3]> = LazyLock::new(|| {
+    [Box::new(built_in().0), Box::new(HashWindowPrefilter::new(&KEYWORDS)), Box::new(AhoCorasickPrefilter::new(&KEYWORDS))]
+});
+
+/// Takes bytes one after the other; zeros where there are no more.
+struct Bytes<'a>(std::slice::Iter<'a, u8>);
+
+impl Bytes<'_> {
+    fn next(&mut self) -> u8 {
+        self.0.next().copied().unwrap_or(0)
+    }
+
+    /// A number below 256.
+    fn number(&mut self) -> usize {
+        self.next().into()
+    }
+
+    fn pick<'l, T>(&mut self, list: &'l [T]) -> &'l T {
+        &list[(self.number() << 8 | self.number()) % list.len()]
+    }
+}
+
+/// The text that `input` spells: bytes below 128 stand for themselves, others for a word of `words` (whole, in any case, cut), an
+/// example of a rule, any byte, or many equal ones.
+fn spelled(input: &[u8], words: &[&str]) -> Vec<u8> {
+    let (mut bytes, mut text) = (Bytes(input.iter()), Vec::new());
+    while !bytes.0.as_slice().is_empty() {
+        let byte = bytes.next();
+        if byte < 128 {
+            text.push(byte);
+            continue;
+        }
+        match byte % 8 {
+            0 | 1 => text.extend_from_slice(bytes.pick(words).as_bytes()),
+            2 => text.extend_from_slice(bytes.pick(words).to_uppercase().as_bytes()),
+            3 => {
+                let (word, upper) = (bytes.pick(words), bytes.next());
+                let cased =
+                    word.bytes().enumerate().map(|(n, b)| if upper >> (n % 8) & 1 == 1 { b.to_ascii_uppercase() } else { b });
+                text.extend(cased);
+            }
+            4 => {
+                let (word, at) = (bytes.pick(words).as_bytes(), bytes.number());
+                let (begin, end) = word.split_at(at / 2 % (word.len() + 1));
+                text.extend_from_slice(if at % 2 == 0 { begin } else { end });
+            }
+            5 => text.extend_from_slice(bytes.pick::<Vec<u8>>(&EXAMPLES)),
+            6 => text.push(bytes.next()),
+            _ => {
+                let (filler, times) = (bytes.next(), bytes.number());
+                text.resize(text.len() + times * 20, filler);
+            }
+        }
+    }
+    text
+}
+
+/// The hits of a prefilter, in order.
+fn hits(prefilter: &dyn Prefilter, text: &[u8]) -> Vec<Hit> {
+    let mut hits = Vec::new();
+    prefilter.find(text, &mut hits);
+    hits.sort_unstable();
+    hits
+}
+
+/// Every prefilter finds the same; the first bytes of `input` choose of which words.
+///
+/// # Panics
+/// Where it does not.
+pub(crate) fn prefilters(input: &[u8]) {
+    let (choice, input) = input.split_at(input.len().min(3));
+    let [of_catalogue, step, first] = std::array::from_fn(|n| choice.get(n).copied().map_or(0, usize::from));
+    if of_catalogue % 2 == 0 {
+        let text = spelled(input, &KEYWORDS);
+        let expected = hits(&*OF_CATALOGUE[2], &text);
+        for prefilter in &OF_CATALOGUE[..2] {
+            assert_eq!(hits(&**prefilter, &text), expected, "{:?}", String::from_utf8_lossy(&text));
+        }
+    } else {
+        let of_catalogue = KEYWORDS.iter().skip(first).step_by(step + 10);
+        let words: Vec<&str> = of_catalogue.chain(ODD.iter().skip(first % 4).step_by(1 + step % 3)).copied().collect();
+        let text = spelled(input, &words);
+        let (fast, expected) = (HashWindowPrefilter::new(&words), AhoCorasickPrefilter::new(&words));
+        assert_eq!(hits(&fast, &text), hits(&expected, &text), "{words:?} in {:?}", String::from_utf8_lossy(&text));
+    }
+}
+
+/// What is found in windows around keywords in the text that `input` spells is what its whole holds.
+///
+/// # Panics
+/// Where it is not.
+pub(crate) fn detection(input: &[u8]) {
+    windows(&spelled(input, &KEYWORDS));
+}
+
+/// What is found in windows around keywords is what the whole text holds.
+///
+/// # Panics
+/// Where it is not.
+pub(crate) fn windows(text: &[u8]) {
+    let fast = DETECTOR.detect(text, &mut Scratch::default());
+    let whole = DETECTOR.detect_whole(text);
+    let told = |all: &[Candidate]| all.iter().map(|c| (DETECTOR.rules().get(c.rule).id, c.span, c.secret)).collect::<Vec<_>>();
+    assert_eq!(told(&fast.candidates), told(&whole.candidates), "{:?}", String::from_utf8_lossy(text));
+    assert_eq!(fast.candidates, whole.candidates);
+}
