@@ -89,7 +89,7 @@ impl Detector {
     fn hits(&self, text: &Text<'_>, gaps: &[ByteSpan], scratch: &mut Scratch) -> Vec<Hit> {
         let keywords = self.keywords();
         let mut hits = Vec::new();
-        if keywords.words.is_empty() {
+        if keywords.is_empty() {
             return hits;
         }
         let end = |hit: &Hit| keywords.end(hit);
@@ -102,7 +102,7 @@ impl Detector {
         let margin = keywords.longest.saturating_sub(1);
         for stretch in widened(gaps, |gap| ByteSpan::new(gap.start.saturating_sub(margin), text.len().min(gap.end + margin))) {
             scratch.hits.clear();
-            keywords.prefilter.find(stretch.of(text.bytes), &mut scratch.hits);
+            keywords.find(stretch.of(text.bytes), &mut scratch.hits);
             let found = scratch.hits.iter().map(|h| Hit { start: h.start + stretch.start, ..*h });
             hits.extend(found.filter(|h| text.kept.around(ByteSpan::new(h.start, end(h)), 0).is_none()));
         }
