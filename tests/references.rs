@@ -178,7 +178,7 @@ fn references_are_no_secrets_and_explain_names_the_system() {
         for judged in &examined.found {
             wrong.push(format!("{text}\n  found by {} at {:.2}", judged.rule.id, judged.verdict.score));
         }
-        let reasons: Vec<&str> = examined.rejected.iter().flat_map(|j| &j.verdict.reasons).map(|r| r.text.as_str()).collect();
+        let reasons: Vec<&str> = examined.rejected.iter().flat_map(|j| &j.verdict.reasons).map(|r| &*r.text).collect();
         if !system.is_empty() && !reasons.iter().any(|r| r.contains(system)) {
             wrong.push(format!("{text}\n  {system} is not named: {reasons:?}"));
         }

@@ -4,6 +4,7 @@
 //! what lets candidates be cached by blob and inherited along deltas. Nothing here knows of files or git.
 //!
 //! - `prefilter`: which keywords occur, and where
+//! - `keywords`: the keywords of a rule set, and what hits of them mean
 //! - `window`: the stretches around the hits that a rule's regex looks at
 //! - `search`: regexes in windows, under a step budget
 //! - `pattern`: a rule's regex
@@ -17,6 +18,7 @@ pub mod assignment;
 pub mod candidate;
 pub mod decode;
 pub mod entropy;
+mod keywords;
 mod pattern;
 pub mod prefilter;
 mod search;
@@ -30,8 +32,8 @@ pub use candidate::{ByteSpan, Candidate, Detected};
 pub use trace::{Kept, Trace};
 
 use crate::rule::{Rule, RuleIndex, RuleSet};
-use prefilter::{Hit, Prefilter};
-use std::borrow::Cow;
+use keywords::Keywords;
+use prefilter::Hit;
 use std::sync::OnceLock;
 use window::Windows;
 
@@ -44,22 +46,6 @@ pub struct Detector {
     path_rules: Vec<RuleIndex>,
     /// Rules without keywords, which look at every blob.
     everywhere: Vec<RuleIndex>,
-}
-
-/// The prefilter with what its hits mean.
-struct Keywords {
-    prefilter: Box<dyn Prefilter>,
-    words: Cow<'static, [&'static str]>,
-    /// The places of each keyword's rules.
-    rules: OfWord,
-    /// The length of the longest keyword.
-    longest: usize,
-}
-
-/// The places of the rules of each keyword.
-enum OfWord {
-    BuiltIn(&'static [&'static [u16]]),
-    Own(Vec<Vec<u16>>),
 }
 
 /// Buffers that a thread uses again for each blob.
@@ -134,52 +120,5 @@ impl Detector {
 
     fn searcher(&self, index: RuleIndex) -> &search::Searcher {
         self.searchers[usize::from(index.0)].get_or_init(|| search::Searcher::of(self.rules.get(index)))
-    }
-}
-
-impl Keywords {
-    fn of(rules: &RuleSet) -> Self {
-        if rules.is_built_in() {
-            let (prefilter, words, of_word) = prefilter::built_in();
-            let longest = words.iter().map(|w| w.len()).max().unwrap_or(0);
-            return Self {
-                prefilter: Box::new(prefilter),
-                words: Cow::Borrowed(words),
-                rules: OfWord::BuiltIn(of_word),
-                longest,
-            };
-        }
-        let mut pairs: Vec<(&'static str, RuleIndex)> = rules
-            .iter()
-            .filter(|(_, rule)| rule.pattern.is_some())
-            .flat_map(|(index, rule)| rule.keywords.iter().map(move |k| (*k, index)))
-            .collect();
-        pairs.sort_unstable();
-        let mut words: Vec<&'static str> = Vec::new();
-        let mut of_word: Vec<Vec<u16>> = Vec::new();
-        for (word, index) in pairs {
-            if words.last() == Some(&word) {
-                of_word.last_mut().expect("one list a word").push(index.0);
-            } else {
-                words.push(word);
-                of_word.push(vec![index.0]);
-            }
-        }
-        let longest = words.iter().map(|w| w.len()).max().unwrap_or(0);
-        Self { prefilter: prefilter::for_words(&words), words: words.into(), rules: OfWord::Own(of_word), longest }
-    }
-
-    /// The rules of a hit's keyword.
-    fn rules(&self, hit: &Hit) -> impl Iterator<Item = RuleIndex> + '_ {
-        let places: &[u16] = match &self.rules {
-            OfWord::BuiltIn(all) => all[hit.keyword as usize],
-            OfWord::Own(all) => &all[hit.keyword as usize],
-        };
-        places.iter().map(|place| RuleIndex(*place))
-    }
-
-    /// Where a hit ends.
-    fn end(&self, hit: &Hit) -> usize {
-        hit.start + self.words[hit.keyword as usize].len()
     }
 }

@@ -91,7 +91,7 @@ impl Detector {
     fn hits(&self, text: &Text<'_>, gaps: &[ByteSpan], scratch: &mut Scratch) -> (Vec<Hit>, u64) {
         let keywords = self.keywords();
         let (mut hits, mut looked_at) = (Vec::new(), 0);
-        if keywords.words.is_empty() {
+        if keywords.is_empty() {
             return (hits, looked_at);
         }
         let end = |hit: &Hit| keywords.end(hit);
@@ -105,7 +105,7 @@ impl Detector {
         for stretch in widened(gaps, |gap| ByteSpan::new(gap.start.saturating_sub(margin), text.len().min(gap.end + margin))) {
             scratch.hits.clear();
             looked_at += stretch.len() as u64;
-            keywords.prefilter.find(stretch.of(text.bytes), &mut scratch.hits);
+            keywords.find(stretch.of(text.bytes), &mut scratch.hits);
             let found = scratch.hits.iter().map(|h| Hit { start: h.start + stretch.start, ..*h });
             hits.extend(found.filter(|h| text.kept.around(ByteSpan::new(h.start, end(h)), 0).is_none()));
         }

@@ -2,7 +2,7 @@
 //! What is found counts where it needs the decoding: all else was found in the blob itself.
 
 use super::{Decoding, Examined, Judged, judge_all, see_again, settle};
-use crate::detect::decode::{self, MARGIN, MAX_DECODED, MAX_DEPTH, Region};
+use crate::detect::decode::{self, MARGIN, MAX_DECODED, MAX_DEPTH, REACH, Region};
 use crate::detect::{ByteSpan, Detector, Kept, Scratch};
 use std::sync::Arc;
 
@@ -254,7 +254,7 @@ impl Shared {
     fn zones(&self) -> Vec<ByteSpan> {
         let mut zones: Vec<ByteSpan> = Vec::new();
         let mut add = |from: usize, to: usize| {
-            let (from, to) = (from.saturating_sub(2 * MARGIN), self.new_len.min(to + 2 * MARGIN));
+            let (from, to) = (from.saturating_sub(REACH), self.new_len.min(to + REACH));
             match zones.last_mut() {
                 Some(last) if from <= last.end => last.end = last.end.max(to),
                 _ => zones.push(ByteSpan::new(from, to)),

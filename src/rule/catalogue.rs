@@ -68,10 +68,16 @@ impl RuleSet {
         Self { rules: BUILT_IN.iter().collect() }
     }
 
-    /// Whether it is the built-in catalogue, no more and no less.
+    /// Where each rule of the built-in catalogue stands in this set, if it does: one that a user's own replaces does not.
     #[must_use]
-    pub fn is_built_in(&self) -> bool {
-        self.rules.len() == BUILT_IN.len() && self.rules.iter().zip(BUILT_IN).all(|(a, b)| std::ptr::eq(*a, b))
+    pub fn places_of_catalogue(&self) -> Vec<Option<RuleIndex>> {
+        // Both are in the order of ids.
+        let mut here = self.iter().peekable();
+        let place = |rule: &'static Rule| {
+            while here.next_if(|(_, other)| other.id < rule.id).is_some() {}
+            here.next_if(|(_, other)| std::ptr::eq(*other, rule)).map(|(index, _)| index)
+        };
+        BUILT_IN.iter().map(place).collect()
     }
 
     /// A set without rules.

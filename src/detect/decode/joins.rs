@@ -3,8 +3,8 @@
 
 use super::{ByteSpan, Decoded, Kind, Writer};
 
-/// The most blanks between the pieces.
-const BLANKS: usize = 120;
+/// The most blanks between a piece and what joins it to the next one.
+pub(super) const BLANKS: usize = 120;
 
 /// The seams that begin between the two places.
 fn seams(

@@ -22,8 +22,13 @@ use super::ByteSpan;
 const AROUND: usize = 256;
 /// Encoded stretches nearer to each other than this make one region.
 const GAP: usize = 2 * AROUND;
-/// How far from a region a change may be without a bearing on it.
-pub const MARGIN: usize = GAP + AROUND + 64;
+/// No mark is longer: two quotes with blanks between them, and an operator.
+const MARK: usize = 2 * joins::BLANKS + 16;
+/// How far from a region a change may be without a bearing on it: a mark that is nearer belongs to it.
+pub const MARGIN: usize = GAP + MARK;
+/// How far from a change the first mark of a region may be on which it has a bearing: with the text around its marks the region
+/// is nearer.
+pub const REACH: usize = MARGIN + AROUND + MARK;
 /// How many decodings may be nested.
 pub const MAX_DEPTH: usize = 5;
 /// The most bytes that the regions of one text may give in all.
@@ -100,7 +105,9 @@ impl Region {
 pub fn regions(text: &[u8], zone: ByteSpan) -> Vec<Region> {
     let mut found = Vec::new();
     runs::find(text, zone, &mut found);
-    let places = marks::Places::of(text, zone);
+    // Marks outside of the zone that belong to one in it are near.
+    let near = ByteSpan::new(zone.start.saturating_sub(GAP), text.len().min(zone.end + GAP));
+    let places = marks::Places::of(text, near);
     for (n, kind) in marks::ORDER.into_iter().enumerate() {
         let next = |from, to| places.next(n, is_mark(kind), text, from, to);
         clusters(text, zone, kind, next, &mut found);

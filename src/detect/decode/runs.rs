@@ -2,7 +2,7 @@
 
 use super::super::vectors::{Loop, vectorized};
 use super::{ByteSpan, Decoded, Kind, Region, Writer, with_line};
-use crate::rule::structure::decoded;
+use crate::rule::structure::{decoded, decoded_into};
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use std::io::Read;
 
@@ -114,7 +114,8 @@ fn begins_text(run: &[u8]) -> bool {
     if head.iter().all(u8::is_ascii_hexdigit) {
         return hex(head).is_some_and(|bytes| is_text(&bytes) || is_compressed(&bytes));
     }
-    decoded(head).is_some_and(|bytes| is_text(&bytes) || is_compressed(&bytes) || wide(&bytes).is_some())
+    let mut bytes = [0; LEAST / 4 * 3];
+    decoded_into(head, &mut bytes).is_some_and(|bytes| is_text(bytes) || is_compressed(bytes) || wide(bytes).is_some())
 }
 
 /// Text in ASCII or UTF-8, but for a character that is cut at the end.

@@ -48,15 +48,13 @@ impl HashWindowPrefilter {
         }
     }
 
-    /// Compares a text with entries that begin alike.
+    /// Compares a text with entries that have their window at the same place.
     fn compare(&self, bytes: &[u8], at: usize, alike: &[Entry], hits: &mut Vec<Hit>) {
         let Some(start) = at.checked_sub(usize::from(alike[0].offset)) else { return };
-        if !begins(bytes, start, &alike[0]) {
-            return;
-        }
-        for entry in alike {
+        for entry in beginning(bytes, start, alike) {
             let word = self.words[entry.keyword as usize].as_bytes();
-            if bytes.get(start..start + word.len()).is_some_and(|text| text.eq_ignore_ascii_case(word)) {
+            let is_word = |text: &[u8]| ends_like(text, word) && text.eq_ignore_ascii_case(word);
+            if bytes.get(start..start + word.len()).is_some_and(is_word) {
                 hits.push(Hit { keyword: entry.keyword, start });
             }
         }
@@ -73,10 +71,22 @@ impl HashWindowPrefilter {
     }
 }
 
-/// Whether the first bytes are those of the keyword; at the end of the text nobody knows yet.
-fn begins(bytes: &[u8], start: usize, entry: &Entry) -> bool {
-    let eight = bytes.get(start..start + 8).and_then(|eight| eight.try_into().ok());
-    eight.is_none_or(|eight| (u64::from_le_bytes(eight) | FOLD_8) & entry.mask == entry.begin)
+/// Of entries with one mask those that begin with the bytes that stand there; at the end of the text nobody knows yet.
+fn beginning<'e>(bytes: &[u8], start: usize, alike: &'e [Entry]) -> &'e [Entry] {
+    let Some(eight) = bytes.get(start..).and_then(|rest| rest.first_chunk()) else { return alike };
+    let begin = (u64::from_le_bytes(*eight) | FOLD_8) & alike[0].mask;
+    if let [one] = alike {
+        return if one.begin == begin { alike } else { &[] };
+    }
+    let first = alike.partition_point(|entry| entry.begin < begin);
+    let count = alike[first..].iter().take_while(|entry| entry.begin == begin).count();
+    &alike[first..first + count]
+}
+
+/// Whether the last eight bytes are those of the word, folded: many words begin alike.
+fn ends_like(text: &[u8], word: &[u8]) -> bool {
+    let last = |text: &[u8]| text.last_chunk().map(|eight| u64::from_le_bytes(*eight) | FOLD_8);
+    last(text) == last(word)
 }
 
 thread_local! {

@@ -46,7 +46,7 @@ pub struct Entry {
     pub offset: u16,
     /// Whether the keyword has three bytes: it is looked for at both places of a pair.
     pub is_short: bool,
-    /// How many entries from this one on begin alike, at the same place around the window.
+    /// How many entries from this one on stand at the same place around the window and have the same mask: by what they begin with.
     pub alike: u16,
 }
 
@@ -151,12 +151,10 @@ impl Table {
         let mut all = windows(words);
         let slots = slots(&all, factor);
         all.sort_by_key(|(window, mask, e)| {
-            (hash(*window, factor, BUCKET_BITS), *window, *mask, e.offset, e.begin, e.mask, e.keyword)
+            (hash(*window, factor, BUCKET_BITS), *window, *mask, e.offset, e.mask, e.begin, e.keyword)
         });
-        for same in
-            all.chunk_by_mut(|a, b| (a.0, a.1, a.2.offset, a.2.begin, a.2.mask) == (b.0, b.1, b.2.offset, b.2.begin, b.2.mask))
-        {
-            same[0].2.alike = u16::try_from(same.len()).expect("fewer than 65,536 keywords begin alike");
+        for same in all.chunk_by_mut(|a, b| (a.0, a.1, a.2.offset, a.2.mask) == (b.0, b.1, b.2.offset, b.2.mask)) {
+            same[0].2.alike = u16::try_from(same.len()).expect("fewer than 65,536 keywords have a window at one place");
         }
         let mut short = [0; SHORT];
         for (window, _, _) in all.iter().filter(|(_, _, e)| e.is_short) {
@@ -179,7 +177,7 @@ impl Table {
         Self { factor, slots: slots.into(), buckets: buckets.into(), windows: windows.into(), entries: entries.into(), short }
     }
 
-    /// The entries with this window, those that begin alike together.
+    /// The entries with this window, those together that have it at the same place and are equally long up to eight bytes.
     pub fn entries(&self, window: u32) -> impl Iterator<Item = &[Entry]> {
         let bucket = hash(window, self.factor, BUCKET_BITS) as usize;
         let (from, to) = (self.buckets[bucket] as usize, self.buckets[bucket + 1] as usize);

@@ -139,8 +139,17 @@ const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIEN
 
 /// The bytes behind base64 of either alphabet, padded or not.
 pub(crate) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
-    let url_safe = text.iter().any(|b| matches!(b, b'-' | b'_'));
-    if url_safe { URL_SAFE.decode(text).ok() } else { STANDARD.decode(text).ok() }
+    if is_url_safe(text) { URL_SAFE.decode(text).ok() } else { STANDARD.decode(text).ok() }
+}
+
+/// The same, into a buffer, of which the part that was written is given.
+pub(crate) fn decoded_into<'b>(text: &[u8], buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    let written = if is_url_safe(text) { URL_SAFE.decode_slice(text, buffer) } else { STANDARD.decode_slice(text, buffer) };
+    buffer.get(..written.ok()?)
+}
+
+fn is_url_safe(text: &[u8]) -> bool {
+    text.iter().any(|b| matches!(b, b'-' | b'_'))
 }
 
 /// The `SHA256:…` that `ssh-keygen -l` shows of a public key in SSH's wire format (RFC 4253 §6.6).

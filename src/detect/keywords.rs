@@ -1,0 +1,155 @@
+//! The keywords of a rule set, and which of its rules each of them is for. Those of the catalogue come with tables that the build
+//! made; what else there is has a prefilter of its own, so that a few rules of one's own cost nothing to prepare.
+
+use super::prefilter::{self, Hit, Prefilter};
+use crate::rule::{RuleIndex, RuleSet};
+
+/// Finds keywords, and knows what hits mean.
+pub(super) struct Keywords {
+    catalogue: Option<Catalogue>,
+    own: Option<Own>,
+    /// The length of the longest keyword in bytes.
+    pub longest: usize,
+}
+
+/// The keywords of the catalogue: the first numbers are theirs.
+struct Catalogue {
+    prefilter: prefilter::HashWindowPrefilter,
+    words: &'static [&'static str],
+    /// The places in the catalogue of the rules of each keyword.
+    rules: &'static [&'static [u16]],
+    /// Where those stand in the rule set, if they do.
+    places: Vec<Option<RuleIndex>>,
+}
+
+/// Keywords of other rules, numbered on.
+struct Own {
+    prefilter: Box<dyn Prefilter>,
+    words: Vec<&'static str>,
+    rules: Vec<Vec<RuleIndex>>,
+    /// The number of the first one.
+    first: u32,
+}
+
+impl Keywords {
+    pub(super) fn of(rules: &RuleSet) -> Self {
+        let places = rules.places_of_catalogue();
+        // A small part of it is found faster on its own.
+        let is_most = places.iter().filter(|place| place.is_some()).count() * 2 > places.len();
+        let mut is_known = vec![false; rules.len()];
+        let catalogue = is_most.then(|| {
+            places.iter().flatten().for_each(|place| is_known[usize::from(place.0)] = true);
+            let (prefilter, words, of_word) = prefilter::built_in();
+            Catalogue { prefilter, words, rules: of_word, places }
+        });
+        let first = catalogue.as_ref().map_or(0, |c| u32::try_from(c.words.len()).unwrap_or(u32::MAX));
+        let others = rules.iter().filter(|(index, rule)| !is_known[usize::from(index.0)] && rule.pattern.is_some());
+        let own = Own::of(others.flat_map(|(index, rule)| rule.keywords.iter().map(move |word| (*word, index))).collect(), first);
+        let words = catalogue.iter().flat_map(|c| c.words).chain(own.iter().flat_map(|own| &own.words));
+        let longest = words.map(|word| word.len()).max().unwrap_or(0);
+        Self { catalogue, own, longest }
+    }
+
+    /// Whether there is none.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.longest == 0
+    }
+
+    /// Appends all hits in `bytes`, in any order.
+    pub(super) fn find(&self, bytes: &[u8], hits: &mut Vec<Hit>) {
+        if let Some(catalogue) = &self.catalogue {
+            catalogue.prefilter.find(bytes, hits);
+        }
+        if let Some(own) = &self.own {
+            let from = hits.len();
+            own.prefilter.find(bytes, hits);
+            hits[from..].iter_mut().for_each(|hit| hit.keyword += own.first);
+        }
+    }
+
+    /// The rules of a hit's keyword.
+    pub(super) fn rules(&self, hit: &Hit) -> impl Iterator<Item = RuleIndex> + use<'_> {
+        let Hit { keyword, .. } = *hit;
+        let own = self.own.as_ref().filter(|own| keyword >= own.first);
+        let catalogue = self.catalogue.as_ref().filter(|_| own.is_none());
+        let of_catalogue = catalogue.into_iter().flat_map(move |c| {
+            let places = c.rules[keyword as usize];
+            places.iter().filter_map(|place| c.places[usize::from(*place)])
+        });
+        of_catalogue.chain(own.into_iter().flat_map(move |own| own.rules[(keyword - own.first) as usize].iter().copied()))
+    }
+
+    /// Where a hit ends.
+    pub(super) fn end(&self, hit: &Hit) -> usize {
+        let own = self.own.as_ref().filter(|own| hit.keyword >= own.first);
+        let word = match (own, &self.catalogue) {
+            (Some(own), _) => own.words[(hit.keyword - own.first) as usize],
+            (None, Some(catalogue)) => catalogue.words[hit.keyword as usize],
+            (None, None) => "",
+        };
+        hit.start + word.len()
+    }
+}
+
+impl Own {
+    fn of(mut pairs: Vec<(&'static str, RuleIndex)>, first: u32) -> Option<Self> {
+        pairs.sort_unstable();
+        let same_word = pairs.chunk_by(|a, b| a.0 == b.0);
+        let (words, rules): (Vec<&'static str>, Vec<Vec<RuleIndex>>) =
+            same_word.map(|same| (same[0].0, same.iter().map(|(_, index)| *index).collect())).unzip();
+        (!words.is_empty()).then(|| Self { prefilter: prefilter::for_words(&words), words, rules, first })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::format::file::Author;
+    use crate::rule::format::parse_rule_file;
+
+    fn own_rules() -> Vec<crate::rule::Rule> {
+        let text = "[[rule]]\nid = \"acme-token\"\nname = \"Acme token\"\nseverity = \"high\"\nformat_confidence = \"high\"\n\
+                    keywords = [\"acme_tok_\"]\npattern = '''\\b(acme_tok_[0-9a-z]{32})\\b'''\n\n\
+                    [[rule]]\nid = \"github-pat\"\nname = \"Other\"\nseverity = \"high\"\nformat_confidence = \"high\"\n\
+                    keywords = [\"ghp_\"]\npattern = '''\\b(ghp_[0-9a-z]{32})\\b'''\n";
+        parse_rule_file("own.toml", text, Author::User).expect("rules").0
+    }
+
+    /// The ids of the rules that have a hit in `text`, with where their keywords end.
+    fn hits(rules: &RuleSet, text: &str) -> Vec<(&'static str, usize)> {
+        let keywords = Keywords::of(rules);
+        let mut hits = Vec::new();
+        keywords.find(text.as_bytes(), &mut hits);
+        let of_hit = |hit: &Hit| keywords.rules(hit).map(|index| (rules.get(index).id, keywords.end(hit))).collect::<Vec<_>>();
+        let mut all: Vec<_> = hits.iter().flat_map(of_hit).collect();
+        all.sort_unstable();
+        all
+    }
+
+    #[test]
+    fn own_rules_stand_beside_the_catalogue_and_in_its_place() {
+        let mut rules = RuleSet::built_in();
+        rules.add(own_rules());
+        assert!(hits(&rules, "ACME_tok_").contains(&("acme-token", 9)));
+        assert!(hits(&rules, " ghp_").iter().filter(|(id, _)| *id == "github-pat").count() == 1);
+        assert!(hits(&rules, "akia").iter().any(|(id, _)| id.starts_with("aws-")));
+        rules.retain(|rule| rule.id != "acme-token");
+        assert_eq!(hits(&rules, "acme_tok_"), []);
+    }
+
+    #[test]
+    fn a_part_of_the_catalogue_hits_for_that_part_alone() {
+        let all = hits(&RuleSet::built_in(), "akia ghp_ sk_live_ xoxb-");
+        for part in ["aws-", "github-"] {
+            let mut few = RuleSet::built_in();
+            few.retain(|rule| rule.id.starts_with(part));
+            let mut most = RuleSet::built_in();
+            most.retain(|rule| !rule.id.starts_with(part));
+            let (of_part, others): (Vec<_>, Vec<_>) = all.iter().partition(|(id, _)| id.starts_with(part));
+            assert!(!of_part.is_empty() && !others.is_empty());
+            assert_eq!(hits(&few, "akia ghp_ sk_live_ xoxb-"), of_part);
+            assert_eq!(hits(&most, "akia ghp_ sk_live_ xoxb-"), others);
+        }
+        assert!(Keywords::of(&RuleSet::empty()).is_empty());
+    }
+}
