@@ -62,6 +62,7 @@ impl Slots<'_> {
     #[expect(clippy::cast_possible_wrap, reason = "the same bits")]
     #[expect(clippy::cast_possible_truncation, reason = "a block is 4,096 bytes long")]
     #[expect(clippy::cast_sign_loss, reason = "a mask of eight bits")]
+    #[expect(clippy::cast_ptr_alignment, reason = "loads and stores that need no alignment")]
     fn pass_with_avx2(self, text: &[u8], places: &mut Places) -> usize {
         use super::table::SLOT_SHIFT;
         use std::arch::x86_64::{
@@ -137,7 +138,7 @@ mod tests {
         while text.len() < 3 * BLOCK {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let word = words[state as usize >> 8 & 3].as_bytes();
-            text.extend_from_slice(if state >> 16 & 3 == 0 { word } else { &word[..1] });
+            text.extend_from_slice(if (state >> 16).is_multiple_of(4) { word } else { &word[..1] });
             text.push((state >> 24) as u8);
         }
         for len in (0..100).chain([BLOCK - 1, BLOCK, BLOCK + 1, BLOCK + 2, 2 * BLOCK]) {
