@@ -45,7 +45,7 @@ impl Searcher {
     fn compiled(&self) -> &Compiled {
         self.compiled.get_or_init(|| {
             let pattern = self.rule.pattern.expect("only rules with a pattern are searched");
-            let open = Pattern::of(pattern, self.rule.bounds.max_len as usize);
+            let open = Pattern::of(pattern, Some(self.rule.bounds.max_len as usize).filter(|longest| *longest > 0));
             Compiled { open, until: self.rule.until.map(compile) }
         })
     }

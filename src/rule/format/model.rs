@@ -268,7 +268,7 @@ pub struct Counterexample {
 pub struct Bounds {
     /// The most bytes of a match that stand before the start of the keyword hit.
     pub before: u32,
-    /// The greatest length of a match of `pattern` in bytes; `until` extends it.
+    /// The greatest length of a match of `pattern` in bytes; `until` extends it. 0 where nothing is known.
     pub max_len: u32,
     /// What every secret is.
     pub secret: Run,
