@@ -14,6 +14,7 @@ use super::forge::segment;
 use super::store::{Row, Store, StoreError};
 use super::target::{Forge, Part, RepositoryRef, Visibility};
 use super::unit::RepositoryKey;
+use crate::finding::hex;
 use crate::report::markdown;
 use crate::report::model::ReportedFinding;
 use crate::source::Stop;
@@ -210,10 +211,7 @@ fn name(repository: &RepositoryRef) -> String {
 
 /// Names a finding there.
 fn id(fingerprint: &str) -> String {
-    blake3::derive_key("keysift audit issue v1", fingerprint.as_bytes())[..6].iter().fold(String::new(), |mut id, byte| {
-        let _ = write!(id, "{byte:02x}");
-        id
-    })
+    hex::encode(&blake3::derive_key("keysift audit issue v1", fingerprint.as_bytes())[..6])
 }
 
 /// The tracker of a repository.

@@ -31,6 +31,9 @@ struct Own {
     first: u32,
 }
 
+/// A keyword of one of the two, by its place there.
+type Place<'k, T> = Option<(&'k T, usize)>;
+
 impl Keywords {
     pub(super) fn of(rules: &RuleSet) -> Self {
         let places = rules.places_of_catalogue();
@@ -69,25 +72,26 @@ impl Keywords {
 
     /// The rules of a hit's keyword.
     pub(super) fn rules(&self, hit: &Hit) -> impl Iterator<Item = RuleIndex> + use<'_> {
-        let Hit { keyword, .. } = *hit;
-        let own = self.own.as_ref().filter(|own| keyword >= own.first);
-        let catalogue = self.catalogue.as_ref().filter(|_| own.is_none());
-        let of_catalogue = catalogue.into_iter().flat_map(move |c| {
-            let places = c.rules[keyword as usize];
-            places.iter().filter_map(|place| c.places[usize::from(*place)])
+        let (of_catalogue, own) = self.of_hit(hit);
+        let of_catalogue = of_catalogue.into_iter().flat_map(|(catalogue, n)| {
+            let places = catalogue.rules[n];
+            places.iter().filter_map(|place| catalogue.places[usize::from(*place)])
         });
-        of_catalogue.chain(own.into_iter().flat_map(move |own| own.rules[(keyword - own.first) as usize].iter().copied()))
+        of_catalogue.chain(own.into_iter().flat_map(|(own, n)| own.rules[n].iter().copied()))
     }
 
     /// Where a hit ends.
     pub(super) fn end(&self, hit: &Hit) -> usize {
-        let own = self.own.as_ref().filter(|own| hit.keyword >= own.first);
-        let word = match (own, &self.catalogue) {
-            (Some(own), _) => own.words[(hit.keyword - own.first) as usize],
-            (None, Some(catalogue)) => catalogue.words[hit.keyword as usize],
-            (None, None) => "",
-        };
-        hit.start + word.len()
+        let (of_catalogue, own) = self.of_hit(hit);
+        let word = of_catalogue.map(|(catalogue, n)| catalogue.words[n]).or_else(|| own.map(|(own, n)| own.words[n]));
+        hit.start + word.map_or(0, str::len)
+    }
+
+    /// Whose a hit's keyword is, and its place there.
+    fn of_hit(&self, hit: &Hit) -> (Place<'_, Catalogue>, Place<'_, Own>) {
+        let own = self.own.as_ref().and_then(|own| Some((own, hit.keyword.checked_sub(own.first)? as usize)));
+        let catalogue = self.catalogue.as_ref().filter(|_| own.is_none());
+        (catalogue.map(|catalogue| (catalogue, hit.keyword as usize)), own)
     }
 }
 

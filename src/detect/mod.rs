@@ -25,7 +25,7 @@ mod search;
 pub mod trace;
 mod vectors;
 
-pub use search::compile;
+pub use pattern::compile;
 pub mod window;
 
 pub use candidate::{ByteSpan, Candidate, Detected};

@@ -25,8 +25,22 @@ const CACHE_PER_BYTE: usize = 256;
 const MAX_NFA: usize = 32 << 20;
 
 /// How patterns are read: as bytes, Unicode off.
-pub(super) fn syntax() -> syntax::Config {
+fn syntax() -> syntax::Config {
     syntax::Config::new().unicode(false).utf8(false)
+}
+
+/// Compiles a pattern the way keysift reads it, for matches of any length.
+///
+/// # Panics
+/// Where the pattern was not parsed and proven before, or is larger than 32 MB compiled.
+#[must_use]
+pub fn compile(pattern: &str) -> Regex {
+    let config = Regex::config()
+        .utf8_empty(false)
+        .nfa_size_limit(Some(MAX_NFA))
+        .hybrid_cache_capacity(CACHE)
+        .onepass_size_limit(Some(CACHE));
+    Regex::builder().syntax(syntax()).configure(config).build(pattern).expect(PROVEN)
 }
 
 /// A pattern to search for.
@@ -78,8 +92,7 @@ impl Pattern {
     /// Where the pattern was not parsed and proven before, or is larger than 32 MB compiled.
     pub(super) fn of(pattern: &str, longest: Option<usize>) -> Self {
         let Some(longest) = longest else {
-            let config = Regex::config().utf8_empty(false).nfa_size_limit(Some(MAX_NFA)).hybrid_cache_capacity(CACHE);
-            let regex = Regex::builder().syntax(syntax()).configure(config).build(pattern).expect(PROVEN);
+            let regex = compile(pattern);
             return Self { group: group_of(regex.group_info()), engine: Engine::General(regex) };
         };
         let config = thompson::Config::new().utf8(false).nfa_size_limit(Some(MAX_NFA));

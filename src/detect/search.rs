@@ -2,7 +2,7 @@
 
 use super::candidate::{ByteSpan, Candidate};
 use super::entropy::shannon;
-use super::pattern::{self, Match, Pattern};
+use super::pattern::{Match, Pattern, compile};
 use crate::rule::format::model::MAX_UNTIL;
 use crate::rule::{Rule, RuleIndex, checksum};
 use regex_automata::meta::Regex;
@@ -22,19 +22,6 @@ pub(super) struct Searcher {
 struct Compiled {
     open: Pattern,
     until: Option<Regex>,
-}
-
-/// Compiles a pattern the way keysift reads it.
-///
-/// # Panics
-/// Where the pattern was not parsed and proven before.
-#[must_use]
-pub fn compile(pattern: &str) -> Regex {
-    Regex::builder()
-        .syntax(pattern::syntax())
-        .configure(Regex::config().utf8_empty(false))
-        .build(pattern)
-        .expect("rules are proven before they are searched")
 }
 
 impl Searcher {

@@ -121,6 +121,33 @@ impl Exposure {
 pub const MOST_OCCURRENCES: usize = 100;
 
 impl Finding {
+    /// The finding of what stands in one place.
+    pub(crate) fn of(o: Occurrence, fingerprint: Fingerprint, path_class: PathClass, key: &IdentityKey) -> Self {
+        Self {
+            rule: o.rule,
+            secret_id: key.secret_id(o.secret.expose()),
+            secret: o.secret,
+            shown: o.shown,
+            fingerprint,
+            score: o.score,
+            reasons: o.reasons,
+            path_class,
+            snippet: o.snippet,
+            occurrences: vec![o.location.clone()],
+            location: o.location,
+            occurrences_total: 1,
+            also: o.also.iter().map(|r| r.id).collect(),
+            companions: o.companions,
+            structure: o.structure,
+            beside: Some(o.beside).filter(|b| !b.is_empty()).into_iter().collect(),
+            verification: None,
+            inline: o.inline,
+            allowed: None,
+            target: o.target,
+            git: None,
+        }
+    }
+
     /// Its level.
     #[must_use]
     pub fn confidence(&self) -> Option<Confidence> {
@@ -162,29 +189,8 @@ pub fn group(mut occurrences: Vec<Occurrence>, key: &IdentityKey) -> Vec<Finding
             continue;
         }
         places.insert((fingerprint.clone(), o.target), findings.len());
-        findings.push(Finding {
-            rule: o.rule,
-            secret_id: key.secret_id(o.secret.expose()),
-            secret: o.secret,
-            shown: o.shown,
-            fingerprint,
-            score: o.score,
-            reasons: o.reasons,
-            path_class: PathClass::of(o.location.inner_path()),
-            snippet: o.snippet,
-            occurrences: vec![o.location.clone()],
-            location: o.location,
-            occurrences_total: 1,
-            also: o.also.iter().map(|r| r.id).collect(),
-            companions: o.companions,
-            structure: o.structure,
-            beside: Some(o.beside).filter(|b| !b.is_empty()).into_iter().collect(),
-            verification: None,
-            inline: o.inline,
-            allowed: None,
-            target: o.target,
-            git: None,
-        });
+        let path_class = PathClass::of(o.location.inner_path());
+        findings.push(Finding::of(o, fingerprint, path_class, key));
     }
     findings
 }

@@ -1,6 +1,7 @@
 //! Values that name a secret kept elsewhere, and ciphertext: what a careful person writes instead of the secret.
 
 use super::Subject;
+use super::value::begins_with;
 use aho_corasick::AhoCorasick;
 use std::sync::OnceLock;
 
@@ -124,37 +125,32 @@ const FORMS: &[(Form, &str)] = &[
     (Begins("data:image/"), "an image"),
 ];
 
-/// All pieces of the forms, fewer than 64, to be looked for at once: most values hold none.
-fn pieces() -> &'static AhoCorasick {
-    static PIECES: OnceLock<AhoCorasick> = OnceLock::new();
-    PIECES.get_or_init(|| {
-        let pieces = FORMS.iter().filter_map(|(form, _)| match form {
-            Contains(piece) => Some(*piece),
+/// The place of the first form of which `text` contains the piece. All are looked for at once: most values hold none.
+fn contained(text: &[u8]) -> Option<usize> {
+    static PIECES: OnceLock<(AhoCorasick, Vec<usize>)> = OnceLock::new();
+    let (pieces, places) = PIECES.get_or_init(|| {
+        let pieces = FORMS.iter().enumerate().filter_map(|(place, (form, _))| match form {
+            Contains(piece) => Some((*piece, place)),
             Begins(_) => None,
         });
-        AhoCorasick::new(pieces).expect("a few words fit an automaton")
-    })
+        let (pieces, places): (Vec<&str>, Vec<usize>) = pieces.unzip();
+        (AhoCorasick::new(pieces).expect("a few words fit an automaton"), places)
+    });
+    if !pieces.is_match(text) {
+        return None;
+    }
+    pieces.find_overlapping_iter(text).map(|m| places[m.pattern().as_usize()]).min()
 }
 
 /// The system that keeps the secret which `value` refers to; `None` where the value may be a secret.
 #[must_use]
 pub(super) fn system(value: &[u8], subject: Subject<'_>) -> Option<&'static str> {
     let text = value.trim_ascii_start();
-    let pieces = pieces();
-    // A bit for each piece, in the order of the forms.
-    let held = if pieces.is_match(text) {
-        pieces.find_overlapping_iter(text).fold(0, |held, m| held | 1u64 << m.pattern().as_u32())
-    } else {
-        0
-    };
-    let mut piece = 0;
-    for (form, name) in FORMS {
+    let contained = contained(text);
+    for (place, (form, name)) in FORMS.iter().enumerate() {
         let found = match form {
-            Begins(prefix) => text.first() == prefix.as_bytes().first() && text.starts_with(prefix.as_bytes()),
-            Contains(_) => {
-                piece += 1;
-                held >> (piece - 1) & 1 == 1
-            }
+            Begins(prefix) => begins_with(text, prefix.as_bytes()),
+            Contains(_) => contained == Some(place),
         };
         if found {
             return Some(name);

@@ -266,7 +266,12 @@ fn is_publishable(value: &[u8]) -> bool {
 
 /// Whether `value` begins with one of `prefixes`: most differ in their first byte.
 fn begins_with_any(value: &[u8], prefixes: &[&[u8]]) -> bool {
-    prefixes.iter().any(|p| value.first() == p.first() && value.starts_with(p))
+    prefixes.iter().any(|p| begins_with(value, p))
+}
+
+/// Whether `value` begins with `prefix`, which most values do not in their first byte.
+pub(super) fn begins_with(value: &[u8], prefix: &[u8]) -> bool {
+    value.first() == prefix.first() && value.starts_with(prefix)
 }
 
 /// The public half of a NATS nkey: its kind, then 55 characters of base32.

@@ -241,28 +241,14 @@ pub(super) struct Placed {
 
 /// The finding of a secret at a path.
 pub(super) fn finding_at(here: Occurrence, path: &str, key: &IdentityKey, placed: Placed) -> Finding {
+    let fingerprint = key.fingerprint(here.rule.family(), here.secret.expose(), &here.location.joined_from(path));
+    let path_class = PathClass::of(here.location.container.last().map_or(path, String::as_str));
     Finding {
-        rule: here.rule,
-        secret_id: key.secret_id(here.secret.expose()),
-        fingerprint: key.fingerprint(here.rule.family(), here.secret.expose(), &here.location.joined_from(path)),
-        shown: here.shown,
-        score: here.score,
-        reasons: here.reasons,
-        path_class: PathClass::of(here.location.container.last().map_or(path, String::as_str)),
-        snippet: here.snippet,
         location: placed.location,
         occurrences_total: placed.total,
         occurrences: placed.occurrences,
         git: Some(placed.story),
-        also: here.also.iter().map(|r| r.id).collect(),
-        companions: here.companions,
-        structure: here.structure,
-        beside: Some(here.beside).filter(|b| !b.is_empty()).into_iter().collect(),
-        verification: None,
-        inline: here.inline,
-        allowed: None,
-        target: here.target,
-        secret: here.secret,
+        ..Finding::of(here, fingerprint, path_class, key)
     }
 }
 

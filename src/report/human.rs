@@ -445,7 +445,7 @@ fn skip_help(reason: &str) -> &'static str {
     if reason == crate::report::read::NOT_TOLD {
         return "reports of other tools, which do not tell what they could not look at";
     }
-    SkipReason::ALL.iter().find(|r| r.as_str() == reason).map_or("", |r| r.help())
+    SkipReason::parse(reason).map_or("", SkipReason::help)
 }
 
 fn counted(n: u64, what: &str) -> String {

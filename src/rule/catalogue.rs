@@ -74,7 +74,8 @@ impl RuleSet {
         // Both are in the order of ids.
         let mut here = self.iter().peekable();
         let place = |rule: &'static Rule| {
-            while here.next_if(|(_, other)| other.id < rule.id).is_some() {}
+            // Mostly it is the next one: names are compared where it is not.
+            while here.next_if(|(_, other)| !std::ptr::eq(*other, rule) && other.id < rule.id).is_some() {}
             here.next_if(|(_, other)| std::ptr::eq(*other, rule)).map(|(index, _)| index)
         };
         BUILT_IN.iter().map(place).collect()

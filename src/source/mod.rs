@@ -134,6 +134,12 @@ impl SkipReason {
         Self::Interrupted,
     ];
 
+    /// The reason that `word` names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+
     /// The stable name used in reports and config.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -9,13 +9,14 @@ use super::{Address, BucketAccess};
 use crate::audit::background::Background;
 use crate::audit::queue::QueueError;
 use crate::audit::store::{KnownObject, ObjectRow, Part, Sums};
+use crate::audit::texts::known::tallied;
 use crate::audit::texts::look::{look_at, tell};
 use crate::audit::texts::{Place, TextOrigin};
 use crate::audit::unit::{Found, Outcome, RepositoryKey, Scanned, Unit};
 use crate::audit::work::How;
 use crate::finding::date::rfc3339;
 use crate::finding::snippet::visible;
-use crate::pipeline::{Collector, Tally};
+use crate::pipeline::Collector;
 use crate::report::model::Gap;
 use crate::source::container::look_at_download;
 use crate::source::git::remote::causes;
@@ -250,16 +251,9 @@ impl Looking<'_> {
         again: &BTreeMap<&str, &BTreeMap<String, u64>>,
     ) -> Result<(), QueueError> {
         rows.sort_by(|a, b| a.key.cmp(&b.key));
-        let mut gaps: BTreeMap<(SkipReason, bool), Tally> = BTreeMap::new();
         let read = rows.iter().map(|row| (row.key.as_str(), &row.gaps));
-        for (key, of_object) in read.chain(again.iter().map(|(key, gaps)| (*key, *gaps))) {
-            for (word, bytes) in of_object {
-                if let Some(reason) = SkipReason::ALL.into_iter().find(|r| r.as_str() == word) {
-                    gaps.entry((reason, (self.how.accepts)(reason, key))).or_default().add(key, *bytes);
-                }
-            }
-        }
-        for ((reason, accepted), tally) in gaps {
+        let gaps = read.chain(again.iter().map(|(key, gaps)| (*key, *gaps)));
+        for ((reason, accepted), tally) in tallied(gaps, self.how.accepts) {
             self.sums.skip(Gap::of(reason.as_str(), &tally, accepted, None));
         }
         let part = Part {

@@ -4,7 +4,7 @@ use super::findings::{Reconciled, add_texts, notes, reconcile, still_there, stor
 use super::lists::put_budget;
 use super::objects::{end_bucket, reached};
 use super::plan::tries_again;
-use super::{Store, StoreError, now};
+use super::{Store, StoreError, now, number};
 use crate::audit::unit::{Outcome, RepositoryKey, Scanned, Texts, UnitResult};
 use crate::report::model::Gap;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
@@ -125,7 +125,7 @@ fn apply(t: &Transaction<'_>, result: &UnitResult) -> rusqlite::Result<Applied> 
     }
     t.prepare_cached("UPDATE repositories SET status = ?2, detail = ?3 WHERE id = ?1")?
         .execute(params![repository, status, detail])?;
-    let milliseconds = i64::try_from(result.milliseconds).unwrap_or(i64::MAX);
+    let milliseconds = number(result.milliseconds);
     t.prepare_cached(
         "UPDATE units SET state = 'done', outcome = ?3, error = ?4, milliseconds = ?5 WHERE run = ?1 AND repository = ?2",
     )?
@@ -139,10 +139,6 @@ const fn status_of(scanned: &Scanned) -> &'static str {
         (true, false) => "scanned",
         (false, _) => "incomplete",
     }
-}
-
-fn number(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 fn json(gaps: &[Gap]) -> String {

@@ -1,5 +1,6 @@
 //! What is found again, new, or gone, and what providers say of it.
 
+use super::number;
 use crate::audit::sealed::Sealed;
 use crate::audit::unit::{Found, Note, Scanned, Texts};
 use crate::finding::{Day, Location, Status, Verification};
@@ -257,7 +258,6 @@ impl Keeper<'_> {
     /// Writes what the scan told of a finding.
     fn fill(&self, f: &ReportedFinding, id: i64) -> rusqlite::Result<()> {
         let first = f.introduced.as_ref().unwrap_or(&f.location);
-        let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         self.t
             .prepare_cached(
                 "UPDATE findings SET secret_id = ?2, rule_id = ?3, rule_name = ?4, provider = ?5, severity = ?6, confidence = ?7, \

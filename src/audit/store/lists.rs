@@ -1,7 +1,7 @@
 //! Lists that a run reads, page by page: what they name becomes a unit of work, and what they name no longer is gone.
 
 use super::plan::Run;
-use super::{Store, StoreError, now};
+use super::{Store, StoreError, now, number};
 use crate::audit::target::{NotVisible, Page, RateBudget, RepositoryRef};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
@@ -122,7 +122,6 @@ impl Store {
 
 /// Keeps what a forge said of its limits.
 pub(super) fn put_budget(t: &Transaction<'_>, budget: &RateBudget) -> rusqlite::Result<()> {
-    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     t.prepare_cached("INSERT OR REPLACE INTO budgets VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![budget.host, number(budget.remaining), number(budget.limit), budget.resets_at, now()])
         .map(drop)
@@ -231,7 +230,7 @@ fn put_repository(place: &Place<'_>, r: &RepositoryRef) -> rusqlite::Result<i64>
             r.archived,
             r.fork_of,
             r.language,
-            r.size_kb.map(|n| i64::try_from(n).unwrap_or(i64::MAX)),
+            r.size_kb.map(number),
             r.pushed_at,
             r.default_branch,
             r.team,

@@ -289,6 +289,11 @@ fn private_file(path: &Path) -> std::io::Result<()> {
     }
 }
 
+/// A number as the store has it.
+fn number(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
 /// The time as the store tells it.
 #[must_use]
 pub fn now() -> String {

@@ -142,16 +142,24 @@ impl Gaps {
     /// All that is known not to have been looked at, by reason and whether config accepts it.
     #[must_use]
     pub fn all(&self, accepts: Accepts<'_>) -> BTreeMap<(SkipReason, bool), Tally> {
-        let mut all: BTreeMap<(SkipReason, bool), Tally> = BTreeMap::new();
-        for (path, gaps) in self.partly.iter().chain(&self.unread) {
-            for (word, bytes) in gaps {
-                if let Some(reason) = SkipReason::ALL.into_iter().find(|r| r.as_str() == word) {
-                    all.entry((reason, accepts(reason, path))).or_default().add(path, *bytes);
-                }
+        tallied(self.partly.iter().chain(&self.unread).map(|(path, gaps)| (path.as_str(), gaps)), accepts)
+    }
+}
+
+/// Gaps of texts or objects, each with its bytes by reason, summed up by reason and whether config accepts it.
+pub(in crate::audit) fn tallied<'g>(
+    gaps: impl Iterator<Item = (&'g str, &'g BTreeMap<String, u64>)>,
+    accepts: Accepts<'_>,
+) -> BTreeMap<(SkipReason, bool), Tally> {
+    let mut all: BTreeMap<(SkipReason, bool), Tally> = BTreeMap::new();
+    for (path, of_one) in gaps {
+        for (word, bytes) in of_one {
+            if let Some(reason) = SkipReason::parse(word) {
+                all.entry((reason, accepts(reason, path))).or_default().add(path, *bytes);
             }
         }
-        all
     }
+    all
 }
 
 #[cfg(test)]

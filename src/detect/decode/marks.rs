@@ -106,34 +106,27 @@ impl Places {
         let end = zone.end.min(text.len().saturating_sub(1));
         let mut at = zone.start;
         if at == 0 && end > 0 {
-            places.look(text, 0);
+            places.few(text, 0, 1);
             at = 1;
         }
         at = vectorized(Blocks { text, from: at, to: end, places: &mut places });
-        places.rest(text, at, end);
+        places.few(text, at, end);
         places
     }
 
-    /// Looks at the places that fill no block: zeros stand in for what is missing of it, and begin no mark.
-    fn rest(&mut self, text: &[u8], at: usize, end: usize) {
+    /// Looks at places that fill no block: zeros stand in for what is missing of it, and begin no mark.
+    fn few(&mut self, text: &[u8], at: usize, end: usize) {
         if at >= end {
             return;
         }
         let mut padded = [0; BLOCK + 2];
-        // A byte before the first place and one behind the last.
-        let rest = &text[at - 1..=end];
-        padded[..rest.len()].copy_from_slice(rest);
+        // A byte before the first place, where there is one, and one behind the last.
+        let before = at.min(1);
+        let few = &text[at - before..=end];
+        padded[1 - before..][..few.len()].copy_from_slice(few);
         let piece = |from: usize| padded[from..].first_chunk().expect("a block fits in");
         let found = block(piece(0), piece(1), piece(2));
         self.all.extend(found[..end - at].iter().enumerate().filter(|(_, found)| **found == 1).map(|(n, _)| at + n));
-    }
-
-    /// Looks at one place.
-    fn look(&mut self, text: &[u8], place: usize) {
-        let before = place.checked_sub(1).map_or(0, |before| text[before]);
-        if may_begin(before, text[place], text[place + 1]) {
-            self.all.push(place);
-        }
     }
 
     /// The first mark of a kind that begins between the two places. Beyond the zone every place is looked at.
