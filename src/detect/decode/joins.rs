@@ -56,12 +56,60 @@ pub(super) fn between_strings(text: &[u8], at: usize) -> Option<ByteSpan> {
         b'.' => cursor += 1 + usize::from(text.get(cursor + 1) == Some(&b'.')),
         b'|' if text.get(cursor + 1) == Some(&b'|') => cursor += 2,
         b'\\' if text.get(cursor + 1).is_some_and(|b| matches!(b, b'\n' | b'\r')) => cursor += 1,
-        b if *b == quote && new_line => {}
+        b if *b == quote && new_line => {
+            if begins_line(&text[..at], quote)
+                && ends_with_word(&text[..at], quote)
+                && begins_with_word(&text[cursor + 1..], quote)
+            {
+                return None;
+            }
+        }
         _ => return None,
     }
     cursor += blanks(text, cursor).0;
     let opens = text.get(cursor) == Some(&quote) && text.get(cursor + 1).is_some_and(|b| is_token(*b));
     (opens && cursor > at).then(|| ByteSpan::new(at, cursor + 1))
+}
+
+/// A longer run of letters may be a part of a secret.
+const LONGEST_WORD: usize = 24;
+/// How far back the begin of a line is looked for.
+pub(super) const MOST_OF_LINE: usize = 128;
+
+/// Whether the string that ends here is the first thing of its line, and not what a name is bound to.
+fn begins_line(text: &[u8], quote: u8) -> bool {
+    let near = &text[text.len().saturating_sub(MOST_OF_LINE)..];
+    let line = memchr::memrchr(b'\n', near).map(|at| near[at + 1..].trim_ascii_start());
+    line.is_some_and(|line| line.first() == Some(&quote))
+}
+
+/// Whether a part of a path is all that ends here. Strings side by side that are lists of names, as those of what Go code imports,
+/// are no pieces of one; two parts of a secret look like that once in some thousand times.
+fn ends_with_word(text: &[u8], quote: u8) -> bool {
+    let run = text.iter().rev().take(LONGEST_WORD + 1).take_while(|b| is_of_word(**b)).count();
+    let before = text.len().checked_sub(run + 1).map(|at| text[at]);
+    is_word(&text[text.len() - run..]) && before.is_some_and(|b| b == quote || is_between_words(b))
+}
+
+/// Whether a part of a path is all that begins here.
+fn begins_with_word(text: &[u8], quote: u8) -> bool {
+    let run = text.iter().take(LONGEST_WORD + 1).take_while(|b| is_of_word(**b)).count();
+    is_word(&text[..run]) && text.get(run).is_some_and(|b| *b == quote || is_between_words(*b))
+}
+
+const fn is_of_word(b: u8) -> bool {
+    matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-')
+}
+
+const fn is_between_words(b: u8) -> bool {
+    matches!(b, b'/' | b'.')
+}
+
+/// Small letters, and at most three digits behind them: `oauth2`, `v3`.
+fn is_word(run: &[u8]) -> bool {
+    let digits = run.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let letters = &run[..run.len() - digits];
+    run.len() <= LONGEST_WORD && digits <= 3 && !letters.is_empty() && !letters.iter().any(u8::is_ascii_digit)
 }
 
 /// `key: |` and one line below it that is all of the value.

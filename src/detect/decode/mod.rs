@@ -22,8 +22,8 @@ use super::ByteSpan;
 const AROUND: usize = 256;
 /// Encoded stretches nearer to each other than this make one region.
 const GAP: usize = 2 * AROUND;
-/// No mark is longer: two quotes with blanks between them, and an operator.
-const MARK: usize = 2 * joins::BLANKS + 16;
+/// No mark is longer, with what decides whether it is one: two quotes with blanks between them and an operator, and the line before.
+const MARK: usize = 2 * joins::BLANKS + 16 + joins::MOST_OF_LINE;
 /// How far from a region a change may be without a bearing on it: a mark that is nearer belongs to it.
 pub const MARGIN: usize = GAP + MARK;
 /// How far from a change the first mark of a region may be on which it has a bearing: with the text around its marks the region

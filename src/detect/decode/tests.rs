@@ -138,6 +138,24 @@ fn strings_in_pieces_are_joined() {
 }
 
 #[test]
+fn lists_of_names_are_not_joined() {
+    for text in [
+        "import (\n\t\"fmt\"\n\t\"net/http\"\n\n\t\"example.com/pkg/secrets\"\n\t\"example.com/pkg/oauth2\"\n)",
+        "names = [\n  'first'\n  'second'\n]",
+    ] {
+        assert_eq!(written(text), [""; 0], "{text}");
+    }
+    for (text, joined) in [
+        ("t = (\"sk-4f9\"\n     \"a81c\")", "t = (\"sk-4f9a81c\")"),
+        ("t = (\"correct\"\n     \"horse\")", "t = (\"correcthorse\")"),
+        ("t = (\"postgres://bob:horse\"\n     \"@db.example.com\")", "t = (\"postgres://bob:horse@db.example.com\")"),
+        ("t = (\"https://example.com/a1b2\"\n     \"/c3d4\")", "t = (\"https://example.com/a1b2/c3d4\")"),
+    ] {
+        assert_eq!(written(text), [joined], "{text}");
+    }
+}
+
+#[test]
 fn places_lead_back_to_the_encoded_text() {
     assert_eq!(source(r#"k = "a\u0062c""#, "abc"), r"a\u0062c");
     assert_eq!(source("k = \"ab\" + \"cd\"", "bc"), "b\" + \"c");
