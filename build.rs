@@ -6,6 +6,8 @@
 
 #[path = "src/rule/format/mod.rs"]
 mod format;
+#[path = "src/detect/assignment/fragments.rs"]
+mod fragments;
 #[path = "src/detect/prefilter/table.rs"]
 mod table;
 
@@ -19,6 +21,7 @@ use std::path::PathBuf;
 fn main() {
     println!("cargo:rerun-if-changed=rules");
     println!("cargo:rerun-if-changed=src/rule/format");
+    println!("cargo:rerun-if-changed=src/detect/assignment/fragments.rs");
     println!("cargo:rerun-if-changed=src/detect/prefilter/table.rs");
     println!("cargo:rerun-if-changed=src/detect/prefilter/fourgrams.bin");
     let mut files: Vec<PathBuf> = std::fs::read_dir("rules")
@@ -49,7 +52,7 @@ fn main() {
     std::fs::write(out.join("prefilter.rs"), emit_prefilter(&rules)).expect("OUT_DIR is writable");
 }
 
-/// The keywords of all rules in order, the rules of each, and the prefilter's tables.
+/// The keywords of all rules in order, the rules of each, then the pieces of names of secrets, and the prefilter's tables.
 fn emit_prefilter(rules: &[Rule]) -> String {
     let mut of_word: BTreeMap<&str, Vec<u16>> = BTreeMap::new();
     for (place, rule) in rules.iter().enumerate().filter(|(_, r)| r.pattern.is_some()) {
@@ -57,7 +60,7 @@ fn emit_prefilter(rules: &[Rule]) -> String {
             of_word.entry(word).or_default().push(u16::try_from(place).expect("fewer than 65,536 rules"));
         }
     }
-    let words: Vec<&str> = of_word.keys().copied().collect();
+    let words: Vec<&str> = of_word.keys().copied().chain(fragments::FRAGMENTS.iter().map(|f| f.word)).collect();
     assert!(words.iter().all(|w| w.len() >= 3), "keywords of the catalogue have three bytes or more");
     let table::Table { factor, slots, buckets, windows, entries, short } = table::Table::of(&words, table::best_factor(&words));
     let mut out = format!("pub static WORDS: [&str; {}] = {words:?};\n", words.len());
@@ -65,6 +68,7 @@ fn emit_prefilter(rules: &[Rule]) -> String {
     for places in of_word.values() {
         write!(out, "&{places:?}, ").expect("a string can be written to");
     }
+    out.push_str(&"&[], ".repeat(fragments::FRAGMENTS.len()));
     out.push_str("];\n");
     write!(
         out,

@@ -1,6 +1,8 @@
-//! The keywords of a rule set, and which of its rules each of them is for. Those of the catalogue come with tables that the build
-//! made; what else there is has a prefilter of its own, so that a few rules of one's own cost nothing to prepare.
+//! The keywords of a rule set, and which of its rules each of them is for; and with them the fragments that names of secrets are
+//! made of. Those of the catalogue come with tables that the build made; what else there is has a prefilter of its own, so that a
+//! few rules of one's own cost nothing to prepare.
 
+use super::assignment::{FRAGMENTS, Fragment};
 use super::prefilter::{self, Hit, Prefilter};
 use crate::rule::{RuleIndex, RuleSet};
 
@@ -8,6 +10,8 @@ use crate::rule::{RuleIndex, RuleSet};
 pub(super) struct Keywords {
     catalogue: Option<Catalogue>,
     own: Option<Own>,
+    /// The number of the first fragment: they are all of the catalogue or all of the others, and the last ones there.
+    first_fragment: u32,
     /// The length of the longest keyword in bytes.
     pub longest: usize,
 }
@@ -47,10 +51,15 @@ impl Keywords {
         });
         let first = catalogue.as_ref().map_or(0, |c| u32::try_from(c.words.len()).unwrap_or(u32::MAX));
         let others = rules.iter().filter(|(index, rule)| !is_known[usize::from(index.0)] && rule.pattern.is_some());
-        let own = Own::of(others.flat_map(|(index, rule)| rule.keywords.iter().map(move |word| (*word, index))).collect(), first);
+        let has_names = rules.iter().any(|(_, rule)| rule.assignment.is_some());
+        let fragments = if catalogue.is_none() && has_names { &FRAGMENTS[..] } else { &[] };
+        let pairs = others.flat_map(|(index, rule)| rule.keywords.iter().map(move |word| (*word, index))).collect();
+        let own = Own::of(pairs, fragments, first);
+        let of_fragments = catalogue.as_ref().map(|c| c.words.len()).or_else(|| own.as_ref().map(|own| own.words.len()));
+        let first_fragment = of_fragments.filter(|_| has_names).and_then(|all| u32::try_from(all - FRAGMENTS.len()).ok());
         let words = catalogue.iter().flat_map(|c| c.words).chain(own.iter().flat_map(|own| &own.words));
         let longest = words.map(|word| word.len()).max().unwrap_or(0);
-        Self { catalogue, own, longest }
+        Self { catalogue, own, first_fragment: first_fragment.unwrap_or(u32::MAX), longest }
     }
 
     /// Whether there is none.
@@ -60,6 +69,7 @@ impl Keywords {
 
     /// Appends all hits in `bytes`, in any order.
     pub(super) fn find(&self, bytes: &[u8], hits: &mut Vec<Hit>) {
+        let before = hits.len();
         if let Some(catalogue) = &self.catalogue {
             catalogue.prefilter.find(bytes, hits);
         }
@@ -68,6 +78,20 @@ impl Keywords {
             own.prefilter.find(bytes, hits);
             hits[from..].iter_mut().for_each(|hit| hit.keyword += own.first);
         }
+        let mut at = before;
+        while let Some(hit) = hits.get(at) {
+            match self.fragment(hit) {
+                Some(fragment) if !fragment.is_written(&bytes[hit.start..hit.start + fragment.word.len()]) => {
+                    hits.swap_remove(at);
+                }
+                _ => at += 1,
+            }
+        }
+    }
+
+    /// The fragment of a name that a hit is, if it is one.
+    pub(super) fn fragment(&self, hit: &Hit) -> Option<&'static Fragment> {
+        FRAGMENTS.get(hit.keyword.checked_sub(self.first_fragment)? as usize)
     }
 
     /// The rules of a hit's keyword.
@@ -96,11 +120,12 @@ impl Keywords {
 }
 
 impl Own {
-    fn of(mut pairs: Vec<(&'static str, RuleIndex)>, first: u32) -> Option<Self> {
+    fn of(mut pairs: Vec<(&'static str, RuleIndex)>, fragments: &[Fragment], first: u32) -> Option<Self> {
         pairs.sort_unstable();
         let same_word = pairs.chunk_by(|a, b| a.0 == b.0);
-        let (words, rules): (Vec<&'static str>, Vec<Vec<RuleIndex>>) =
-            same_word.map(|same| (same[0].0, same.iter().map(|(_, index)| *index).collect())).unzip();
+        let of_rules = same_word.map(|same| (same[0].0, same.iter().map(|(_, index)| *index).collect()));
+        let of_names = fragments.iter().map(|fragment| (fragment.word, Vec::new()));
+        let (words, rules): (Vec<&'static str>, Vec<Vec<RuleIndex>>) = of_rules.chain(of_names).unzip();
         (!words.is_empty()).then(|| Self { prefilter: prefilter::for_words(&words), words, rules, first })
     }
 }

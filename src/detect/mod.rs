@@ -104,7 +104,7 @@ impl Detector {
             }
         }
         if let Some(scanner) = self.assignments() {
-            scanner.scan(bytes, ByteSpan::new(0, bytes.len()), &mut found.candidates);
+            scanner.scan(bytes, assignment::fragments_in(bytes).into_iter(), &mut found.candidates);
         }
         found.candidates.sort_by_key(|c| (c.span.start, c.span.end, c.rule));
         found

@@ -153,6 +153,7 @@ impl Detector {
     /// The candidates of all assignments.
     fn bindings(&self, text: &Text<'_>, gaps: &[ByteSpan], trace: &mut Trace) {
         let Some(scanner) = self.assignments() else { return };
+        let keywords = self.keywords();
         let zones = widened(gaps, |gap| {
             let from = gap.start.saturating_sub(REACH_AHEAD);
             let to = text.len().min(gap.end + REACH_BACK);
@@ -176,7 +177,11 @@ impl Detector {
                 }
             }
             let Some(zone) = zone else { return };
-            scanner.scan(text.bytes, *zone, &mut trace.candidates);
+            let first = trace.hits.partition_point(|hit| hit.start < zone.start);
+            let inside = trace.hits[first..].iter().take_while(|hit| hit.start < zone.end);
+            let fragments = inside.filter_map(|hit| Some((hit.start, keywords.fragment(hit)?)));
+            let spans = fragments.map(|(start, fragment)| ByteSpan::new(start, start + fragment.word.len()));
+            scanner.scan(text.bytes, spans, &mut trace.candidates);
             for candidate in &trace.candidates[trace.inherited.len()..] {
                 trace.inherited.push(text.same_assignment(candidate));
             }

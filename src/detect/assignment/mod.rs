@@ -1,18 +1,20 @@
 //! Assignments by shape: a name that speaks of a secret, an operator, a value. What the generic rules are made of.
 //!
-//! One pass finds the words that such names contain (`words`); around each, `parse` reads the name, the operator and the
-//! value as they stand in env files, YAML, JSON, XML, properties, URLs, command lines and the code of common languages.
-//! Whether the value is a secret is for the judge to say.
+//! The pass that finds keywords also finds the words that such names contain (`fragments`); around each, `parse` reads the name,
+//! the operator and the value as they stand in env files, YAML, JSON, XML, properties, URLs, command lines and the code of common
+//! languages. Whether the value is a secret is for the judge to say, what the name speaks of is in `words`.
 
+#[allow(unreachable_pub, reason = "the build script has this file too")]
+mod fragments;
 mod parse;
 mod words;
 
+pub use fragments::{FRAGMENTS, Fragment};
 pub use words::class_of;
 
 use super::candidate::{ByteSpan, Candidate};
 use super::entropy::shannon;
 use crate::rule::{AssignmentClass, RuleIndex, RuleSet};
-use aho_corasick::packed;
 
 /// What binds a value to its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,7 +73,6 @@ pub const MIN_VALUE: usize = 4;
 
 /// Finds assignments.
 pub struct Scanner {
-    searcher: packed::Searcher,
     /// The generic rule of each class, in the order of [`AssignmentClass::NAMES`].
     rules: [Option<RuleIndex>; AssignmentClass::NAMES.len()],
 }
@@ -89,26 +90,21 @@ impl Scanner {
         if of_class.iter().all(Option::is_none) {
             return None;
         }
-        let searcher = packed::Config::new().builder().extend(words::FRAGMENTS).build()?;
-        Some(Self { searcher, rules: of_class })
+        Some(Self { rules: of_class })
     }
 
-    /// Appends the assignments whose names stand in `within`, by the places of their names. It begins and ends behind
-    /// a byte that [`cuts`], or at an end of the text.
-    pub fn scan(&self, bytes: &[u8], within: ByteSpan, out: &mut Vec<Candidate>) {
-        let mut done = within.start;
-        let mut at = within.start;
-        while let Some(hit) = self.searcher.find_in(bytes, aho_corasick::Span { start: at, end: within.end }) {
-            at = hit.end();
-            if hit.start() < done {
+    /// Appends the assignments whose names hold the `fragments`, by their places. Those are all of a stretch that begins and ends
+    /// behind a byte that [`cuts`], or at an end of the text, ascending.
+    pub fn scan(&self, bytes: &[u8], fragments: impl Iterator<Item = ByteSpan>, out: &mut Vec<Candidate>) {
+        let mut at = 0;
+        for fragment in fragments {
+            if fragment.start < at {
                 continue;
             }
             // `login(` and `pw=` end with what is no part of the name.
-            let beyond = bytes[hit.start()..hit.end()].iter().rev().take_while(|b| b" (:=".contains(b)).count();
-            let end = hit.end() - beyond;
-            let name = parse::name_around(bytes, hit.start(), end);
-            done = name.end;
-            at = at.max(name.end);
+            let beyond = fragment.of(bytes).iter().rev().take_while(|b| b" (:=".contains(b)).count();
+            let name = parse::name_around(bytes, fragment.start, fragment.end - beyond);
+            at = name.end.max(fragment.end);
             // Most names bind nothing: that is told faster than what they speak of.
             let is_login =
                 || class_of(name.of(bytes)) == Some(AssignmentClass::Credential) || name.of(bytes).ends_with(b"Authentication");
@@ -151,6 +147,20 @@ pub const fn cuts(byte: u8) -> bool {
     !parse::is_name(byte) && byte < 0x80 && !matches!(byte, b' ' | b'(' | b':' | b'=')
 }
 
+/// All places of fragments in `bytes`, ascending, found one by one: slow, and the measure of the fast way.
+#[must_use]
+pub fn fragments_in(bytes: &[u8]) -> Vec<ByteSpan> {
+    let spellings = FRAGMENTS.iter().flat_map(Fragment::spellings);
+    let mut all: Vec<ByteSpan> = spellings
+        .flat_map(|word| {
+            let starts: Vec<usize> = memchr::memmem::find_iter(bytes, &word).collect();
+            starts.into_iter().map(move |start| ByteSpan::new(start, start + word.len()))
+        })
+        .collect();
+    all.sort_unstable();
+    all
+}
+
 /// Schemes of HTTP authentication, as they stand before a token.
 const SCHEMES: [&[u8]; 6] = [b"apikey ", b"api-key ", b"token ", b"bearer ", b"basic ", b"key "];
 
@@ -176,7 +186,7 @@ mod tests {
     fn values(text: &str) -> Vec<(String, String, Operator)> {
         let scanner = Scanner::of(&RuleSet::built_in()).expect("the catalogue has generic rules");
         let mut out = Vec::new();
-        scanner.scan(text.as_bytes(), ByteSpan::new(0, text.len()), &mut out);
+        scanner.scan(text.as_bytes(), fragments_in(text.as_bytes()).into_iter(), &mut out);
         out.iter()
             .map(|c| {
                 let a = c.assignment.expect("an assignment");

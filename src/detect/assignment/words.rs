@@ -5,15 +5,6 @@ use aho_corasick::AhoCorasick;
 use std::cell::RefCell;
 use std::sync::LazyLock;
 
-/// What the scanner looks for, in the three cases that people write. Each is a piece of a word.
-pub(super) const FRAGMENTS: [&str; 54] = [
-    "pass", "Pass", "PASS", "pwd", "Pwd", "PWD", "_pw", "_PW", "secret", "Secret", "SECRET", "token", "Token", "TOKEN", "key",
-    "Key", "KEY", "auth", "Auth", "AUTH", "cred", "Cred", "CRED", "psk", "PSK", "identified", "IDENTIFIED", "Identified",
-    "contrase", "Contrase", "CONTRASE", "senha", "Senha", "SENHA", "kennwort", "Kennwort", "KENNWORT", "motdepasse",
-    "mot_de_passe", "wachtwoord", "haslo", "parol", "Parol", "PAROL", "salt", "SALT", "login(", "Login(", "hasło", "pw=", "pw:",
-    "pw =", "PW=", "PW:",
-];
-
 /// Words that contain a fragment and speak of something else.
 const INNOCENT: [&str; 41] = [
     "passenger", "passive", "passion", "passage", "bypass", "compass", "passport", "passed", "passing", "passes", "author",

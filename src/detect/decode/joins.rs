@@ -57,7 +57,7 @@ pub(super) fn between_strings(text: &[u8], at: usize) -> Option<ByteSpan> {
         b'|' if text.get(cursor + 1) == Some(&b'|') => cursor += 2,
         b'\\' if text.get(cursor + 1).is_some_and(|b| matches!(b, b'\n' | b'\r')) => cursor += 1,
         b if *b == quote && new_line => {
-            if begins_line(&text[..at], quote)
+            if is_unbound(&text[..at], quote)
                 && ends_with_word(&text[..at], quote)
                 && begins_with_word(&text[cursor + 1..], quote)
             {
@@ -73,14 +73,14 @@ pub(super) fn between_strings(text: &[u8], at: usize) -> Option<ByteSpan> {
 
 /// A longer run of letters may be a part of a secret.
 const LONGEST_WORD: usize = 24;
-/// How far back the begin of a line is looked for.
+/// How far back the begin of a string is looked for.
 pub(super) const MOST_OF_LINE: usize = 128;
 
-/// Whether the string that ends here is the first thing of its line, and not what a name is bound to.
-fn begins_line(text: &[u8], quote: u8) -> bool {
+/// Whether the string that ends here stands for itself in its line, or behind a mere word: an operator before it binds it to a name.
+fn is_unbound(text: &[u8], quote: u8) -> bool {
     let near = &text[text.len().saturating_sub(MOST_OF_LINE)..];
-    let line = memchr::memrchr(b'\n', near).map(|at| near[at + 1..].trim_ascii_start());
-    line.is_some_and(|line| line.first() == Some(&quote))
+    let before = memchr::memrchr(quote, near).and_then(|open| near[..open].iter().rfind(|b| !matches!(b, b' ' | b'\t')));
+    before.is_some_and(|b| *b == b'\n' || b.is_ascii_alphanumeric())
 }
 
 /// Whether a part of a path is all that ends here. Strings side by side that are lists of names, as those of what Go code imports,

@@ -141,6 +141,7 @@ fn strings_in_pieces_are_joined() {
 fn lists_of_names_are_not_joined() {
     for text in [
         "import (\n\t\"fmt\"\n\t\"net/http\"\n\n\t\"example.com/pkg/secrets\"\n\t\"example.com/pkg/oauth2\"\n)",
+        "import (\n\tsecrets \"example.com/pkg/secrets\"\n\t\"example.com/pkg/oauth2\"\n)",
         "names = [\n  'first'\n  'second'\n]",
     ] {
         assert_eq!(written(text), [""; 0], "{text}");

@@ -13,7 +13,8 @@ mod made {
 /// What suits the keywords of the catalogue; lists with a user's own have most of them too.
 pub(super) const FACTOR: u32 = made::FACTOR;
 
-/// The prefilter of the built-in catalogue, the length of each of its keywords, and the places of each one's rules.
+/// The prefilter of the built-in catalogue, its words, and the places of each one's rules. The last words are the fragments of names,
+/// which are no rule's.
 #[must_use]
 pub fn built_in() -> (HashWindowPrefilter, &'static [&'static str], &'static [&'static [u16]]) {
     let table = Table {
