@@ -1,13 +1,9 @@
-//! Where marks of encodings may begin: one pass over a text for all kinds, by three bytes in a row. What passes is looked at
-//! closely by the kind's own reader; what does not pass is no mark of any kind.
-//!
-//! The pass is written so that compilers turn it into vector instructions: a byte of flags for each place, without a branch.
+//! Where marks of encodings may begin: one pass over a text for all kinds, by two bytes in a row. What passes is looked at closely by
+//! the kind's own reader; what does not pass is no mark of any kind.
 
-use super::super::vectors::{Loop, vectorized};
+use super::super::vectors::{self, LANES, Sets};
 use super::{ByteSpan, Kind};
 
-/// The places looked at in one go.
-const BLOCK: usize = 64;
 const KINDS: usize = 6;
 
 /// The kinds in the order of their flags.
@@ -22,23 +18,26 @@ pub(super) struct Places {
     all: Vec<usize>,
 }
 
-/// Whether a mark of any kind may begin with `b`, between the two other bytes. Some tests let more bytes pass than there are
-/// marks: where that saves an instruction, and such bytes are rare there.
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "the loop around it becomes vector instructions only as a whole")]
-#[expect(clippy::needless_bitwise_bool, reason = "a branch for each byte costs more than all comparisons")]
-const fn may_begin(before: u8, b: u8, after: u8) -> bool {
-    let escaped = (after | 0x20 == b'u') | (after == b'x') | (after & 0xfe == b'0') | (after == b'"') | (after == b'\n');
-    let backslash = (b == b'\\') & escaped;
-    let percent = (b == b'%') & ((after.wrapping_sub(b'2') < 6) | (after == b'u'));
-    let entity = (b == b'&') & ((after & 0x40 != 0) | (after == b'#'));
-    // Ends of lines are among the eight from 8 on.
-    let quoted = (b == b'=') & ((after & 0xf8 == 8) | (after == b'3'));
-    // Blanks; `&`, `+`, `.` and some more; `\\`, `|`, `~` and `^`.
-    let opens = (after <= b' ') | (after | 0x0d == 0x2f) | (after | 0x22 == 0x7e);
-    let join = ((b == b'"') | (b == b'\'')) & opens;
-    let block = ((b == b'|') | (b == b'>')) & (before == b' ');
-    backslash | percent | entity | quoted | join | block
+/// Bytes that marks begin with: in no set is one half of two of them that of a third one which is common.
+static FIRST: Sets = Sets::of([b"\\", b"%", b"%", b"&", b"=", b"\"'", b"\"'", b"|>"]);
+
+/// What stands behind the byte of the same set. More bytes pass than there are marks: eight sets are fewer than there are forms, and
+/// a set has what its members' halves come to.
+static SECOND: Sets =
+    Sets::of([b"uUx01\"\n", b"234567", b"u", b"#aceglpqs", b"3\n\r", b"\t\n\x0b\x0c\r\\|~", b" +&.", b" \t\n\x0b\x0c\r+-"]);
+
+/// Whether a mark of any kind may begin with a byte, by the one behind it.
+const fn may_begin(b: u8, after: u8) -> bool {
+    match b {
+        b'\\' => matches!(after, b'u' | b'U' | b'x' | b'0' | b'1' | b'"' | b'\n'),
+        b'%' => matches!(after, b'2'..=b'7' | b'u'),
+        // What the names of those begin with that stand for ASCII.
+        b'&' => matches!(after, b'#' | b'a' | b'c' | b'e' | b'g' | b'l' | b'p' | b'q' | b's'),
+        b'=' => matches!(after, b'3' | b'\n' | b'\r'),
+        b'"' | b'\'' => matches!(after, b'\t'..=b'\r' | b' ' | b'\\' | b'|' | b'~' | b'+' | b'&' | b'.'),
+        b'|' | b'>' => matches!(after, b'\t'..=b'\r' | b' ' | b'+' | b'-'),
+        _ => false,
+    }
 }
 
 /// The place in [`ORDER`] of the kind whose marks begin with a byte.
@@ -53,80 +52,29 @@ const fn kind(b: u8) -> usize {
     }
 }
 
-/// The places of a block at which a mark may begin: 1, else 0.
-type Found = [u8; BLOCK];
-
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "compiled for the vectors of whoever calls it")]
-fn block(before: &Found, here: &Found, after: &Found) -> Found {
-    let mut found = [0; BLOCK];
-    for n in 0..BLOCK {
-        found[n] = u8::from(may_begin(before[n], here[n], after[n]));
-    }
-    found
-}
-
-/// All whole blocks between two places of a text that have a byte on each side; gives the end of the last.
-struct Blocks<'a> {
-    text: &'a [u8],
-    from: usize,
-    to: usize,
-    places: &'a mut Places,
-}
-
-impl Loop for Blocks<'_> {
-    type Outcome = usize;
-
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "compiled for the vectors of whoever calls it")]
-    fn run(self) -> usize {
-        let Self { text, from: mut at, to, places } = self;
-        while at + BLOCK <= to {
-            let piece = |from: usize| text[from..].first_chunk().expect("a block fits in");
-            let found = block(piece(at - 1), piece(at), piece(at + 1));
-            for (n, eight) in found.as_chunks::<8>().0.iter().enumerate() {
-                let mut eight = u64::from_le_bytes(*eight);
-                while eight != 0 {
-                    let place = at + n * 8 + eight.trailing_zeros() as usize / 8;
-                    places.all.push(place);
-                    eight &= eight - 1;
-                }
-            }
-            at += BLOCK;
-        }
-        at
-    }
-}
-
 impl Places {
     /// The places of `zone` in `text`.
     pub(super) fn of(text: &[u8], zone: ByteSpan) -> Self {
         let mut places = Self { zone, all: Vec::with_capacity(64) };
         // A byte with nothing behind it begins no mark.
         let end = zone.end.min(text.len().saturating_sub(1));
-        let mut at = zone.start;
-        if at == 0 && end > 0 {
-            places.few(text, 0, 1);
-            at = 1;
+        let at = vectors::pairs(text, zone.start, end, [&FIRST, &SECOND], &mut places.all);
+        let rest = text.get(at..=end).unwrap_or_default();
+        // The last places, with zeros for what is missing: they begin no mark.
+        let mut padded = [0; LANES + 1];
+        if let Some(few) = padded.get_mut(..rest.len()) {
+            few.copy_from_slice(rest);
+            let before = places.all.len();
+            let looked_at = vectors::pairs(&padded, 0, LANES, [&FIRST, &SECOND], &mut places.all);
+            if looked_at > 0 {
+                places.all[before..].iter_mut().for_each(|place| *place += at);
+                // The byte behind the last place is no place.
+                places.all.pop_if(|place| *place >= end);
+                return places;
+            }
         }
-        at = vectorized(Blocks { text, from: at, to: end, places: &mut places });
-        places.few(text, at, end);
+        places.all.extend(rest.windows(2).enumerate().filter(|(_, two)| may_begin(two[0], two[1])).map(|(n, _)| at + n));
         places
-    }
-
-    /// Looks at places that fill no block: zeros stand in for what is missing of it, and begin no mark.
-    fn few(&mut self, text: &[u8], at: usize, end: usize) {
-        if at >= end {
-            return;
-        }
-        let mut padded = [0; BLOCK + 2];
-        // A byte before the first place, where there is one, and one behind the last.
-        let before = at.min(1);
-        let few = &text[at - before..=end];
-        padded[1 - before..][..few.len()].copy_from_slice(few);
-        let piece = |from: usize| padded[from..].first_chunk().expect("a block fits in");
-        let found = block(piece(0), piece(1), piece(2));
-        self.all.extend(found[..end - at].iter().enumerate().filter(|(_, found)| **found == 1).map(|(n, _)| at + n));
     }
 
     /// The first mark of a kind that begins between the two places. Beyond the zone every place is looked at.
@@ -140,5 +88,20 @@ impl Places {
                 places.filter(|place| kind(text[**place]) == wanted).find_map(|&at| is_mark(text, at))
             })
             .or_else(|| every(from.max(self.zone.end), to))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_mark_is_lost_to_the_sets() {
+        let all = || 0..=u8::MAX;
+        let passes = |b: u8, after: u8| FIRST.has(b) & SECOND.has(after) != 0;
+        assert!(all().all(|b| all().all(|after| passes(b, after) || !may_begin(b, after))));
+        for common in [b"\",", b"\")", b"\";", b"'s", b"'t", b"%s", b"%d", b"= ", b"\\n", b"\\t", b"&&"] {
+            assert!(!passes(common[0], common[1]), "{common:?}");
+        }
     }
 }

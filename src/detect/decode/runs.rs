@@ -1,6 +1,6 @@
 //! Long runs of base64 or hex digits that stand for text, and what is compressed behind them.
 
-use super::super::vectors::{Loop, vectorized};
+use super::super::vectors::{self, Sets};
 use super::{ByteSpan, Decoded, Kind, Region, Writer, with_line};
 use crate::rule::structure::{decoded, decoded_into};
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
@@ -14,16 +14,17 @@ const MOST: usize = 16 << 20;
 const LEAST_LINE: usize = 16;
 
 /// Digits of base64 in both alphabets; those of hex are among them.
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "the loop around it becomes vector instructions only as a whole")]
-#[expect(clippy::needless_bitwise_bool, reason = "a branch for each byte costs more than all comparisons")]
 const fn is_digit(b: u8) -> bool {
-    // `+` and `/` differ by one bit.
-    ((b | 0x20).wrapping_sub(b'a') < 26) | (b.wrapping_sub(b'0') < 10) | (b & 0xfb == b'+') | (b == b'-') | (b == b'_')
+    matches!(b, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'-' | b'_')
 }
 
-/// Half of the shortest run: of one that long, some such stretch that begins at a multiple of its length is all digits.
-const STRETCH: usize = LEAST / 2;
+/// The same, those with one upper half in a set of their own.
+static DIGITS: Sets =
+    Sets::of([b"+-/", b"0123456789", b"ABCDEFGHIJKLMNO", b"PQRSTUVWXYZ_", b"abcdefghijklmno", b"pqrstuvwxyz", b"", b""]);
+
+/// Half of the shortest run: of one that long, some stretch of this length that begins at a multiple of it is all digits.
+const STRETCH: usize = vectors::HALF;
+const _: () = assert!(STRETCH * 2 == LEAST);
 
 /// Finds runs.
 pub(super) fn find(text: &[u8], zone: ByteSpan, found: &mut Vec<Region>) {
@@ -43,10 +44,10 @@ pub(super) fn find(text: &[u8], zone: ByteSpan, found: &mut Vec<Region>) {
 
 /// The first stretch of digits that begins at `from` or a multiple of its length behind it, before `to`.
 fn stretch(text: &[u8], from: usize, to: usize) -> Option<usize> {
-    let (inside, mut at) = vectorized(Stretches { text, from, to });
-    if inside.is_some() {
-        return inside.filter(|at| *at < to);
-    }
+    let mut at = match vectors::stretch(text, from, to, &DIGITS) {
+        Ok(inside) => return Some(inside).filter(|at| *at < to),
+        Err(at) => at,
+    };
     while at < to {
         if text.get(at..at + STRETCH)?.iter().all(|b| is_digit(*b)) {
             return Some(at);
@@ -54,39 +55,6 @@ fn stretch(text: &[u8], from: usize, to: usize) -> Option<usize> {
         at += STRETCH;
     }
     None
-}
-
-/// Looks for a stretch of digits in whole blocks; gives it, or how far it looked.
-struct Stretches<'a> {
-    text: &'a [u8],
-    from: usize,
-    to: usize,
-}
-
-impl Loop for Stretches<'_> {
-    type Outcome = (Option<usize>, usize);
-
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "compiled for the vectors of whoever calls it")]
-    fn run(self) -> Self::Outcome {
-        const BLOCK: usize = 4 * STRETCH;
-        const ALL: [u8; STRETCH] = [1; STRETCH];
-        let mut at = self.from;
-        while at < self.to
-            && let Some(block) = self.text.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>())
-        {
-            // A loop over places becomes vector instructions; `map` of an array did not.
-            let mut digits = [0; BLOCK];
-            for n in 0..BLOCK {
-                digits[n] = u8::from(is_digit(block[n]));
-            }
-            if let Some(n) = digits.as_chunks::<STRETCH>().0.iter().position(|stretch| *stretch == ALL) {
-                return (Some(at + n * STRETCH), at);
-            }
-            at += BLOCK;
-        }
-        (None, at)
-    }
 }
 
 /// The begin of the first line from which a run may go on to the one that holds `at`.
@@ -272,4 +240,16 @@ fn inflate(bytes: &[u8], room: usize) -> Option<(Vec<u8>, &'static str, bool)> {
     let is_cut = out.len() > limit;
     out.truncate(limit);
     (is_cut || !out.is_empty() && mostly_text(&out)).then_some((out, name, is_cut))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sets_of_digits_are_all_digits_and_no_others() {
+        for b in 0..=u8::MAX {
+            assert_eq!(DIGITS.has(b) != 0, is_digit(b), "{b}");
+        }
+    }
 }
