@@ -2,20 +2,33 @@
 //! the kind's own reader; what does not pass is no mark of any kind.
 
 use super::super::vectors::{self, LANES, Sets};
-use super::{ByteSpan, Kind};
+use super::{ByteSpan, Kind, escapes, joins};
 
 const KINDS: usize = 6;
 
 /// The kinds in the order of their flags.
 pub(super) const ORDER: [Kind; KINDS] = [Kind::Backslash, Kind::Percent, Kind::Entity, Kind::Quoted, Kind::Join, Kind::Block];
 
-/// How a mark of a kind is read: the mark that begins at the place, if one does.
-pub(super) type IsMark = fn(&[u8], usize) -> Option<ByteSpan>;
+/// Reads the mark that begins at the place, if one does.
+type IsMark = fn(&[u8], usize) -> Option<ByteSpan>;
 
-/// The places of a zone where a mark of any kind may begin, ascending: there are few.
-pub(super) struct Places {
+/// How a mark of a kind is read.
+pub(super) const fn is_mark(kind: Kind) -> IsMark {
+    match kind {
+        Kind::Backslash => |text, at| escapes::mark(Kind::Backslash, text, at),
+        Kind::Percent => |text, at| escapes::mark(Kind::Percent, text, at),
+        Kind::Entity => |text, at| escapes::mark(Kind::Entity, text, at),
+        Kind::Quoted => |text, at| escapes::mark(Kind::Quoted, text, at),
+        Kind::Join => joins::between_strings,
+        Kind::Block => joins::block_scalar,
+        Kind::Run(_) => |_, _| None,
+    }
+}
+
+/// The marks of all kinds that begin in a zone, ascending, each with the place of its kind in [`ORDER`]: there are few.
+pub(super) struct Marks {
     zone: ByteSpan,
-    all: Vec<usize>,
+    all: Vec<(usize, ByteSpan)>,
 }
 
 /// Bytes that marks begin with: in no set is one half of two of them that of a third one which is common.
@@ -52,43 +65,53 @@ const fn kind(b: u8) -> usize {
     }
 }
 
-impl Places {
-    /// The places of `zone` in `text`.
+impl Marks {
+    /// The marks that begin in `zone` of `text`.
     pub(super) fn of(text: &[u8], zone: ByteSpan) -> Self {
-        let mut places = Self { zone, all: Vec::with_capacity(64) };
-        // A byte with nothing behind it begins no mark.
-        let end = zone.end.min(text.len().saturating_sub(1));
-        let at = vectors::pairs(text, zone.start, end, [&FIRST, &SECOND], &mut places.all);
-        let rest = text.get(at..=end).unwrap_or_default();
-        // The last places, with zeros for what is missing: they begin no mark.
-        let mut padded = [0; LANES + 1];
-        if let Some(few) = padded.get_mut(..rest.len()) {
-            few.copy_from_slice(rest);
-            let before = places.all.len();
-            let looked_at = vectors::pairs(&padded, 0, LANES, [&FIRST, &SECOND], &mut places.all);
-            if looked_at > 0 {
-                places.all[before..].iter_mut().for_each(|place| *place += at);
-                // The byte behind the last place is no place.
-                places.all.pop_if(|place| *place >= end);
-                return places;
-            }
-        }
-        places.all.extend(rest.windows(2).enumerate().filter(|(_, two)| may_begin(two[0], two[1])).map(|(n, _)| at + n));
-        places
+        let places = places(text, zone);
+        let read = |place: usize| {
+            let kind = kind(text[place]);
+            Some((kind, is_mark(ORDER[kind])(text, place)?))
+        };
+        Self { zone, all: places.into_iter().filter_map(read).collect() }
     }
 
     /// The first mark of a kind that begins between the two places. Beyond the zone every place is looked at.
-    pub(super) fn next(&self, wanted: usize, is_mark: IsMark, text: &[u8], from: usize, to: usize) -> Option<ByteSpan> {
-        let every = |from: usize, to: usize| (from..to.min(text.len())).find_map(|at| is_mark(text, at));
+    pub(super) fn next(&self, wanted: usize, text: &[u8], from: usize, to: usize) -> Option<ByteSpan> {
+        let every = |from: usize, to: usize| (from..to.min(text.len())).find_map(|at| is_mark(ORDER[wanted])(text, at));
         let before = every(from, to.min(self.zone.start));
         before
             .or_else(|| {
-                let first = self.all.partition_point(|place| *place < from);
-                let places = self.all[first..].iter().take_while(|place| **place < to);
-                places.filter(|place| kind(text[**place]) == wanted).find_map(|&at| is_mark(text, at))
+                let first = self.all.partition_point(|(_, mark)| mark.start < from);
+                let inside = self.all[first..].iter().take_while(|(_, mark)| mark.start < to);
+                inside.filter(|(kind, _)| *kind == wanted).map(|(_, mark)| *mark).next()
             })
             .or_else(|| every(from.max(self.zone.end), to))
     }
+}
+
+/// The places of `zone` where a mark of any kind may begin, ascending.
+fn places(text: &[u8], zone: ByteSpan) -> Vec<usize> {
+    let mut places = Vec::with_capacity(64);
+    // A byte with nothing behind it begins no mark.
+    let end = zone.end.min(text.len().saturating_sub(1));
+    let at = vectors::pairs(text, zone.start, end, [&FIRST, &SECOND], &mut places);
+    let rest = text.get(at..=end).unwrap_or_default();
+    // The last places, with zeros for what is missing: they begin no mark.
+    let mut padded = [0; LANES + 1];
+    if let Some(few) = padded.get_mut(..rest.len()) {
+        few.copy_from_slice(rest);
+        let before = places.len();
+        let looked_at = vectors::pairs(&padded, 0, LANES, [&FIRST, &SECOND], &mut places);
+        if looked_at > 0 {
+            places[before..].iter_mut().for_each(|place| *place += at);
+            // The byte behind the last place is no place.
+            places.pop_if(|place| *place >= end);
+            return places;
+        }
+    }
+    places.extend(rest.windows(2).enumerate().filter(|(_, two)| may_begin(two[0], two[1])).map(|(n, _)| at + n));
+    places
 }
 
 #[cfg(test)]

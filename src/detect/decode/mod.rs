@@ -107,26 +107,13 @@ pub fn regions(text: &[u8], zone: ByteSpan) -> Vec<Region> {
     runs::find(text, zone, &mut found);
     // Marks outside of the zone that belong to one in it are near.
     let near = ByteSpan::new(zone.start.saturating_sub(GAP), text.len().min(zone.end + GAP));
-    let places = marks::Places::of(text, near);
+    let marks = marks::Marks::of(text, near);
     for (n, kind) in marks::ORDER.into_iter().enumerate() {
-        let next = |from, to| places.next(n, is_mark(kind), text, from, to);
+        let next = |from, to| marks.next(n, text, from, to);
         clusters(text, zone, kind, next, &mut found);
     }
     found.sort_unstable();
     found
-}
-
-/// How a mark of a kind is read.
-const fn is_mark(kind: Kind) -> marks::IsMark {
-    match kind {
-        Kind::Backslash => |text, at| escapes::mark(Kind::Backslash, text, at),
-        Kind::Percent => |text, at| escapes::mark(Kind::Percent, text, at),
-        Kind::Entity => |text, at| escapes::mark(Kind::Entity, text, at),
-        Kind::Quoted => |text, at| escapes::mark(Kind::Quoted, text, at),
-        Kind::Join => joins::between_strings,
-        Kind::Block => joins::block_scalar,
-        Kind::Run(_) => |_, _| None,
-    }
 }
 
 /// Writes `region` of `text` anew, in at most `room` bytes; `None` where nothing comes of it.

@@ -224,18 +224,13 @@ fn one_pass_sees_every_mark() {
         let text = text.as_bytes();
         let start = next(text.len() + 1);
         let zone = ByteSpan::new(start, start + next(text.len() - start + 1));
-        let places = marks::Places::of(text, zone);
+        let marks = marks::Marks::of(text, zone);
         for (n, kind) in marks::ORDER.into_iter().enumerate() {
             for _ in 0..20 {
                 let from = next(text.len() + 1);
                 let to = from + next(text.len() - from + 1);
-                let slow = (from..to).find_map(|at| is_mark(kind)(text, at));
-                assert_eq!(
-                    places.next(n, is_mark(kind), text, from, to),
-                    slow,
-                    "{kind:?} {from}..{to} of {:?}",
-                    String::from_utf8_lossy(text)
-                );
+                let slow = (from..to).find_map(|at| marks::is_mark(kind)(text, at));
+                assert_eq!(marks.next(n, text, from, to), slow, "{kind:?} {from}..{to} of {:?}", String::from_utf8_lossy(text));
                 seen += usize::from(slow.is_some());
             }
         }

@@ -37,25 +37,30 @@ impl HashWindowPrefilter {
 
     /// Compares what stands around an even place with the keywords that have its window.
     fn check(&self, bytes: &[u8], at: usize, hits: &mut Vec<Hit>) {
-        for alike in self.table.entries(fold(bytes, at)) {
-            self.compare(bytes, at, alike, hits);
+        let (here, next) = windows(bytes, at);
+        for entries in self.table.entries(here) {
+            self.compare(bytes, at, entries, hits);
         }
-        let next = fold(bytes, at + 1);
         if self.table.may_be_short(next) {
-            for alike in self.table.entries(next).filter(|alike| alike[0].is_short) {
-                self.compare(bytes, at + 1, alike, hits);
+            for entries in self.table.entries(next).filter(|entries| entries[0].is_short) {
+                self.compare(bytes, at + 1, entries, hits);
             }
         }
     }
 
-    /// Compares a text with entries that have their window at the same place.
-    fn compare(&self, bytes: &[u8], at: usize, alike: &[Entry], hits: &mut Vec<Hit>) {
-        let Some(start) = at.checked_sub(usize::from(alike[0].offset)) else { return };
-        for entry in beginning(bytes, start, alike) {
-            let word = self.words[entry.keyword as usize].as_bytes();
-            let is_word = |text: &[u8]| ends_like(text, word) && text.eq_ignore_ascii_case(word);
-            if bytes.get(start..start + word.len()).is_some_and(is_word) {
-                hits.push(Hit { keyword: entry.keyword, start });
+    /// Compares a text with the entries of a window that stands there.
+    fn compare(&self, bytes: &[u8], at: usize, entries: &[Entry], hits: &mut Vec<Hit>) {
+        let mut rest = entries;
+        while let Some(first) = rest.first() {
+            let (alike, behind) = rest.split_at(usize::from(first.alike));
+            rest = behind;
+            let Some(start) = at.checked_sub(usize::from(first.offset)) else { continue };
+            for entry in beginning(bytes, start, alike) {
+                let word = self.words[entry.keyword as usize].as_bytes();
+                let is_word = |text: &[u8]| ends_like(text, word) && text.eq_ignore_ascii_case(word);
+                if bytes.get(start..start + word.len()).is_some_and(is_word) {
+                    hits.push(Hit { keyword: entry.keyword, start });
+                }
             }
         }
     }
@@ -68,6 +73,19 @@ impl HashWindowPrefilter {
         for place in &passed[..count] {
             self.check(bytes, from + usize::from(*place), hits);
         }
+    }
+}
+
+/// The windows at a place and at the one behind it.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "windows are cut to 32 bits on purpose")]
+fn windows(bytes: &[u8], at: usize) -> (u32, u32) {
+    match bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        Some(eight) => {
+            let eight = u64::from_le_bytes(*eight) | FOLD_8;
+            (eight as u32, (eight >> 8) as u32)
+        }
+        None => (fold(bytes, at), fold(bytes, at + 1)),
     }
 }
 

@@ -177,18 +177,16 @@ impl Table {
         Self { factor, slots: slots.into(), buckets: buckets.into(), windows: windows.into(), entries: entries.into(), short }
     }
 
-    /// The entries with this window, those together that have it at the same place and are equally long up to eight bytes.
+    /// The entries with this window, those of the same bytes and mask together.
+    #[inline]
     pub fn entries(&self, window: u32) -> impl Iterator<Item = &[Entry]> {
         let bucket = hash(window, self.factor, BUCKET_BITS) as usize;
         let (from, to) = (self.buckets[bucket] as usize, self.buckets[bucket + 1] as usize);
-        (from..to).filter(move |n| (self.windows[*n].bytes ^ window) & self.windows[*n].mask == 0).flat_map(|n| {
-            let mut rest = &self.entries[self.windows[n].first as usize..self.windows[n + 1].first as usize];
-            std::iter::from_fn(move || {
-                let (alike, behind) = rest.split_at(usize::from(rest.first()?.alike));
-                rest = behind;
-                Some(alike)
-            })
-        })
+        // Each of them, and the one behind it, where its entries end.
+        let windows = self.windows.get(from..=to).unwrap_or_default().windows(2);
+        windows
+            .filter(move |two| (two[0].bytes ^ window) & two[0].mask == 0)
+            .filter_map(|two| self.entries.get(two[0].first as usize..two[1].first as usize))
     }
 
     /// Whether this window may begin with a keyword of three bytes.
