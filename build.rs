@@ -94,7 +94,7 @@ fn emit(rules: &[Rule]) -> String {
             "Rule {{ id: {:?}, formerly: &{:?}, since: {:?}, provider: {:?}, url: {:?}, name: {:?}, severity: Severity::{:?}, \
              format_confidence: Confidence::{:?}, kind: Kind::{:?}, keywords: &{:?}, pattern: {:?}, until: {:?}, \
              scope: Scope::{:?}, entropy: {:?}, checksum: {}, structure: {}, path: {:?}, near: &{:?}, assignment: {}, remedy: {:?}, \
-             verify: {}, examples: &{:?}, counterexamples: {}, bounds: {:?} }},\n",
+             verify: {}, examples: &{:?}, counterexamples: {}, bounds: {:?}, program: b\"{}\" }},\n",
             r.id,
             r.formerly,
             r.since,
@@ -129,6 +129,7 @@ fn emit(rules: &[Rule]) -> String {
                     .join(", ")
             ),
             r.bounds,
+            r.program.escape_ascii(),
         )
         .expect("a string can be written to");
     }

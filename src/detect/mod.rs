@@ -8,6 +8,7 @@
 //! - `window`: the stretches around the hits that a rule's regex looks at
 //! - `search`: regexes in windows, under a step budget
 //! - `pattern`: a rule's regex
+//! - `follow`: the same without an automaton, for a few windows
 //! - `trace`: detection of a text that was made from another one: what copied stretches hold is inherited
 //! - `assignment`: names, operators and values, for the generic rules
 //! - `decode`: text behind an encoding, written anew
@@ -18,6 +19,7 @@ pub mod assignment;
 pub mod candidate;
 pub mod decode;
 pub mod entropy;
+mod follow;
 mod keywords;
 mod pattern;
 pub mod prefilter;

@@ -2,20 +2,35 @@
 
 use super::candidate::{ByteSpan, Candidate};
 use super::entropy::shannon;
+use super::follow::{Followed, GaveUp, Program};
 use super::pattern::{Match, Pattern, compile};
 use crate::rule::format::model::MAX_UNTIL;
 use crate::rule::{Rule, RuleIndex, checksum};
 use regex_automata::meta::Regex;
 use regex_automata::{Anchored, Input};
+use std::cell::RefCell;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Steps (bytes searched) that a rule may spend on a blob: a constant and a multiple of the bytes in its windows.
 const STEPS: usize = 1 << 20;
 const STEPS_PER_BYTE: usize = 64;
 
-/// A rule to search for. Its regexes are compiled when a window first holds what could be a secret of it.
+/// The steps of a rule's program after which its regex would have been made and paid for.
+const WORTH_COMPILING: usize = 1 << 16;
+
+thread_local! {
+    /// What programs use again.
+    static FOLLOWED: RefCell<Followed> = RefCell::default();
+}
+
+/// A rule to search for. Its program is followed as long as few windows hold what could be a secret of it; then its regex is compiled.
+/// Both find the same.
 pub(super) struct Searcher {
     rule: &'static Rule,
+    program: Option<Program<'static>>,
+    /// The steps of the program that were taken.
+    taken: AtomicUsize,
     compiled: OnceLock<Compiled>,
 }
 
@@ -25,8 +40,27 @@ struct Compiled {
 }
 
 impl Searcher {
-    pub(super) const fn of(rule: &'static Rule) -> Self {
-        Self { rule, compiled: OnceLock::new() }
+    pub(super) fn of(rule: &'static Rule) -> Self {
+        // What a closing marker ends is rare.
+        let program = Program::of(rule.program).filter(|_| rule.until.is_none());
+        Self { rule, program, taken: AtomicUsize::new(0), compiled: OnceLock::new() }
+    }
+
+    /// The first match in `span` of `bytes`.
+    fn find(&self, bytes: &[u8], span: ByteSpan) -> Option<Match> {
+        if let Some(program) = self.program.filter(|_| self.taken.load(Ordering::Relaxed) < WORTH_COMPILING) {
+            let found = FOLLOWED.with_borrow_mut(|followed| {
+                followed.steps = 0;
+                let found = program.find(bytes, span, followed);
+                self.taken.fetch_add(followed.steps, Ordering::Relaxed);
+                found
+            });
+            match found {
+                Ok(found) => return found,
+                Err(GaveUp) => {}
+            }
+        }
+        self.compiled().open.find(bytes, span)
     }
 
     fn compiled(&self) -> &Compiled {
@@ -96,18 +130,18 @@ impl Search<'_> {
         if bounds.needs.is_some_and(lacks) || !bounds.secret.is_in(window.of(bytes)) {
             return Some(Searched { steps: 0, reach: window.end });
         }
-        let compiled = searcher.compiled();
+        let until = searcher.rule.until.and_then(|_| searcher.compiled().until.as_ref());
         let before = self.steps;
         let mut reach = window.end;
         let mut at = window.start;
         while at < window.end {
-            let Some(Match { whole: open, secret }) = compiled.open.find(bytes, ByteSpan::new(at, window.end)) else { break };
+            let Some(Match { whole: open, secret }) = searcher.find(bytes, ByteSpan::new(at, window.end)) else { break };
             let cost = open.end - at + searcher.rule.bounds.max_len as usize;
             if !self.spend(cost) {
                 return None;
             }
             let mut next = secret.end.max(open.start + 1);
-            let spans = match &compiled.until {
+            let spans = match until {
                 None => Some((open, secret)),
                 Some(until) => {
                     let end = self.closing.after(until, bytes, open);
@@ -115,7 +149,7 @@ impl Search<'_> {
                     end.map(|end| {
                         let whole = ByteSpan::new(open.start, end);
                         next = end;
-                        (whole, if compiled.open.is_whole() { whole } else { ByteSpan::new(secret.start, end) })
+                        (whole, if searcher.compiled().open.is_whole() { whole } else { ByteSpan::new(secret.start, end) })
                     })
                 }
             };

@@ -9,7 +9,7 @@ use super::model::{
     OnFail, Remedy, Rule, Run, Scope, Severity, StructureKind,
 };
 use super::verify::{self, RawVerify};
-use super::{pattern, proof};
+use super::{pattern, program, proof};
 
 /// One thing wrong with a rule file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -264,6 +264,15 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
+/// What is proven of a rule's pattern.
+struct Proven {
+    keywords: Vec<String>,
+    bounds: Bounds,
+    /// The whole of it; `None` for rules that have none.
+    pattern: Option<String>,
+    program: Vec<u8>,
+}
+
 struct Builder<'a> {
     file: &'a str,
     text: &'a str,
@@ -331,7 +340,7 @@ impl Builder<'_> {
             .as_ref()
             .map(|a| self.word(Some(a), "class of assignments", &AssignmentClass::NAMES, AssignmentClass::Secret));
         self.advise(&raw, author);
-        let (keywords, bounds, pattern) = self.prove(&raw, scope, assignment.is_some())?;
+        let Proven { keywords, bounds, pattern, program } = self.prove(&raw, scope, assignment.is_some())?;
         if let Some(path) = &raw.path {
             self.regex(path, "path");
         }
@@ -392,6 +401,7 @@ impl Builder<'_> {
                 .collect::<Vec<_>>()
                 .leak(),
             bounds,
+            program: program.leak(),
         })
     }
 
@@ -430,14 +440,14 @@ impl Builder<'_> {
         }
     }
 
-    /// Keywords, bounds and the whole pattern; `None` after an error.
-    fn prove(&mut self, raw: &RawRule, scope: Scope, is_assignment: bool) -> Option<(Vec<String>, Bounds, Option<String>)> {
+    /// What is proven of a rule's pattern; `None` after an error.
+    fn prove(&mut self, raw: &RawRule, scope: Scope, is_assignment: bool) -> Option<Proven> {
         let no_bounds = Bounds { before: 0, max_len: 0, secret: Run::ANY, needs: None };
         let Some(source) = &raw.pattern else {
             if raw.path.is_none() && !is_assignment {
                 self.error(self.table_start, "needs a `pattern`, or a `path`".into());
             }
-            return Some((Vec::new(), no_bounds, None));
+            return Some(Proven { keywords: Vec::new(), bounds: no_bounds, pattern: None, program: Vec::new() });
         };
         if is_assignment {
             self.error(source.span().start, "has a `pattern` and an `assignment`: give one of them".into());
@@ -466,7 +476,7 @@ impl Builder<'_> {
         if keywords.is_empty() {
             let Some(found) = proof::derive_keywords(&hir) else {
                 if scope == Scope::Blob {
-                    return Some((Vec::new(), no_bounds, Some(whole)));
+                    return Some(Proven { keywords, bounds: no_bounds, pattern: Some(whole), program: Vec::new() });
                 }
                 self.error(place, no_keyword_help(&proof::Failure::NoLiteral, &keywords));
                 return None;
@@ -491,11 +501,12 @@ impl Builder<'_> {
             Ok(bounds) => {
                 // What a closing marker ends may go on behind the window.
                 let secret = if raw.until.is_some() { Run::ANY } else { bounds.secret };
-                Some((keywords, Bounds { secret, ..bounds }, Some(whole)))
+                let program = program::of(&hir);
+                Some(Proven { keywords, bounds: Bounds { secret, ..bounds }, pattern: Some(whole), program })
             }
             // A keyword anywhere has the whole of it searched.
             Err(proof::Failure::TooLong(_) | proof::Failure::NoKeyword(_)) if scope == Scope::Blob => {
-                Some((keywords, no_bounds, Some(whole)))
+                Some(Proven { keywords, bounds: no_bounds, pattern: Some(whole), program: Vec::new() })
             }
             Err(failure) => {
                 let place = if matches!(failure, proof::Failure::NoKeyword(_)) { keyword_place } else { place };

@@ -7,6 +7,7 @@
 pub mod file;
 pub mod model;
 pub mod pattern;
+pub mod program;
 pub mod proof;
 pub mod verify;
 

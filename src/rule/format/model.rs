@@ -337,6 +337,8 @@ pub struct Rule {
     pub examples: &'static [Example],
     pub counterexamples: &'static [Counterexample],
     pub bounds: Bounds,
+    /// The pattern as a program; empty where there is none for it.
+    pub program: &'static [u8],
 }
 
 /// The catalogue version that rules without `since` belong to.
