@@ -3,7 +3,7 @@
 use flate2::{Decompress, FlushDecompress, Status};
 
 /// An inflater that is used again.
-pub struct Inflater(Decompress);
+pub(super) struct Inflater(Decompress);
 
 impl Default for Inflater {
     fn default() -> Self {
@@ -13,7 +13,7 @@ impl Default for Inflater {
 
 impl Inflater {
     /// Inflates the stream at the start of `input` to exactly `size` bytes; `None` where it is corrupt or of another size.
-    pub fn exact(&mut self, input: &[u8], size: usize, out: &mut Vec<u8>) -> Option<()> {
+    pub(super) fn exact(&mut self, input: &[u8], size: usize, out: &mut Vec<u8>) -> Option<()> {
         self.0.reset(true);
         // One byte more than announced: a longer stream then shows. A slice of just this length, because all that is spare
         // in a vector would be cleared each time.
@@ -34,7 +34,7 @@ impl Inflater {
     }
 
     /// Inflates at most `most` bytes of a stream: the header of a loose object.
-    pub fn head(&mut self, input: &[u8], most: usize, out: &mut Vec<u8>) -> Option<()> {
+    pub(super) fn head(&mut self, input: &[u8], most: usize, out: &mut Vec<u8>) -> Option<()> {
         self.0.reset(true);
         out.clear();
         out.reserve_exact(most);

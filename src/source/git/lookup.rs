@@ -3,10 +3,10 @@
 
 use super::delta::Delta;
 use super::entry::{Form, header, loose_header};
-use super::inflate::Inflater;
 use super::objects::{Kind, MAX_OBJECT};
+use super::pack::{PackFile, Unpacker};
 use gix::hash::{ObjectId, oid};
-use gix::odb::pack;
+use gix::odb::pack::index;
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// The packs and folders of a repository, opened and not read.
 pub struct Store {
-    packs: Vec<(pack::index::File, pack::data::File)>,
+    packs: Vec<(index::File, PackFile)>,
     folders: Vec<PathBuf>,
     hash: gix::hash::Kind,
 }
@@ -51,10 +51,10 @@ impl Store {
             let entries = fs::read_dir(folder.join("pack")).into_iter().flatten().flatten().map(|e| e.path());
             let mut indexes: Vec<PathBuf> = entries.filter(|p| p.extension().is_some_and(|e| e == "idx")).collect();
             indexes.sort();
-            packs.extend(indexes.iter().filter_map(|path| {
-                let index = pack::index::File::at(path, hash).ok()?;
-                Some((index, pack::data::File::at(path.with_extension("pack"), hash).ok()?))
-            }));
+            for path in indexes {
+                let data = PackFile::open(&path.with_extension("pack"), hash, packs.len());
+                packs.extend(index::File::at(&path, hash).ok().zip(data));
+            }
         }
         Self { packs, folders: folders.to_vec(), hash }
     }
@@ -105,7 +105,7 @@ impl Store {
 /// Reads objects of a [`Store`] and remembers some.
 pub struct Lookup<'a> {
     store: &'a Store,
-    inflater: Inflater,
+    unpacker: Unpacker,
     known: HashMap<ObjectId, Object>,
     /// The bytes of those in `known`.
     cached: usize,
@@ -132,7 +132,7 @@ impl<'a> Lookup<'a> {
     /// A reader of `store`.
     #[must_use]
     pub fn new(store: &'a Store) -> Self {
-        Self { store, inflater: Inflater::default(), known: HashMap::new(), cached: 0, left: BUDGET }
+        Self { store, unpacker: Unpacker::default(), known: HashMap::new(), cached: 0, left: BUDGET }
     }
 
     /// The store it reads.
@@ -186,18 +186,16 @@ impl<'a> Lookup<'a> {
     fn read_loose(&mut self, path: &Path) -> Option<Object> {
         let stored = fs::read(path).ok()?;
         let mut bytes = Vec::new();
-        self.inflater.head(&stored, 64, &mut bytes)?;
+        self.unpacker.inflater.head(&stored, 64, &mut bytes)?;
         let (kind, size, len) = loose_header(&bytes)?;
         let size = usize::try_from(Some(size).filter(|size| *size <= MAX_OBJECT)?).ok()?;
-        self.inflater.exact(&stored, size + len, &mut bytes)?;
+        self.unpacker.inflater.exact(&stored, size + len, &mut bytes)?;
         bytes.drain(..len);
         Some(Object { kind, bytes: Arc::new(bytes) })
     }
 
-    fn entry(&self, pack: usize, offset: u64) -> Option<PackEntry> {
-        let data = &self.store.packs[pack].1;
-        let end = data.pack_end() as u64;
-        let head = data.entry_slice(offset..end.min(offset.checked_add(64)?))?;
+    fn entry(&mut self, pack: usize, offset: u64) -> Option<PackEntry> {
+        let head = self.unpacker.bytes(&self.store.packs[pack].1, offset, 64)?;
         let (form, size, len) = header(head, self.store.hash)?;
         let form = match form {
             Form::Whole(kind) => Made::Whole(kind),
@@ -209,7 +207,11 @@ impl<'a> Lookup<'a> {
 
     fn stored(&mut self, pack: usize, entry: &PackEntry, out: &mut Vec<u8>) -> Option<()> {
         let data = &self.store.packs[pack].1;
-        self.inflater.exact(data.entry_slice(entry.data..data.pack_end() as u64)?, usize::try_from(entry.size).ok()?, out)
+        let size = usize::try_from(entry.size).ok()?;
+        // Where the stream ends is not known: mostly it takes less than what it holds.
+        let likely = entry.size + entry.size / 1024 + 64;
+        let inflated = self.unpacker.inflate(data, entry.data, likely, size, out);
+        inflated.or_else(|| self.unpacker.inflate(data, entry.data, u64::MAX, size, out))
     }
 
     fn packed(&mut self, pack: usize, offset: u64, depth: usize) -> Option<Object> {

@@ -31,6 +31,7 @@ pub mod link;
 pub mod lookup;
 pub mod objects;
 pub mod open;
+mod pack;
 mod pass;
 pub mod range;
 #[cfg(feature = "network")]

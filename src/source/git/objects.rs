@@ -3,9 +3,9 @@
 
 use super::delta::Delta;
 use super::entry::{Form, header, loose_header};
-use super::inflate::Inflater;
+use super::pack::{PackFile, Unpacker};
 use gix::hash::{ObjectId, oid};
-use gix::odb::pack;
+use gix::odb::pack::index;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,15 +38,27 @@ enum Stored {
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     stored: Stored,
-    /// The size of the object, or of the delta.
-    size: u64,
+    /// The size of the object, or of the delta; of what is larger than is looked at, the largest number.
+    size: u32,
+    /// The most bytes that the zlib stream has in the pack: no entry goes on behind where the next one begins.
+    len: u32,
     /// Where the zlib stream begins in the pack; for loose objects the place in `loose`.
     data: u64,
 }
 
+impl Entry {
+    /// An object that cannot be read.
+    const BROKEN: Self = Self { stored: Stored::Broken, size: 0, len: 0, data: 0 };
+}
+
+/// As many as can be told: what is larger is not looked at.
+fn at_most(bytes: u64) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
 struct Pack {
-    index: pack::index::File,
-    data: pack::data::File,
+    index: index::File,
+    data: PackFile,
     first: u32,
 }
 
@@ -64,6 +76,8 @@ pub struct Objects {
 
 /// Larger objects are not looked at, in bytes: a delta of a few bytes can stand for any size.
 pub const MAX_OBJECT: u64 = 256 << 20;
+/// The bytes in which the header of a pack entry is.
+const HEAD: u64 = 64;
 /// The longest chain of deltas that is followed; git makes none above 4,095.
 const MAX_CHAIN: usize = 4096;
 
@@ -99,35 +113,36 @@ impl Objects {
         for folder in folders {
             this.list_loose(folder, hash);
         }
-        this.link_bases();
+        this.link_bases(hash);
         this.find_kinds();
         this
     }
 
     fn add_pack(&mut self, path: &Path, hash: gix::hash::Kind) -> Option<()> {
-        let index = pack::index::File::at(path, hash).ok()?;
-        let data = pack::data::File::at(path.with_extension("pack"), hash).ok()?;
+        let index = index::File::at(path, hash).ok()?;
+        let data = PackFile::open(&path.with_extension("pack"), hash, self.packs.len())?;
         let first = u32::try_from(self.entries.len()).ok()?;
         first.checked_add(index.num_objects())?;
         let mut by_offset: Vec<(u64, u32)> = (0..index.num_objects()).map(|n| (index.pack_offset_at_index(n), n)).collect();
         by_offset.sort_unstable();
-        let end = data.pack_end() as u64;
-        for n in 0..index.num_objects() {
-            let offset = index.pack_offset_at_index(n);
-            let slice = data.entry_slice(offset..end.min(offset.saturating_add(64)).max(offset)).filter(|_| offset < end);
-            let entry = slice.and_then(|head| header(head, hash)).map(|(form, size, len)| {
-                let stored = match form {
-                    Form::Whole(kind) => Stored::Whole(kind),
-                    Form::Offset(distance) => offset
-                        .checked_sub(distance)
-                        .and_then(|base| by_offset.binary_search_by_key(&base, |(o, _)| *o).ok())
-                        .map_or(Stored::Broken, |at| Stored::Delta(Nr(first + by_offset[at].1))),
-                    // Bases by id may stand in a pack that is not read yet: `link_bases` looks them up.
-                    Form::Id => Stored::Broken,
-                };
-                Entry { stored, size, data: offset + len as u64 }
-            });
-            self.entries.push(entry.unwrap_or(Entry { stored: Stored::Broken, size: 0, data: offset }));
+        self.entries.resize(self.entries.len() + by_offset.len(), Entry::BROKEN);
+        let mut unpacker = Unpacker::default();
+        for (at, &(offset, n)) in by_offset.iter().enumerate() {
+            let next = by_offset[at..].iter().map(|(o, _)| *o).find(|o| *o > offset).unwrap_or(data.end());
+            let head = unpacker.bytes(&data, offset, HEAD);
+            let Some((form, size, len)) = head.and_then(|head| header(head, hash)) else { continue };
+            let stored = match form {
+                Form::Whole(kind) => Stored::Whole(kind),
+                Form::Offset(distance) => offset
+                    .checked_sub(distance)
+                    .and_then(|base| by_offset.binary_search_by_key(&base, |(o, _)| *o).ok())
+                    .map_or(Stored::Broken, |at| Stored::Delta(Nr(first + by_offset[at].1))),
+                // Bases by id may stand in a pack that is not read yet: `link_bases` looks them up.
+                Form::Id => Stored::Broken,
+            };
+            let begin = offset + len as u64;
+            let len = at_most(next.min(data.end()).saturating_sub(begin));
+            self.entries[(first + n) as usize] = Entry { stored, size: at_most(size), len, data: begin };
         }
         self.packs.push(Pack { index, data, first });
         Some(())
@@ -149,26 +164,27 @@ impl Objects {
             }
         }
         found.sort();
-        let mut inflater = Inflater::default();
+        let mut unpacker = Unpacker::default();
         for (id, path) in found {
             if self.find(&id).is_some() {
                 continue;
             }
             let head = fs::read(&path).ok().and_then(|bytes| {
                 let mut out = Vec::new();
-                inflater.head(&bytes, 64, &mut out)?;
+                unpacker.inflater.head(&bytes, 64, &mut out)?;
                 loose_header(&out)
             });
             let place = u32::try_from(self.loose.len()).unwrap_or(u32::MAX);
             let (stored, size) = head.map_or((Stored::Broken, 0), |(kind, size, _)| (Stored::Whole(kind), size));
             self.by_loose_id.insert(id, self.first_loose + place);
-            self.entries.push(Entry { stored, size, data: u64::from(place) });
+            self.entries.push(Entry { stored, size: at_most(size), len: 0, data: u64::from(place) });
             self.loose.push((id, path));
         }
     }
 
     /// Finds the bases that deltas name by id.
-    fn link_bases(&mut self) {
+    fn link_bases(&mut self, hash: gix::hash::Kind) {
+        let mut unpacker = Unpacker::default();
         for p in 0..self.packs.len() {
             let first = self.packs[p].first;
             for n in 0..self.packs[p].index.num_objects() {
@@ -178,9 +194,7 @@ impl Objects {
                 }
                 let pack = &self.packs[p];
                 let offset = pack.index.pack_offset_at_index(n);
-                let hash = pack.data.object_hash();
-                let end = pack.data.pack_end() as u64;
-                let Some(head) = pack.data.entry_slice(offset..end.min(offset.saturating_add(64)).max(offset)) else { continue };
+                let Some(head) = unpacker.bytes(&pack.data, offset, HEAD) else { continue };
                 let Some((Form::Id, _, len)) = header(head, hash) else { continue };
                 let Some(bytes) = head.get(len - hash.len_in_bytes()..len) else { continue };
                 let Ok(id) = oid::try_from_bytes(bytes) else { continue };
@@ -230,7 +244,7 @@ impl Objects {
     /// The bytes of all packs and loose objects, as they are stored.
     #[must_use]
     pub fn packed_bytes(&self) -> u64 {
-        let packs: u64 = self.packs.iter().map(|p| p.data.pack_end() as u64).sum();
+        let packs: u64 = self.packs.iter().map(|p| p.data.end()).sum();
         packs + 1024 * self.loose.len() as u64
     }
 
@@ -263,7 +277,7 @@ impl Objects {
     /// Its size, or that of its delta.
     #[must_use]
     pub fn stored_size(&self, nr: Nr) -> u64 {
-        self.entries[nr.0 as usize].size
+        u64::from(self.entries[nr.0 as usize].size)
     }
 
     /// The id of an object.
@@ -294,34 +308,33 @@ impl Objects {
     }
 
     /// The bytes that are stored for an object: its own, or those of its delta. `None` where it is corrupt or too large.
-    pub fn stored(&self, nr: Nr, inflater: &mut Inflater, out: &mut Vec<u8>) -> Option<()> {
+    pub fn stored(&self, nr: Nr, unpacker: &mut Unpacker, out: &mut Vec<u8>) -> Option<()> {
         let entry = self.entries[nr.0 as usize];
-        if entry.size > MAX_OBJECT {
+        if u64::from(entry.size) > MAX_OBJECT {
             return None;
         }
-        let size = usize::try_from(entry.size).ok()?;
+        let size = entry.size as usize;
         if nr.0 >= self.first_loose {
             let bytes = fs::read(&self.loose[usize::try_from(entry.data).ok()?].1).ok()?;
             let mut head = Vec::new();
-            inflater.head(&bytes, 64, &mut head)?;
+            unpacker.inflater.head(&bytes, 64, &mut head)?;
             let (_, announced, len) = loose_header(&head)?;
-            if announced != entry.size {
+            if announced != u64::from(entry.size) {
                 return None;
             }
-            inflater.exact(&bytes, size + len, out)?;
+            unpacker.inflater.exact(&bytes, size + len, out)?;
             out.drain(..len);
             return Some(());
         }
         let at = self.packs.partition_point(|p| p.first <= nr.0) - 1;
-        let data = &self.packs[at].data;
-        inflater.exact(data.entry_slice(entry.data..data.pack_end() as u64)?, size, out)
+        unpacker.inflate(&self.packs[at].data, entry.data, u64::from(entry.len), size, out)
     }
 }
 
 /// Reads single objects, and remembers bases for a while.
 pub struct Reader<'a> {
     objects: &'a Objects,
-    inflater: Inflater,
+    unpacker: Unpacker,
     cache: HashMap<Nr, Rc<Vec<u8>>>,
     cached: usize,
 }
@@ -333,7 +346,7 @@ impl<'a> Reader<'a> {
     /// A reader of `objects`.
     #[must_use]
     pub fn new(objects: &'a Objects) -> Self {
-        Self { objects, inflater: Inflater::default(), cache: HashMap::new(), cached: 0 }
+        Self { objects, unpacker: Unpacker::default(), cache: HashMap::new(), cached: 0 }
     }
 
     /// The object's bytes; `None` where it is corrupt or too large.
@@ -352,13 +365,13 @@ impl<'a> Reader<'a> {
                 at = base;
             } else {
                 let mut out = Vec::new();
-                self.objects.stored(at, &mut self.inflater, &mut out)?;
+                self.objects.stored(at, &mut self.unpacker, &mut out)?;
                 break self.remember(at, out);
             }
         };
         let (mut delta, mut kept) = (Vec::new(), Vec::new());
         while let Some(next) = chain.pop() {
-            self.objects.stored(next, &mut self.inflater, &mut delta)?;
+            self.objects.stored(next, &mut self.unpacker, &mut delta)?;
             let delta = Delta::parse(&delta).filter(|d| d.result_len <= MAX_OBJECT)?;
             let mut out = Vec::new();
             delta.apply(&bytes, &mut out, &mut kept)?;

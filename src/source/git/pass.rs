@@ -2,8 +2,8 @@
 //! every object is inflated once, and no base twice.
 
 use super::delta::Delta;
-use super::inflate::Inflater;
 use super::objects::{Kind, MAX_OBJECT, Nr, Objects};
+use super::pack::Unpacker;
 use crate::detect::Kept;
 use std::rc::Rc;
 use std::sync::Mutex;
@@ -160,7 +160,7 @@ impl DeltaTrees {
                 visitor,
                 budget: &budget,
                 large: &large,
-                inflater: Inflater::default(),
+                unpacker: Unpacker::default(),
                 stored: Vec::new(),
                 kept: Vec::new(),
                 spare: Vec::new(),
@@ -196,7 +196,7 @@ struct Worker<'a, V: Visit> {
     budget: &'a AtomicU64,
     /// Held while a large object is looked at: one at a time.
     large: &'a Mutex<()>,
-    inflater: Inflater,
+    unpacker: Unpacker,
     /// Buffers that are used again.
     stored: Vec<u8>,
     kept: Vec<Kept>,
@@ -252,10 +252,10 @@ impl<V: Visit> Worker<'_, V> {
         let mut out = self.spare.pop().unwrap_or_default();
         let Some(base) = base else {
             self.spend(self.objects.stored_size(nr))?;
-            self.objects.stored(nr, &mut self.inflater, &mut out)?;
+            self.objects.stored(nr, &mut self.unpacker, &mut out)?;
             return Some(out);
         };
-        self.objects.stored(nr, &mut self.inflater, &mut self.stored)?;
+        self.objects.stored(nr, &mut self.unpacker, &mut self.stored)?;
         let delta = Delta::parse(&self.stored).filter(|d| d.result_len <= MAX_OBJECT)?;
         self.spend(delta.result_len)?;
         delta.apply(&base.bytes, &mut out, &mut self.kept)?;

@@ -1,0 +1,140 @@
+//! The bytes of packs, read in windows: a mapped pack would count as memory of this process, however large it is.
+//! Format: <https://git-scm.com/docs/pack-format>.
+
+use super::inflate::Inflater;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// A pack, opened.
+pub(super) struct PackFile {
+    file: File,
+    /// Where the checksum behind the last entry begins.
+    end: u64,
+    /// Its number among those that are read together.
+    number: usize,
+}
+
+/// The bytes of a pack that a thread has at hand, and what it inflates them with.
+#[derive(Default)]
+pub struct Unpacker {
+    /// Of which pack, and from where on.
+    at: Option<(usize, u64)>,
+    window: Vec<u8>,
+    pub(super) inflater: Inflater,
+}
+
+/// The bytes that are read at once where entries are asked for in their order, and elsewhere.
+const WINDOW: usize = 32 << 10;
+const ALONE: usize = 2 << 10;
+/// A larger window is not kept.
+const MOST_KEPT: usize = 4 << 20;
+/// The signature, the version and the number of entries.
+const HEADER: usize = 12;
+
+impl PackFile {
+    /// Opens a pack; `None` where it is none, or of a version that is not known.
+    pub(super) fn open(path: &Path, hash: gix::hash::Kind, number: usize) -> Option<Self> {
+        let file = File::open(path).ok()?;
+        let end = file.metadata().ok()?.len().checked_sub(hash.len_in_bytes() as u64)?;
+        let mut header = [0; HEADER];
+        let is_whole = read_at(&file, &mut header, 0).ok()? == HEADER;
+        let is_known = matches!(header, [b'P', b'A', b'C', b'K', 0, 0, 0, 2 | 3, ..]);
+        (is_whole && is_known).then_some(Self { file, end, number })
+    }
+
+    /// Where the entries end.
+    pub(super) const fn end(&self) -> u64 {
+        self.end
+    }
+}
+
+impl Unpacker {
+    /// So many bytes of a pack, or as many as there are before its end.
+    pub(super) fn bytes(&mut self, pack: &PackFile, offset: u64, len: u64) -> Option<&[u8]> {
+        let len = usize::try_from(len.min(pack.end.checked_sub(offset)?)).ok()?;
+        let held = self.at.filter(|(number, from)| *number == pack.number && *from <= offset);
+        let inside = held.and_then(|(_, from)| usize::try_from(offset - from).ok()).filter(|at| at + len <= self.window.len());
+        if let Some(at) = inside {
+            return self.window.get(at..at + len);
+        }
+        // Behind what is at hand, or only a little further.
+        let goes_on = held.is_some_and(|(_, from)| offset < from + (self.window.len() + WINDOW) as u64);
+        let wanted = len.max(if goes_on { WINDOW } else { ALONE }).min(usize::try_from(pack.end - offset).unwrap_or(usize::MAX));
+        self.at = None;
+        if self.window.capacity() > MOST_KEPT {
+            self.window = Vec::new();
+        }
+        self.window.resize(wanted, 0);
+        let read = read_at(&pack.file, &mut self.window, offset).ok()?;
+        self.window.truncate(read);
+        self.at = Some((pack.number, offset));
+        self.window.get(..len)
+    }
+
+    /// Inflates the stream at `offset`, which has at most `len` bytes, to exactly `size` bytes; `None` where it is corrupt.
+    pub(super) fn inflate(&mut self, pack: &PackFile, offset: u64, len: u64, size: usize, out: &mut Vec<u8>) -> Option<()> {
+        // No stream takes twice what it holds; what a forged pack says may be the whole of a large file.
+        let len = len.min(2 * size as u64 + WINDOW as u64);
+        let mut inflater = std::mem::take(&mut self.inflater);
+        let inflated = self.bytes(pack, offset, len).and_then(|stored| inflater.exact(stored, size, out));
+        self.inflater = inflater;
+        inflated
+    }
+}
+
+/// Fills the buffer from a place of a file on; gives how much of it, less only at the end of the file.
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match read_some(file, &mut buffer[done..], offset + done as u64) {
+            Ok(0) => break,
+            Ok(read) => done += read,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(done)
+}
+
+#[cfg(unix)]
+fn read_some(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn read_some(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_give_what_the_file_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        let hash = gix::hash::Kind::Sha1;
+        let mut bytes = b"PACK\0\0\0\x02\0\0\0\x01".to_vec();
+        bytes.extend((0..200_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()));
+        let paths = ["a.pack", "b.pack"].map(|name| dir.path().join(name));
+        std::fs::write(&paths[0], &bytes).unwrap();
+        bytes.reverse();
+        bytes[..HEADER].copy_from_slice(b"PACK\0\0\0\x03\0\0\0\x01");
+        std::fs::write(&paths[1], &bytes).unwrap();
+        let packs = [0, 1].map(|n| PackFile::open(&paths[n], hash, n).unwrap());
+        let all = paths.each_ref().map(|path| std::fs::read(path).unwrap());
+        let mut unpacker = Unpacker::default();
+        let mut state = 1u32;
+        for _ in 0..500 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let (pack, offset, len) = (state as usize >> 7 & 1, state as usize >> 8 & 0xf_ffff, state as usize & 0xffff);
+            let end = all[pack].len() - 20;
+            let held = unpacker.bytes(&packs[pack], offset as u64, len as u64);
+            assert_eq!(held, all[pack][..end].get(offset..end.min(offset + len)), "{pack} {offset} {len}");
+        }
+        assert_eq!(packs[0].end(), all[0].len() as u64 - 20);
+        std::fs::write(&paths[0], b"PACK\0\0\0\x04\0\0\0\x01 and what is behind it").unwrap();
+        assert!(PackFile::open(&paths[0], hash, 0).is_none());
+    }
+}
