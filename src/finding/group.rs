@@ -210,6 +210,7 @@ fn in_order(f: &Finding) -> (&str, &[String], u64, u64, &str, &Option<String>, &
     (&l.path, &l.container, l.byte_start, l.byte_end, f.rule.id, &l.commit, &f.fingerprint.0, f.target)
 }
 
-fn order(o: &Occurrence) -> (&str, &[String], u64, u64, &str, usize) {
+/// By path, position, rule, target.
+pub(super) fn order(o: &Occurrence) -> (&str, &[String], u64, u64, &str, usize) {
     (&o.location.path, &o.location.container, o.location.byte_start, o.location.byte_end, o.rule.id, o.target)
 }

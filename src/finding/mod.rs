@@ -9,9 +9,11 @@
 //! - `verification`: whether it is live
 //! - `date`: days and times as people write and reports tell them
 //! - `inline`: comments that allow a finding where it stands
+//! - `gather`: occurrences as they come in
 //! - `group`: one secret under one rule family in one path is one finding
 
 pub mod date;
+pub mod gather;
 pub mod group;
 pub mod hex;
 pub mod identity;

@@ -20,6 +20,7 @@ pub use git::{scan_repository, scan_repository_again};
 use crate::config::allowlist::{Allowlists, Sight};
 use crate::detect::{ByteSpan, Detector, Scratch};
 use crate::examine::{Examined, Judged, examine};
+use crate::finding::gather::Gathered;
 use crate::finding::group::MATCH;
 use crate::finding::location::Places;
 use crate::finding::{Beside, Finding, IdentityKey, InlineAllow, Location, Occurrence, Redactor, Secret, group, redact, snippet};
@@ -78,11 +79,11 @@ pub struct Collector<'a> {
 
 #[derive(Default)]
 struct Inner {
-    found: Vec<Occurrence>,
+    found: Gathered,
     /// Findings whose places were told by history.
     placed: Vec<Finding>,
     placed_rejected: Vec<Finding>,
-    rejected: Vec<Occurrence>,
+    rejected: Gathered,
     secrets: BTreeSet<Secret>,
     skipped: BTreeMap<(SkipReason, bool), Tally>,
     excluded: BTreeMap<ExcludeReason, Tally>,
@@ -153,13 +154,13 @@ impl<'a> Collector<'a> {
     #[must_use]
     pub fn finish(self, key: &IdentityKey) -> Outcome {
         let inner = self.inner.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut findings = group::merge(group::group(inner.found, key), inner.placed);
+        let mut findings = group::merge(group::group(inner.found.into_all(), key), inner.placed);
         for finding in &mut findings {
             finding.allowed = self.allowlists.of(finding);
         }
         Outcome {
             findings,
-            rejected: group::merge(group::group(inner.rejected, key), inner.placed_rejected),
+            rejected: group::merge(group::group(inner.rejected.into_all(), key), inner.placed_rejected),
             rejected_total: self.rejected.into_inner(),
             files: self.files.into_inner(),
             bytes: self.bytes.into_inner(),
