@@ -1,70 +1,92 @@
-//! Occurrences as they come in. A secret may stand in a file a million times: of a group of them only the first is shown, so what
-//! others would be shown with is let go at once.
+//! Occurrences as they come in. A secret may stand in a file a million times: of a group of them the first hundred are listed and one
+//! is shown, so what else others have is let go, and the rest are only counted.
 
-use super::group::{Occurrence, order};
+use super::group::{Beside, MOST_BESIDE, MOST_OCCURRENCES, Occurrence, group, order};
 use super::snippet::Snippet;
-use std::collections::HashMap;
+use super::{Finding, Fingerprint, IdentityKey, InlineAllow, Location};
+use crate::judge::Reason;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// Occurrences, those that will not speak for their group without what shows them.
+/// Occurrences, group by group: one secret under one family in one path of one target.
 #[derive(Default)]
 pub struct Gathered {
-    all: Vec<Occurrence>,
-    groups: HashMap<[u8; 16], Speakers>,
+    groups: HashMap<[u8; 16], Group>,
 }
 
-/// Which of a group are shown, by their places among all.
-#[derive(Clone, Copy)]
-struct Speakers {
-    /// The one that stands first.
-    first: usize,
-    /// The one with the highest score, of such the first: it tells the reasons.
-    best: usize,
+#[derive(Default)]
+struct Group {
+    /// In no order, some twice what is listed.
+    kept: Vec<Occurrence>,
+    counted: Option<Box<Counted>>,
 }
 
-/// Names a group: one secret under one family in one path of one target.
-fn group_of(o: &Occurrence) -> [u8; 16] {
+/// What later occurrences of a group add to what is told of it.
+struct Counted {
+    /// Names of their places: what was looked at twice counts once.
+    places: HashSet<u64>,
+    /// The highest score, with its reasons, of such the first, and where that is.
+    score: f32,
+    reasons: Vec<Reason>,
+    best: At,
+    also: BTreeSet<&'static str>,
+    beside: BTreeSet<Beside>,
+    /// The comment of the last one, where all have one, and where that is.
+    inline: Option<InlineAllow>,
+    last: At,
+    /// What is allowed at all of their places.
+    allowed: Location,
+}
+
+/// Where an occurrence is in its path, and under which rule: what its order among others is by.
+type At = (u64, u64, &'static str);
+
+const fn at(o: &Occurrence) -> At {
+    (o.location.byte_start, o.location.byte_end, o.rule.id)
+}
+
+/// A part of a hash of `parts`.
+fn name<const LEN: usize>(parts: &[&[u8]]) -> [u8; LEN] {
     let mut hasher = blake3::Hasher::new();
-    for part in [o.rule.family().as_bytes(), o.secret.expose(), o.location.joined().as_bytes()] {
+    for part in parts {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part);
     }
-    hasher.update(&(o.target as u64).to_le_bytes());
-    let mut name = [0; 16];
-    name.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    let mut name = [0; LEN];
+    name.copy_from_slice(&hasher.finalize().as_bytes()[..LEN]);
     name
 }
 
 impl Gathered {
     /// Adds one.
     pub fn push(&mut self, o: Occurrence) {
-        let at = self.all.len();
-        let name = group_of(&o);
-        self.all.push(o);
-        let Some(before) = self.groups.insert(name, Speakers { first: at, best: at }) else { return };
-        let all = &self.all;
-        let first = if order(&all[at]) < order(&all[before.first]) { at } else { before.first };
-        let (new, old) = (&all[at], &all[before.best]);
-        let is_better = new.score > old.score || new.score == old.score && order(new) < order(old);
-        let now = Speakers { first, best: if is_better { at } else { before.best } };
-        for place in [at, before.first, before.best] {
-            let o = &mut self.all[place];
-            if place != now.first {
-                o.shown = String::new();
-                o.snippet = Snippet { text: String::new(), mark_start: 0, mark_end: 0 };
-                o.companions = Vec::new();
-                o.structure = Vec::new();
-            }
-            if place != now.best {
-                o.reasons = Vec::new();
-            }
-        }
-        self.groups.insert(name, now);
+        let path = o.location.joined();
+        let parts = [o.rule.family().as_bytes(), o.secret.expose(), path.as_bytes(), &(o.target as u64).to_le_bytes()];
+        self.groups.entry(name(&parts)).or_default().push(o);
     }
 
-    /// All of them, as they came.
+    /// The findings that they make.
     #[must_use]
-    pub fn into_all(self) -> Vec<Occurrence> {
-        self.all
+    pub fn into_findings(self, key: &IdentityKey) -> Vec<Finding> {
+        let mut all = Vec::new();
+        let mut counted: HashMap<(Fingerprint, usize), Box<Counted>> = HashMap::new();
+        for mut group in self.groups.into_values() {
+            // What came last may have been counted before.
+            if group.counted.is_some() {
+                group.count();
+            }
+            if let (Some(rest), Some(one)) = (group.counted.take(), group.kept.first()) {
+                let fingerprint = key.fingerprint(one.rule.family(), one.secret.expose(), &one.location.joined());
+                counted.insert((fingerprint, one.target), rest);
+            }
+            all.append(&mut group.kept);
+        }
+        let mut findings = group(all, key);
+        for finding in &mut findings {
+            if let Some(rest) = counted.remove(&(finding.fingerprint.clone(), finding.target)) {
+                rest.add_to(finding);
+            }
+        }
+        findings
     }
 }
 
@@ -74,11 +96,106 @@ impl Extend<Occurrence> for Gathered {
     }
 }
 
+impl Group {
+    fn push(&mut self, o: Occurrence) {
+        self.kept.push(o);
+        if self.kept.len() >= 2 * MOST_OCCURRENCES {
+            self.count();
+        }
+    }
+
+    /// Keeps the first ones and counts the others.
+    fn count(&mut self) {
+        self.kept.sort_by(|a, b| order(a).cmp(&order(b)));
+        self.kept.dedup_by(|a, b| a.rule.id == b.rule.id && a.location == b.location);
+        for o in self.kept.iter_mut().skip(1) {
+            // Only the first one is shown; what comes later can only come before it.
+            o.shown = String::new();
+            o.snippet = Snippet { text: String::new(), mark_start: 0, mark_end: 0 };
+            o.companions = Vec::new();
+            o.structure = Vec::new();
+        }
+        for o in self.kept.split_off(MOST_OCCURRENCES.min(self.kept.len())) {
+            match &mut self.counted {
+                Some(counted) => counted.count(o),
+                none => *none = Some(Box::new(Counted::of(o))),
+            }
+        }
+    }
+}
+
+impl Counted {
+    fn of(o: Occurrence) -> Self {
+        Self {
+            places: HashSet::from([place(&o)]),
+            score: o.score,
+            best: at(&o),
+            last: at(&o),
+            reasons: o.reasons,
+            also: o.also.iter().map(|rule| rule.id).collect(),
+            beside: Some(o.beside).filter(|beside| !beside.is_empty()).into_iter().collect(),
+            inline: o.inline,
+            allowed: o.location,
+        }
+    }
+
+    fn count(&mut self, o: Occurrence) {
+        if !self.places.insert(place(&o)) {
+            return;
+        }
+        let at = at(&o);
+        if o.score > self.score || o.score == self.score && at < self.best {
+            (self.score, self.reasons, self.best) = (o.score, o.reasons, at);
+        }
+        self.also.extend(o.also.iter().map(|rule| rule.id));
+        if !o.beside.is_empty() {
+            self.beside.insert(o.beside);
+            // The first ones by what they are: in what order places are counted depends on threads.
+            if self.beside.len() > MOST_BESIDE {
+                self.beside.pop_last();
+            }
+        }
+        if self.inline.is_none() || o.inline.is_none() {
+            self.inline = None;
+        } else if at > self.last {
+            (self.inline, self.last) = (o.inline, at);
+        }
+        self.allowed.speak_for(&o.location);
+    }
+
+    fn add_to(self, finding: &mut Finding) {
+        finding.occurrences_total += self.places.len();
+        if self.score > finding.score {
+            (finding.score, finding.reasons) = (self.score, self.reasons);
+        }
+        for id in self.also {
+            if !finding.also.contains(&id) {
+                finding.also.push(id);
+            }
+        }
+        for beside in self.beside {
+            if finding.beside.len() < MOST_BESIDE && !finding.beside.contains(&beside) {
+                finding.beside.push(beside);
+            }
+        }
+        finding.inline = InlineAllow::both(finding.inline.take(), self.inline, finding.rule);
+        if let Some(last) = finding.occurrences.last_mut() {
+            last.speak_for(&self.allowed);
+        }
+    }
+}
+
+/// Names the place of an occurrence in its path.
+fn place(o: &Occurrence) -> u64 {
+    let Location { byte_start, byte_end, commit, .. } = &o.location;
+    let commit = commit.as_deref().unwrap_or_default();
+    u64::from_le_bytes(name(&[o.rule.id.as_bytes(), &byte_start.to_le_bytes(), &byte_end.to_le_bytes(), commit.as_bytes()]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::group::group;
-    use crate::finding::{IdentityKey, Location, Secret};
+    use crate::finding::Secret;
     use crate::judge::Reason;
     use crate::rule::RuleSet;
 
@@ -93,9 +210,9 @@ mod tests {
             (state >> 8) % below
         };
         let mut all: Vec<Occurrence> = Vec::new();
-        for n in 0..3000u64 {
+        for n in 0..9000u64 {
             // One at each place, in no order; every tenth is told twice.
-            let (path, start, score) = (next(3), (n * 1_237) % 3001, next(5));
+            let (path, start, score) = (next(3), (n * 1_237) % 9001, next(5));
             if n % 10 == 9 {
                 let before = all[all.len() - 1 - next(9) as usize].clone();
                 all.push(before);
@@ -119,9 +236,9 @@ mod tests {
             });
         }
         let key = IdentityKey::default();
-        let told = |all: Vec<Occurrence>| -> Vec<String> {
-            let findings = group(all, &key).into_iter();
-            let tell = |f: crate::finding::Finding| {
+        let told = |findings: Vec<Finding>| -> Vec<String> {
+            let findings = findings.into_iter();
+            let tell = |f: Finding| {
                 format!(
                     "{} {} {:?} {:?} {} {:?} {} {:?} {:?}",
                     f.fingerprint.0,
@@ -139,11 +256,10 @@ mod tests {
         };
         let mut gathered = Gathered::default();
         gathered.extend(all.clone());
-        let gathered = gathered.into_all();
-        let shown = gathered.iter().filter(|o| !o.snippet.text.is_empty()).count();
-        assert!(shown <= 2 * 3 * 4, "{shown}");
-        let expected = told(all);
+        let kept = gathered.groups.values().map(|group| group.kept.len()).max();
+        assert!(kept < Some(2 * MOST_OCCURRENCES), "{kept:?}");
+        let expected = told(group(all, &key));
         assert!(expected.len() > 20);
-        assert!(told(gathered) == expected, "groups differ");
+        assert!(told(gathered.into_findings(&key)) == expected, "groups differ");
     }
 }

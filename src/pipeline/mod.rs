@@ -154,13 +154,13 @@ impl<'a> Collector<'a> {
     #[must_use]
     pub fn finish(self, key: &IdentityKey) -> Outcome {
         let inner = self.inner.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut findings = group::merge(group::group(inner.found.into_all(), key), inner.placed);
+        let mut findings = group::merge(inner.found.into_findings(key), inner.placed);
         for finding in &mut findings {
             finding.allowed = self.allowlists.of(finding);
         }
         Outcome {
             findings,
-            rejected: group::merge(group::group(inner.rejected.into_all(), key), inner.placed_rejected),
+            rejected: group::merge(inner.rejected.into_findings(key), inner.placed_rejected),
             rejected_total: self.rejected.into_inner(),
             files: self.files.into_inner(),
             bytes: self.bytes.into_inner(),
