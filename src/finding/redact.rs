@@ -2,7 +2,6 @@
 
 use super::Secret;
 use crate::rule::{Kind, Rule};
-use aho_corasick::{AhoCorasick, MatchKind};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -74,72 +73,118 @@ fn classes(secret: &[u8]) -> String {
     words.join(", ")
 }
 
-/// Covers every string of every report: fed with every candidate of the run, it hides them wherever they stand.
+/// Covers every string of every report: fed with every candidate of the run, it hides them wherever they stand. A history has a
+/// hundred thousand of them, so they are looked for by the bytes that they begin with instead of by an automaton.
 #[derive(Default)]
 pub struct Redactor {
-    secrets: BTreeSet<Secret>,
-    matcher: Option<AhoCorasick>,
+    /// How many secrets it was given.
+    known: usize,
+    /// What is hidden, ascending, each once.
+    hidden: Vec<Secret>,
+    /// For each of them the place of the longest other one that it begins with.
+    shorter: Vec<Option<u32>>,
+    /// A bit for each hash of the first four bytes; as many as are sparse.
+    begins: Vec<u64>,
 }
+
+/// The bytes of what is hidden that are hashed.
+const HASHED: usize = 4;
+const _: () = assert!(HASHED <= SHORTEST);
 
 impl Redactor {
     /// A redactor for all of `secrets`. Values shorter than six bytes stand in ordinary words and are left to the snippet,
     /// which hides by place.
-    ///
-    /// # Panics
-    /// Where there are gigabytes of secrets.
     #[must_use]
     pub fn new(secrets: BTreeSet<Secret>) -> Self {
-        let mut patterns: Vec<Vec<u8>> = Vec::new();
-        for secret in &secrets {
+        let known = secrets.len();
+        let mut hidden: Vec<Secret> = Vec::new();
+        for secret in secrets {
             let bytes = secret.expose().trim_ascii();
-            if bytes.len() >= SHORTEST {
-                patterns.push(bytes.to_vec());
-                // Multi-line secrets are shown line by line.
-                if bytes.contains(&b'\n') {
-                    patterns.extend(
-                        bytes
-                            .split(|b| *b == b'\n')
-                            .map(|l| l.trim_ascii().to_vec())
-                            .filter(|l| l.len() >= 24 && !l.starts_with(b"-----")),
-                    );
-                }
+            if bytes.len() < SHORTEST {
+                continue;
+            }
+            // Multi-line secrets are shown line by line.
+            if bytes.contains(&b'\n') {
+                let lines = bytes.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
+                hidden.extend(lines.filter(|l| l.len() >= 24 && !l.starts_with(b"-----")).map(Secret::new));
+            }
+            hidden.push(if bytes.len() == secret.expose().len() { secret } else { Secret::new(bytes) });
+        }
+        hidden.sort_unstable();
+        hidden.dedup();
+        let mut shorter: Vec<Option<u32>> = Vec::with_capacity(hidden.len());
+        for (n, secret) in hidden.iter().enumerate() {
+            // What the one before begins with, itself included, is all that this one can begin with.
+            let mut place = n.checked_sub(1).and_then(|before| u32::try_from(before).ok());
+            while let Some(at) = place.filter(|at| !secret.expose().starts_with(hidden[*at as usize].expose())) {
+                place = shorter[at as usize];
+            }
+            shorter.push(place);
+        }
+        let mut begins = vec![0u64; (hidden.len() / 4).next_power_of_two().max(1)];
+        for secret in &hidden {
+            if let Some(four) = secret.expose().first_chunk() {
+                let bit = bit(*four, begins.len());
+                begins[bit >> 6] |= 1 << (bit & 63);
             }
         }
-        let matcher = (!patterns.is_empty()).then(|| {
-            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&patterns).expect("secrets fit an automaton")
-        });
-        for pattern in &mut patterns {
-            zeroize::Zeroize::zeroize(pattern);
-        }
-        Self { secrets, matcher }
+        Self { known, hidden, shorter, begins }
     }
 
     /// `text` with every known secret hidden.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
-        let Some(matcher) = &self.matcher else { return text.to_owned() };
-        if matcher.find(text).is_none() {
-            return text.to_owned();
-        }
         let mut out = String::with_capacity(text.len());
-        matcher.replace_all_with(text, &mut out, |_, hidden, out| {
-            let _ = write!(out, "[redacted: {} characters]", hidden.chars().count());
-            true
-        });
+        let mut done = 0;
+        let mut at = 0;
+        while let Some(found) = self.next(text, at) {
+            out.push_str(&text[done..found.start]);
+            let _ = write!(out, "[redacted: {} characters]", text[found.clone()].chars().count());
+            done = found.end;
+            at = found.end;
+        }
+        out.push_str(&text[done..]);
         out
+    }
+
+    /// The first secret in `text` from a place on; of those that begin there the longest.
+    fn next(&self, text: &str, from: usize) -> Option<std::ops::Range<usize>> {
+        if self.hidden.is_empty() {
+            return None;
+        }
+        let bytes = text.as_bytes();
+        (from..bytes.len().saturating_sub(HASHED - 1)).find_map(|at| {
+            let bit = bit(*bytes[at..].first_chunk()?, self.begins.len());
+            if self.begins[bit >> 6] >> (bit & 63) & 1 == 0 {
+                return None;
+            }
+            // The longest one that the text begins with is what comes before the text in their order, or that begins with it.
+            let rest = &bytes[at..];
+            let mut place = self.hidden.partition_point(|secret| secret.expose() <= rest).checked_sub(1);
+            while let Some(n) = place.filter(|n| !rest.starts_with(self.hidden[*n].expose())) {
+                place = self.shorter[n].map(|n| n as usize);
+            }
+            let end = at + self.hidden[place?].expose().len();
+            (text.is_char_boundary(at) && text.is_char_boundary(end)).then_some(at..end)
+        })
     }
 
     /// How many secrets it knows.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.secrets.len()
+    pub const fn len(&self) -> usize {
+        self.known
     }
 
     /// Whether it knows none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.secrets.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.known == 0
     }
+}
+
+/// The place of four bytes among the bits of so many words, a power of two.
+const fn bit(four: [u8; HASHED], words: usize) -> usize {
+    (u32::from_le_bytes(four).wrapping_mul(0x9e37_79b1) >> 7) as usize & (words * 64 - 1)
 }
 
 #[cfg(test)]
@@ -168,6 +213,40 @@ mod tests {
         let redactor = Redactor::new([Secret::new(b"hunter22x"), Secret::new(b"abc")].into());
         assert_eq!(redactor.redact("a hunter22x b abc"), "a [redacted: 9 characters] b abc");
         assert_eq!(redactor.len(), 2);
+    }
+
+    #[test]
+    fn of_several_that_begin_alike_the_longest_is_hidden_wherever_it_stands() {
+        let pieces = ["abc", "abcd", "x", "y\u{e9}", "zz", "-", "abcabc"];
+        let mut state = 3u32;
+        let mut next = |below: usize| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as usize % below
+        };
+        let mut seen = 0;
+        for _ in 0..300 {
+            let mut word = |most: usize| (0..=next(most)).map(|_| pieces[next(pieces.len())]).collect::<String>();
+            let secrets: BTreeSet<Secret> = (0..12).map(|_| Secret::new(word(4).as_bytes())).collect();
+            let text = word(40);
+            let longest = |at: usize| {
+                let here =
+                    secrets.iter().map(|s| s.expose()).filter(|s| s.len() >= SHORTEST && text.as_bytes()[at..].starts_with(s));
+                here.map(<[u8]>::len).max()
+            };
+            let (mut expected, mut at) = (String::new(), 0);
+            while let Some(c) = text[at..].chars().next() {
+                if let Some(len) = longest(at) {
+                    let _ = write!(expected, "[redacted: {} characters]", text[at..at + len].chars().count());
+                    at += len;
+                    seen += 1;
+                } else {
+                    expected.push(c);
+                    at += c.len_utf8();
+                }
+            }
+            assert_eq!(Redactor::new(secrets.clone()).redact(&text), expected, "{text}");
+        }
+        assert!(seen > 300, "{seen}");
     }
 
     #[test]

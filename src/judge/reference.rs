@@ -3,7 +3,7 @@
 use super::Subject;
 use super::value::begins_with;
 use aho_corasick::AhoCorasick;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 /// How a form is recognised.
 enum Form {
@@ -142,19 +142,29 @@ fn contained(text: &[u8]) -> Option<usize> {
     pieces.find_overlapping_iter(text).map(|m| places[m.pattern().as_usize()]).min()
 }
 
+/// The place of the first form that `text` begins with. Most values begin with a byte that none begins with.
+fn begun(text: &[u8]) -> Option<usize> {
+    static FIRST: LazyLock<[bool; 256]> = LazyLock::new(|| {
+        let mut first = [false; 256];
+        for (form, _) in FORMS {
+            if let Begins(prefix) = form {
+                first[usize::from(prefix.as_bytes()[0])] = true;
+            }
+        }
+        first
+    });
+    let may_begin = text.first().is_some_and(|b| FIRST[usize::from(*b)]);
+    let begins = |form: &Form| matches!(form, Begins(prefix) if begins_with(text, prefix.as_bytes()));
+    if may_begin { FORMS.iter().position(|(form, _)| begins(form)) } else { None }
+}
+
 /// The system that keeps the secret which `value` refers to; `None` where the value may be a secret.
 #[must_use]
 pub(super) fn system(value: &[u8], subject: Subject<'_>) -> Option<&'static str> {
     let text = value.trim_ascii_start();
-    let contained = contained(text);
-    for (place, (form, name)) in FORMS.iter().enumerate() {
-        let found = match form {
-            Begins(prefix) => begins_with(text, prefix.as_bytes()),
-            Contains(_) => contained == Some(place),
-        };
-        if found {
-            return Some(name);
-        }
+    let begun = begun(text);
+    if let Some(place) = contained(text).into_iter().chain(begun).min() {
+        return Some(FORMS[place].1);
     }
     if google_secret(text) {
         return Some("Google Secret Manager");
