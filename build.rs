@@ -63,13 +63,20 @@ fn emit_prefilter(rules: &[Rule]) -> String {
     let words: Vec<&str> = of_word.keys().copied().chain(fragments::FRAGMENTS.iter().map(|f| f.word)).collect();
     assert!(words.iter().all(|w| w.len() >= 3), "keywords of the catalogue have three bytes or more");
     let table::Table { factor, slots, buckets, windows, entries, short } = table::Table::of(&words, table::best_factor(&words));
-    let mut out = format!("pub static WORDS: [&str; {}] = {words:?};\n", words.len());
-    write!(out, "pub static RULES: [&[u16]; {}] = [", words.len()).expect("a string can be written to");
-    for places in of_word.values() {
-        write!(out, "&{places:?}, ").expect("a string can be written to");
-    }
-    out.push_str(&"&[], ".repeat(fragments::FRAGMENTS.len()));
-    out.push_str("];\n");
+    let mut end = 0;
+    let word_ends: Vec<usize> = words.iter().map(|word| (end += word.len(), end).1).collect();
+    let places: Vec<u16> = of_word.values().flatten().copied().collect();
+    end = 0;
+    let mut rule_ends: Vec<usize> = of_word.values().map(|places| (end += places.len(), end).1).collect();
+    rule_ends.resize(words.len(), end);
+    let mut out = format!(
+        "pub static WORDS: &[u8] = b\"{}\";\npub static WORD_ENDS: [u32; {}] = {word_ends:?};\n\
+         pub static RULES: [u16; {}] = {places:?};\npub static RULE_ENDS: [u32; {}] = {rule_ends:?};\n",
+        words.concat().as_bytes().escape_ascii(),
+        word_ends.len(),
+        places.len(),
+        rule_ends.len()
+    );
     write!(
         out,
         "pub const FACTOR: u32 = {factor};\npub const SHORT: [u64; {}] = {short:?};\n\

@@ -3,7 +3,7 @@
 //! few rules of one's own cost nothing to prepare.
 
 use super::assignment::{FRAGMENTS, Fragment};
-use super::prefilter::{self, Hit, Prefilter};
+use super::prefilter::{self, Hit, Joined, Prefilter};
 use crate::rule::{RuleIndex, RuleSet};
 
 /// Finds keywords, and knows what hits mean.
@@ -19,9 +19,9 @@ pub(super) struct Keywords {
 /// The keywords of the catalogue: the first numbers are theirs.
 struct Catalogue {
     prefilter: prefilter::HashWindowPrefilter,
-    words: &'static [&'static str],
+    words: Joined<u8>,
     /// The places in the catalogue of the rules of each keyword.
-    rules: &'static [&'static [u16]],
+    rules: Joined<u16>,
     /// Where those stand in the rule set, if they do.
     places: Vec<Option<RuleIndex>>,
 }
@@ -57,8 +57,8 @@ impl Keywords {
         let own = Own::of(pairs, fragments, first);
         let of_fragments = catalogue.as_ref().map(|c| c.words.len()).or_else(|| own.as_ref().map(|own| own.words.len()));
         let first_fragment = of_fragments.filter(|_| has_names).and_then(|all| u32::try_from(all - FRAGMENTS.len()).ok());
-        let words = catalogue.iter().flat_map(|c| c.words).chain(own.iter().flat_map(|own| &own.words));
-        let longest = words.map(|word| word.len()).max().unwrap_or(0);
+        let of_catalogue = catalogue.iter().flat_map(|c| c.words.iter().map(<[u8]>::len));
+        let longest = of_catalogue.chain(own.iter().flat_map(|own| own.words.iter().map(|word| word.len()))).max().unwrap_or(0);
         Self { catalogue, own, first_fragment: first_fragment.unwrap_or(u32::MAX), longest }
     }
 
@@ -98,7 +98,7 @@ impl Keywords {
     pub(super) fn rules(&self, hit: &Hit) -> impl Iterator<Item = RuleIndex> + use<'_> {
         let (of_catalogue, own) = self.of_hit(hit);
         let of_catalogue = of_catalogue.into_iter().flat_map(|(catalogue, n)| {
-            let places = catalogue.rules[n];
+            let places = catalogue.rules.get(n);
             places.iter().filter_map(|place| catalogue.places[usize::from(*place)])
         });
         of_catalogue.chain(own.into_iter().flat_map(|(own, n)| own.rules[n].iter().copied()))
@@ -107,8 +107,9 @@ impl Keywords {
     /// Where a hit ends.
     pub(super) fn end(&self, hit: &Hit) -> usize {
         let (of_catalogue, own) = self.of_hit(hit);
-        let word = of_catalogue.map(|(catalogue, n)| catalogue.words[n]).or_else(|| own.map(|(own, n)| own.words[n]));
-        hit.start + word.map_or(0, str::len)
+        let word =
+            of_catalogue.map(|(catalogue, n)| catalogue.words.get(n).len()).or_else(|| own.map(|(own, n)| own.words[n].len()));
+        hit.start + word.unwrap_or(0)
     }
 
     /// Whose a hit's keyword is, and its place there.

@@ -18,7 +18,10 @@ pub(crate) static EXAMPLES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
 });
 
 /// Every keyword of the catalogue, each once.
-pub(crate) static KEYWORDS: LazyLock<&'static [&'static str]> = LazyLock::new(|| built_in().1);
+pub(crate) static KEYWORDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let words = built_in().1;
+    words.iter().map(|word| &*String::from_utf8_lossy(word).into_owned().leak()).collect()
+});
 
 /// Words that a prefilter could stumble over: they repeat or hold each other, or differ from others in the bit that tells
 /// cases of letters apart.

@@ -1,7 +1,7 @@
 //! The keywords of the whole catalogue with their tables, made when keysift was built: nothing of it is made at start.
 
-use super::HashWindowPrefilter;
 use super::table::{Entry, Table, Window};
+use super::{HashWindowPrefilter, Joined};
 use std::borrow::Cow;
 
 #[allow(clippy::unreadable_literal, unreachable_pub, reason = "written by the build")]
@@ -16,7 +16,7 @@ pub(super) const FACTOR: u32 = made::FACTOR;
 /// The prefilter of the built-in catalogue, its words, and the places of each one's rules. The last words are the fragments of names,
 /// which are no rule's.
 #[must_use]
-pub fn built_in() -> (HashWindowPrefilter, &'static [&'static str], &'static [&'static [u16]]) {
+pub fn built_in() -> (HashWindowPrefilter, Joined<u8>, Joined<u16>) {
     let table = Table {
         factor: FACTOR,
         slots: Cow::Borrowed(&made::SLOTS[..]),
@@ -25,7 +25,8 @@ pub fn built_in() -> (HashWindowPrefilter, &'static [&'static str], &'static [&'
         entries: Cow::Borrowed(&made::ENTRIES[..]),
         short: made::SHORT,
     };
-    (HashWindowPrefilter::built_in(&made::WORDS, table), &made::WORDS, &made::RULES)
+    let words = Joined::made(made::WORDS, &made::WORD_ENDS);
+    (HashWindowPrefilter::built_in(words.clone(), table), words, Joined::made(&made::RULES, &made::RULE_ENDS))
 }
 
 #[cfg(test)]
@@ -40,8 +41,9 @@ mod tests {
         let (prefilter, words, of_word) = built_in();
         let mut text = String::new();
         let mut expected = 0;
-        for (word, places) in words.iter().zip(of_word) {
-            for place in *places {
+        let words: Vec<&str> = words.iter().map(|word| std::str::from_utf8(word).expect("words are text")).collect();
+        for (word, places) in words.iter().zip(of_word.iter()) {
+            for place in places {
                 let rule = rules.get(crate::rule::RuleIndex(*place));
                 assert!(rule.keywords.contains(word), "{word} is no keyword of {}", rule.id);
                 expected += 1;
@@ -53,7 +55,7 @@ mod tests {
         assert_eq!(all, expected);
         let (mut made, mut now): (Vec<Hit>, Vec<Hit>) = (Vec::new(), Vec::new());
         prefilter.find(text.as_bytes(), &mut made);
-        HashWindowPrefilter::new(words).find(text.as_bytes(), &mut now);
+        HashWindowPrefilter::new(&words).find(text.as_bytes(), &mut now);
         made.sort_unstable();
         now.sort_unstable();
         assert_eq!(made, now);

@@ -10,8 +10,7 @@
 
 use super::even::{BLOCK, Places, STEP, Slots, places};
 use super::table::{Entry, FOLD_8, Table, fold};
-use super::{Hit, Prefilter};
-use std::borrow::Cow;
+use super::{Hit, Joined, Prefilter};
 use std::cell::RefCell;
 
 /// The shortest keyword in bytes.
@@ -19,20 +18,20 @@ pub(super) const SHORTEST: usize = 3;
 
 /// See the top of this file.
 pub struct HashWindowPrefilter {
-    words: Cow<'static, [&'static str]>,
+    words: Joined<u8>,
     table: Table,
 }
 
 impl HashWindowPrefilter {
     /// A prefilter for `words`, lower case, each at least three bytes long.
     #[must_use]
-    pub fn new(words: &[&'static str]) -> Self {
-        Self { words: words.to_vec().into(), table: Table::of(words, super::built_in::FACTOR) }
+    pub fn new(words: &[&str]) -> Self {
+        Self { words: Joined::of(words.iter().map(|word| word.as_bytes())), table: Table::of(words, super::built_in::FACTOR) }
     }
 
     /// The prefilter of the whole catalogue, made when keysift was built.
-    pub(super) const fn built_in(words: &'static [&'static str], table: Table) -> Self {
-        Self { words: Cow::Borrowed(words), table }
+    pub(super) const fn built_in(words: Joined<u8>, table: Table) -> Self {
+        Self { words, table }
     }
 
     /// Compares what stands around an even place with the keywords that have its window.
@@ -56,7 +55,7 @@ impl HashWindowPrefilter {
             rest = behind;
             let Some(start) = at.checked_sub(usize::from(first.offset)) else { continue };
             for entry in beginning(bytes, start, alike) {
-                let word = self.words[entry.keyword as usize].as_bytes();
+                let word = self.words.get(entry.keyword as usize);
                 let is_word = |text: &[u8]| ends_like(text, word) && text.eq_ignore_ascii_case(word);
                 if bytes.get(start..start + word.len()).is_some_and(is_word) {
                     hits.push(Hit { keyword: entry.keyword, start });
