@@ -8,7 +8,7 @@ use divan::{Bencher, black_box};
 use globset::GlobSet;
 use keysift::detect::assignment::{Scanner, fragments_in};
 use keysift::detect::prefilter::{AhoCorasickPrefilter, Prefilter as _};
-use keysift::detect::{ByteSpan, Detector, Scratch};
+use keysift::detect::{Detector, Scratch};
 use keysift::examine::examine;
 use keysift::finding::IdentityKey;
 use keysift::pipeline::Collector;

@@ -41,7 +41,7 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
             text[at] = byte;
             text
         }),
-        4 => any::<prop::sample::Index>().prop_map(|i| i.get(*KEYWORDS).as_bytes().to_vec()),
+        4 => any::<prop::sample::Index>().prop_map(|i| i.get(&KEYWORDS).as_bytes().to_vec()),
         6 => any::<prop::sample::Index>().prop_map(|i| GLUE[i.index(GLUE.len())].to_vec()),
         2 => "[0-9A-Za-z+/_-]{1,80}".prop_map(String::into_bytes),
         1 => prop::collection::vec(any::<u8>(), 0..60),

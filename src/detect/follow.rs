@@ -143,76 +143,9 @@ impl Run<'_, '_> {
                     at += usize::from(is_in);
                     is_in
                 }
-                MOST => {
-                    let class = &classes[usize::from(steps[step + 1])];
-                    let (least, most, next) = (self.program.number(step + 2), self.most(step + 4), steps[step + 6]);
-                    step += 7;
-                    let end = self.end.min(at.saturating_add(most));
-                    let taken = self.bytes[at..end].iter().take_while(|b| has(class, **b)).count();
-                    self.left = self.left.saturating_sub(taken / 4);
-                    let fewer = Fewer { step, least: at + least, at: at + taken, next };
-                    let place = if taken >= least { self.fewer(fewer) } else { None };
-                    at = place.unwrap_or(at);
-                    place.is_some()
-                }
-                LEAST => {
-                    let class = steps[step + 1];
-                    let (least, most, next) = (self.program.number(step + 2), self.most(step + 4), steps[step + 6]);
-                    step += 7;
-                    let needed = self.bytes[at..self.end].get(..least);
-                    let is_in = needed.is_some_and(|bytes| bytes.iter().all(|b| has(&classes[usize::from(class)], *b)));
-                    let more = More { step, at: at + least, class, left: most - least, next };
-                    let place = if is_in { self.more(more) } else { None };
-                    at = place.unwrap_or(at);
-                    place.is_some()
-                }
-                EITHER => {
-                    let next = step + 3;
-                    self.followed.untried.push(Untried::Step { step: next + self.program.number(step + 1), at });
-                    step = next;
-                    true
-                }
-                IF => {
-                    let other = step + 3 + self.program.number(step + 1);
-                    if self.fits(steps[step + 3], at) {
-                        self.followed.untried.push(Untried::Step { step: other, at });
-                        step += 4;
-                    } else {
-                        step = other;
-                    }
-                    true
-                }
-                PLACE_OR => {
-                    let kind = steps[step + 1];
-                    step += 2;
-                    if self.is_at(kind, at) {
-                        self.followed.untried.push(Untried::Step { step, at });
-                        step += SHORT;
-                    }
-                    true
-                }
-                ONE_OR => {
-                    let class = steps[step + 1];
-                    step += 2;
-                    if self.fits(class, at) {
-                        self.followed.untried.push(Untried::Step { step, at });
-                        step += SHORT;
-                        at += 1;
-                    }
-                    true
-                }
-                OR_ELSE => {
-                    let next = step + 3;
-                    self.followed.untried.push(Untried::Step { step: next, at });
-                    step = next + self.program.number(step + 1);
-                    true
-                }
-                ON => {
-                    step += 3 + self.program.number(step + 1);
-                    true
-                }
-                BACK => {
-                    step = step + 3 - self.program.number(step + 1);
+                MOST | LEAST => self.repeats(&mut step, &mut at),
+                EITHER | OR_ELSE | IF | PLACE_OR | ONE_OR | ON | BACK => {
+                    self.branches(&mut step, &mut at);
                     true
                 }
                 kind @ (TEXTS | FOLDED_TEXTS) => {
@@ -235,6 +168,69 @@ impl Run<'_, '_> {
             };
             if !goes_on && !self.other_way(&mut step, &mut at, &mut secret)? {
                 return Ok(None);
+            }
+        }
+    }
+
+    /// Takes as many bytes of a class as a step tells; `false` where there are fewer.
+    #[inline]
+    fn repeats(&mut self, step: &mut usize, at: &mut usize) -> bool {
+        let Program { steps, classes, .. } = self.program;
+        let (begin, from) = (*step, *at);
+        let class = steps[begin + 1];
+        let is_in = |b: &u8| has(&classes[usize::from(class)], *b);
+        let (least, most, next) = (self.program.number(begin + 2), self.most(begin + 4), steps[begin + 6]);
+        *step += 7;
+        let step = *step;
+        let place = if steps[begin] == MOST {
+            let end = self.end.min(from.saturating_add(most));
+            let taken = self.bytes[from..end].iter().take_while(|b| is_in(b)).count();
+            self.left = self.left.saturating_sub(taken / 4);
+            let fewer = Fewer { step, least: from + least, at: from + taken, next };
+            if taken >= least { self.fewer(fewer) } else { None }
+        } else {
+            let are_in = self.bytes[from..self.end].get(..least).is_some_and(|needed| needed.iter().all(is_in));
+            let more = More { step, at: from + least, class, left: most - least, next };
+            if are_in { self.more(more) } else { None }
+        };
+        *at = place.unwrap_or(from);
+        place.is_some()
+    }
+
+    /// Goes one way, and notes the other.
+    #[inline]
+    fn branches(&mut self, step: &mut usize, at: &mut usize) {
+        let (steps, begin) = (self.program.steps, *step);
+        match steps[begin] {
+            PLACE_OR | ONE_OR => {
+                *step += 2;
+                let (operand, before) = (steps[begin + 1], *at);
+                let is_place = steps[begin] == PLACE_OR;
+                if if is_place { self.is_at(operand, before) } else { self.fits(operand, before) } {
+                    self.followed.untried.push(Untried::Step { step: *step, at: before });
+                    *step += SHORT;
+                    *at += usize::from(!is_place);
+                }
+            }
+            kind => {
+                let next = begin + 3;
+                let distance = self.program.number(begin + 1);
+                match kind {
+                    EITHER => {
+                        self.followed.untried.push(Untried::Step { step: next + distance, at: *at });
+                        *step = next;
+                    }
+                    OR_ELSE => {
+                        self.followed.untried.push(Untried::Step { step: next, at: *at });
+                        *step = next + distance;
+                    }
+                    IF if self.fits(steps[next], *at) => {
+                        self.followed.untried.push(Untried::Step { step: next + distance, at: *at });
+                        *step = next + 1;
+                    }
+                    BACK => *step = next - distance,
+                    _ => *step = next + distance,
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::candidate::{ByteSpan, Candidate};
 use super::entropy::shannon;
-use super::follow::{Followed, GaveUp, Program};
+use super::follow::{Followed, Program};
 use super::pattern::{Match, Pattern, compile};
 use crate::rule::format::model::MAX_UNTIL;
 use crate::rule::{Rule, RuleIndex, checksum};
@@ -55,9 +55,8 @@ impl Searcher {
                 self.taken.fetch_add(followed.steps, Ordering::Relaxed);
                 found
             });
-            match found {
-                Ok(found) => return found,
-                Err(GaveUp) => {}
+            if let Ok(found) = found {
+                return found;
             }
         }
         self.compiled().open.find(bytes, span)

@@ -5,6 +5,7 @@ use super::group::{Beside, MOST_BESIDE, MOST_OCCURRENCES, Occurrence, group, ord
 use super::snippet::Snippet;
 use super::{Finding, Fingerprint, IdentityKey, InlineAllow, Location};
 use crate::judge::Reason;
+use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Occurrences, group by group: one secret under one family in one path of one target.
@@ -144,7 +145,12 @@ impl Counted {
             return;
         }
         let at = at(&o);
-        if o.score > self.score || o.score == self.score && at < self.best {
+        let is_better = match o.score.total_cmp(&self.score) {
+            Ordering::Greater => true,
+            Ordering::Equal => at < self.best,
+            Ordering::Less => false,
+        };
+        if is_better {
             (self.score, self.reasons, self.best) = (o.score, o.reasons, at);
         }
         self.also.extend(o.also.iter().map(|rule| rule.id));

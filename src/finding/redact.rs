@@ -230,7 +230,7 @@ mod tests {
             let text = word(40);
             let longest = |at: usize| {
                 let here =
-                    secrets.iter().map(|s| s.expose()).filter(|s| s.len() >= SHORTEST && text.as_bytes()[at..].starts_with(s));
+                    secrets.iter().map(Secret::expose).filter(|s| s.len() >= SHORTEST && text.as_bytes()[at..].starts_with(s));
                 here.map(<[u8]>::len).max()
             };
             let (mut expected, mut at) = (String::new(), 0);

@@ -67,7 +67,7 @@ impl Fragment {
     pub fn spellings(&self) -> Vec<String> {
         let mut all = vec![self.word.to_owned()];
         if self.capital {
-            all.push(self.word[..1].to_ascii_uppercase() + &self.word[1..]);
+            all.push(format!("{}{}", self.word[..1].to_ascii_uppercase(), &self.word[1..]));
         }
         if self.capitals {
             all.push(self.word.to_ascii_uppercase());

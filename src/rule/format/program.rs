@@ -74,7 +74,7 @@ pub fn of(hir: &Hir) -> Vec<u8> {
     let mut maker = Maker { group: group.map(|(index, _)| *index), classes: Vec::new(), steps: Vec::new() };
     let mut first = [0; CLASS];
     if hir.properties().minimum_len().is_none_or(|least| least == 0)
-        || !begins(hir, &mut first).is_some_and(|can_be_empty| !can_be_empty)
+        || begins(hir, &mut first) != Some(false)
         || maker.add(hir, None).is_none()
     {
         return Vec::new();

@@ -77,9 +77,9 @@ impl Unpacker {
         // No stream takes twice what it holds; what a forged pack says may be the whole of a large file.
         let len = len.min(2 * size as u64 + WINDOW as u64);
         let mut inflater = std::mem::take(&mut self.inflater);
-        let inflated = self.bytes(pack, offset, len).and_then(|stored| inflater.exact(stored, size, out));
+        let done = self.bytes(pack, offset, len).and_then(|stored| inflater.exact(stored, size, out));
         self.inflater = inflater;
-        inflated
+        done
     }
 }
 
