@@ -149,7 +149,7 @@ fn lists_of_names_are_not_joined() {
     for (text, joined) in [
         ("t = (\"sk-4f9\"\n     \"a81c\")", "t = (\"sk-4f9a81c\")"),
         ("t = (\"correct\"\n     \"horse\")", "t = (\"correcthorse\")"),
-        ("t = (\"postgres://bob:horse\"\n     \"@db.example.com\")", "t = (\"postgres://bob:horse@db.example.com\")"),
+        ("t = (\"postgres://user:password\"\n     \"@localhost\")", "t = (\"postgres://user:password@localhost\")"),
         ("t = (\"https://example.com/a1b2\"\n     \"/c3d4\")", "t = (\"https://example.com/a1b2/c3d4\")"),
     ] {
         assert_eq!(written(text), [joined], "{text}");

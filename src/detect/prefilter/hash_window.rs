@@ -38,21 +38,24 @@ impl HashWindowPrefilter {
     fn check(&self, bytes: &[u8], at: usize, hits: &mut Vec<Hit>) {
         let (here, next) = windows(bytes, at);
         for entries in self.table.entries(here) {
-            self.compare(bytes, at, entries, hits);
+            self.compare(bytes, at, entries, false, hits);
         }
         if self.table.may_be_short(next) {
-            for entries in self.table.entries(next).filter(|entries| entries[0].is_short) {
-                self.compare(bytes, at + 1, entries, hits);
+            for entries in self.table.entries(next) {
+                self.compare(bytes, at + 1, entries, true, hits);
             }
         }
     }
 
-    /// Compares a text with the entries of a window that stands there.
-    fn compare(&self, bytes: &[u8], at: usize, entries: &[Entry], hits: &mut Vec<Hit>) {
+    /// Compares a text with the entries of a window that stands there, or with those of keywords of three bytes alone.
+    fn compare(&self, bytes: &[u8], at: usize, entries: &[Entry], only_short: bool, hits: &mut Vec<Hit>) {
         let mut rest = entries;
         while let Some(first) = rest.first() {
             let (alike, behind) = rest.split_at(usize::from(first.alike));
             rest = behind;
+            if only_short && !first.is_short {
+                continue;
+            }
             let Some(start) = at.checked_sub(usize::from(first.offset)) else { continue };
             for entry in beginning(bytes, start, alike) {
                 let word = self.words.get(entry.keyword as usize);
@@ -150,6 +153,8 @@ mod tests {
     #[test]
     fn every_place_of_every_length_is_seen() {
         let words = ["sk_live_", "ghp_", "://", "akia", "token", "secret_key", "xoxb-", "oxb-1"];
+        // Each once, also where a word is the end of another one.
+        assert_eq!(both(&["abab", "bab"], b"--abab").0.len(), 2);
         for word in words {
             for before in 0..9 {
                 for after in 0..9 {
