@@ -101,8 +101,15 @@ pub struct Changed {
 
 impl RuleMark {
     fn of(rule: &Rule, neighbours: &BTreeSet<&str>) -> Self {
-        // What a person reads and how providers are asked finds nothing.
-        let told = Rule { examples: &[], counterexamples: &[], verify: None, remedy: Remedy { rotate: "", steps: "" }, ..*rule };
+        // What a person reads and how providers are asked finds nothing; a program says what the pattern says.
+        let told = Rule {
+            program: &[],
+            examples: &[],
+            counterexamples: &[],
+            verify: None,
+            remedy: Remedy { rotate: "", steps: "" },
+            ..*rule
+        };
         let hash = blake3::hash(format!("{told:?}").as_bytes()).to_hex()[..16].to_owned();
         // A failed checksum speaks against other rules too; generic rules judge by what stands around.
         let alone = rule.kind == Kind::Provider

@@ -36,6 +36,7 @@ use crate::audit::catalogue::Catalogue;
 use crate::audit::unit::RepositoryKey;
 use crate::finding::date::rfc3339;
 use gix::hash::ObjectId;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
@@ -116,6 +117,8 @@ impl Store {
         let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
         connection.busy_timeout(BUSY).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(64);
+        // Plans do not look at what is bound: else every statement would be prepared anew whenever it is used again.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
         let version: i64 = match connection.query_row("PRAGMA user_version", [], |row| row.get(0)) {
             Ok(version) => version,
             Err(rusqlite::Error::SqliteFailure(e, _)) if e.code == rusqlite::ErrorCode::NotADatabase => {
