@@ -68,6 +68,8 @@ pub(super) struct Followed {
 /// It would have to try too much.
 pub(super) struct GaveUp;
 
+/// The steps after which a pattern's automaton would have been made and paid for.
+pub(super) const WORTH_COMPILING: usize = 1 << 16;
 /// The steps that a search may take, and for each byte of its window.
 const STEPS: usize = 2048;
 const STEPS_PER_BYTE: usize = 32;
@@ -89,7 +91,7 @@ impl<'a> Program<'a> {
 
     /// The first match in `span` of `bytes`; what stands around it counts for edges of words and ends of lines.
     pub(super) fn find(&self, bytes: &[u8], span: ByteSpan, followed: &mut Followed) -> Result<Option<Match>, GaveUp> {
-        let most = STEPS + STEPS_PER_BYTE * span.len();
+        let most = WORTH_COMPILING.min(STEPS + STEPS_PER_BYTE * span.len());
         let mut run = Run { program: *self, bytes, end: span.end, followed, left: most };
         let found = (span.start..span.end)
             .filter(|at| has(self.first, bytes[*at]))

@@ -2,7 +2,7 @@
 
 use super::candidate::{ByteSpan, Candidate};
 use super::entropy::shannon;
-use super::follow::{Followed, Program};
+use super::follow::{Followed, Program, WORTH_COMPILING};
 use super::pattern::{Match, Pattern, compile};
 use crate::rule::format::model::MAX_UNTIL;
 use crate::rule::{Rule, RuleIndex, checksum};
@@ -15,9 +15,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Steps (bytes searched) that a rule may spend on a blob: a constant and a multiple of the bytes in its windows.
 const STEPS: usize = 1 << 20;
 const STEPS_PER_BYTE: usize = 64;
-
-/// The steps of a rule's program after which its regex would have been made and paid for.
-const WORTH_COMPILING: usize = 1 << 16;
 
 thread_local! {
     /// What programs use again.

@@ -127,8 +127,11 @@ impl Objects {
         by_offset.sort_unstable();
         self.entries.resize(self.entries.len() + by_offset.len(), Entry::BROKEN);
         let mut unpacker = Unpacker::default();
-        for (at, &(offset, n)) in by_offset.iter().enumerate() {
-            let next = by_offset[at..].iter().map(|(o, _)| *o).find(|o| *o > offset).unwrap_or(data.end());
+        let mut behind = 0;
+        for same in by_offset.chunk_by(|a, b| a.0 == b.0) {
+            behind += same.len();
+            let next = by_offset.get(behind).map_or(data.end(), |(offset, _)| *offset);
+            let offset = same[0].0;
             let head = unpacker.bytes(&data, offset, HEAD);
             let Some((form, size, len)) = head.and_then(|head| header(head, hash)) else { continue };
             let stored = match form {
@@ -142,7 +145,9 @@ impl Objects {
             };
             let begin = offset + len as u64;
             let len = at_most(next.min(data.end()).saturating_sub(begin));
-            self.entries[(first + n) as usize] = Entry { stored, size: at_most(size), len, data: begin };
+            for (_, n) in same {
+                self.entries[(first + n) as usize] = Entry { stored, size: at_most(size), len, data: begin };
+            }
         }
         self.packs.push(Pack { index, data, first });
         Some(())
