@@ -63,12 +63,10 @@ fn emit_prefilter(rules: &[Rule]) -> String {
     let words: Vec<&str> = of_word.keys().copied().chain(fragments::FRAGMENTS.iter().map(|f| f.word)).collect();
     assert!(words.iter().all(|w| w.len() >= 3), "keywords of the catalogue have three bytes or more");
     let table::Table { factor, slots, buckets, windows, entries, short } = table::Table::of(&words, table::best_factor(&words));
-    let mut end = 0;
-    let word_ends: Vec<usize> = words.iter().map(|word| (end += word.len(), end).1).collect();
+    let word_ends = ends(words.iter().map(|word| word.len()));
     let places: Vec<u16> = of_word.values().flatten().copied().collect();
-    end = 0;
-    let mut rule_ends: Vec<usize> = of_word.values().map(|places| (end += places.len(), end).1).collect();
-    rule_ends.resize(words.len(), end);
+    // Fragments are no rule's.
+    let rule_ends = ends(of_word.values().map(Vec::len).chain(fragments::FRAGMENTS.map(|_| 0)));
     let mut out = format!(
         "pub static WORDS: &[u8] = b\"{}\";\npub static WORD_ENDS: [u32; {}] = {word_ends:?};\n\
          pub static RULES: [u16; {}] = {places:?};\npub static RULE_ENDS: [u32; {}] = {rule_ends:?};\n",
@@ -90,6 +88,15 @@ fn emit_prefilter(rules: &[Rule]) -> String {
     )
     .expect("a string can be written to");
     out
+}
+
+/// Where lists of such lengths end, one behind the other.
+fn ends(lens: impl Iterator<Item = usize>) -> Vec<usize> {
+    lens.scan(0, |end, len| {
+        *end += len;
+        Some(*end)
+    })
+    .collect()
 }
 
 /// The catalogue as a Rust expression.

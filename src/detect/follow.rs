@@ -61,7 +61,7 @@ struct More {
 #[derive(Default)]
 pub(super) struct Followed {
     untried: Vec<Untried>,
-    /// The steps taken.
+    /// The steps that the last search took.
     pub steps: usize,
 }
 
@@ -97,8 +97,7 @@ impl<'a> Program<'a> {
             .filter(|at| has(self.first, bytes[*at]))
             .find_map(|at| run.matches(at).transpose())
             .transpose();
-        let taken = most - run.left;
-        followed.steps += taken;
+        followed.steps = most - run.left;
         found
     }
 

@@ -47,7 +47,6 @@ impl Searcher {
     fn find(&self, bytes: &[u8], span: ByteSpan) -> Option<Match> {
         if let Some(program) = self.program.filter(|_| self.taken.load(Ordering::Relaxed) < WORTH_COMPILING) {
             let found = FOLLOWED.with_borrow_mut(|followed| {
-                followed.steps = 0;
                 let found = program.find(bytes, span, followed);
                 self.taken.fetch_add(followed.steps, Ordering::Relaxed);
                 found

@@ -171,20 +171,7 @@ impl Counted {
 
     fn add_to(self, finding: &mut Finding) {
         finding.occurrences_total += self.places.len();
-        if self.score > finding.score {
-            (finding.score, finding.reasons) = (self.score, self.reasons);
-        }
-        for id in self.also {
-            if !finding.also.contains(&id) {
-                finding.also.push(id);
-            }
-        }
-        for beside in self.beside {
-            if finding.beside.len() < MOST_BESIDE && !finding.beside.contains(&beside) {
-                finding.beside.push(beside);
-            }
-        }
-        finding.inline = InlineAllow::both(finding.inline.take(), self.inline, finding.rule);
+        finding.join(self.score, self.reasons, self.also, self.beside, self.inline);
         if let Some(last) = finding.occurrences.last_mut() {
             last.speak_for(&self.allowed);
         }

@@ -148,6 +148,31 @@ impl Finding {
         }
     }
 
+    /// Takes over what further places tell of it.
+    pub(super) fn join(
+        &mut self,
+        score: f32,
+        reasons: Vec<Reason>,
+        also: impl IntoIterator<Item = &'static str>,
+        beside: impl IntoIterator<Item = Beside>,
+        inline: Option<InlineAllow>,
+    ) {
+        self.inline = InlineAllow::both(self.inline.take(), inline, self.rule);
+        if score > self.score {
+            (self.score, self.reasons) = (score, reasons);
+        }
+        for id in also {
+            if !self.also.contains(&id) {
+                self.also.push(id);
+            }
+        }
+        for beside in beside {
+            if self.beside.len() < MOST_BESIDE && !beside.is_empty() && !self.beside.contains(&beside) {
+                self.beside.push(beside);
+            }
+        }
+    }
+
     /// Its level.
     #[must_use]
     pub fn confidence(&self) -> Option<Confidence> {
@@ -168,19 +193,7 @@ pub fn group(mut occurrences: Vec<Occurrence>, key: &IdentityKey) -> Vec<Finding
         if let Some(&at) = places.get(&(fingerprint.clone(), o.target)) {
             let finding = &mut findings[at];
             finding.occurrences_total += 1;
-            finding.inline = InlineAllow::both(finding.inline.take(), o.inline, finding.rule);
-            if o.score > finding.score {
-                finding.score = o.score;
-                finding.reasons = o.reasons;
-            }
-            for rule in o.also {
-                if !finding.also.contains(&rule.id) {
-                    finding.also.push(rule.id);
-                }
-            }
-            if finding.beside.len() < MOST_BESIDE && !o.beside.is_empty() && !finding.beside.contains(&o.beside) {
-                finding.beside.push(o.beside);
-            }
+            finding.join(o.score, o.reasons, o.also.iter().map(|rule| rule.id), Some(o.beside), o.inline);
             if finding.occurrences.len() < MOST_OCCURRENCES {
                 finding.occurrences.push(o.location);
             } else if let Some(last) = finding.occurrences.last_mut() {

@@ -12,6 +12,9 @@ pub(super) enum Form {
     Id,
 }
 
+/// The bytes in which the header of a pack entry is.
+pub(super) const HEAD: u64 = 64;
+
 /// The form, size and length of a pack entry's header.
 pub(super) fn header(head: &[u8], hash: gix::hash::Kind) -> Option<(Form, u64, usize)> {
     let mut at = 0;

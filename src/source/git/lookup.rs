@@ -2,7 +2,7 @@
 //! repository than in a small one. What is read is bounded and trusted as little as in [`super::objects`].
 
 use super::delta::Delta;
-use super::entry::{Form, header, loose_header};
+use super::entry::{Form, HEAD, header, loose_header};
 use super::objects::{Kind, MAX_OBJECT};
 use super::pack::{PackFile, Unpacker};
 use gix::hash::{ObjectId, oid};
@@ -195,7 +195,7 @@ impl<'a> Lookup<'a> {
     }
 
     fn entry(&mut self, pack: usize, offset: u64) -> Option<PackEntry> {
-        let head = self.unpacker.bytes(&self.store.packs[pack].1, offset, 64)?;
+        let head = self.unpacker.window.bytes(&self.store.packs[pack].1, offset, HEAD)?;
         let (form, size, len) = header(head, self.store.hash)?;
         let form = match form {
             Form::Whole(kind) => Made::Whole(kind),

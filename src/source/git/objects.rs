@@ -2,8 +2,9 @@
 //! a bounded way, and what is corrupt is a `None`.
 
 use super::delta::Delta;
-use super::entry::{Form, header, loose_header};
-use super::pack::{PackFile, Unpacker};
+use super::entry::{Form, HEAD, header, loose_header};
+use super::inflate::Inflater;
+use super::pack::{PackFile, Unpacker, Window};
 use gix::hash::{ObjectId, oid};
 use gix::odb::pack::index;
 use std::collections::HashMap;
@@ -76,8 +77,6 @@ pub struct Objects {
 
 /// Larger objects are not looked at, in bytes: a delta of a few bytes can stand for any size.
 pub const MAX_OBJECT: u64 = 256 << 20;
-/// The bytes in which the header of a pack entry is.
-const HEAD: u64 = 64;
 /// The longest chain of deltas that is followed; git makes none above 4,095.
 const MAX_CHAIN: usize = 4096;
 
@@ -126,13 +125,13 @@ impl Objects {
         let mut by_offset: Vec<(u64, u32)> = (0..index.num_objects()).map(|n| (index.pack_offset_at_index(n), n)).collect();
         by_offset.sort_unstable();
         self.entries.resize(self.entries.len() + by_offset.len(), Entry::BROKEN);
-        let mut unpacker = Unpacker::default();
+        let mut window = Window::default();
         let mut behind = 0;
         for same in by_offset.chunk_by(|a, b| a.0 == b.0) {
             behind += same.len();
             let next = by_offset.get(behind).map_or(data.end(), |(offset, _)| *offset);
             let offset = same[0].0;
-            let head = unpacker.bytes(&data, offset, HEAD);
+            let head = window.bytes(&data, offset, HEAD);
             let Some((form, size, len)) = head.and_then(|head| header(head, hash)) else { continue };
             let stored = match form {
                 Form::Whole(kind) => Stored::Whole(kind),
@@ -169,14 +168,14 @@ impl Objects {
             }
         }
         found.sort();
-        let mut unpacker = Unpacker::default();
+        let mut inflater = Inflater::default();
         for (id, path) in found {
             if self.find(&id).is_some() {
                 continue;
             }
             let head = fs::read(&path).ok().and_then(|bytes| {
                 let mut out = Vec::new();
-                unpacker.inflater.head(&bytes, 64, &mut out)?;
+                inflater.head(&bytes, 64, &mut out)?;
                 loose_header(&out)
             });
             let place = u32::try_from(self.loose.len()).unwrap_or(u32::MAX);
@@ -189,7 +188,7 @@ impl Objects {
 
     /// Finds the bases that deltas name by id.
     fn link_bases(&mut self, hash: gix::hash::Kind) {
-        let mut unpacker = Unpacker::default();
+        let mut window = Window::default();
         for p in 0..self.packs.len() {
             let first = self.packs[p].first;
             for n in 0..self.packs[p].index.num_objects() {
@@ -199,7 +198,7 @@ impl Objects {
                 }
                 let pack = &self.packs[p];
                 let offset = pack.index.pack_offset_at_index(n);
-                let Some(head) = unpacker.bytes(&pack.data, offset, HEAD) else { continue };
+                let Some(head) = window.bytes(&pack.data, offset, HEAD) else { continue };
                 let Some((Form::Id, _, len)) = header(head, hash) else { continue };
                 let Some(bytes) = head.get(len - hash.len_in_bytes()..len) else { continue };
                 let Ok(id) = oid::try_from_bytes(bytes) else { continue };

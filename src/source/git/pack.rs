@@ -18,10 +18,16 @@ pub(super) struct PackFile {
 /// The bytes of a pack that a thread has at hand, and what it inflates them with.
 #[derive(Default)]
 pub struct Unpacker {
+    pub(super) window: Window,
+    pub(super) inflater: Inflater,
+}
+
+/// A stretch of a pack.
+#[derive(Default)]
+pub(super) struct Window {
     /// Of which pack, and from where on.
     at: Option<(usize, u64)>,
-    window: Vec<u8>,
-    pub(super) inflater: Inflater,
+    held: Vec<u8>,
 }
 
 /// The bytes that are read at once where entries are asked for in their order, and elsewhere.
@@ -49,37 +55,36 @@ impl PackFile {
     }
 }
 
-impl Unpacker {
+impl Window {
     /// So many bytes of a pack, or as many as there are before its end.
     pub(super) fn bytes(&mut self, pack: &PackFile, offset: u64, len: u64) -> Option<&[u8]> {
         let len = usize::try_from(len.min(pack.end.checked_sub(offset)?)).ok()?;
-        let held = self.at.filter(|(number, from)| *number == pack.number && *from <= offset);
-        let inside = held.and_then(|(_, from)| usize::try_from(offset - from).ok()).filter(|at| at + len <= self.window.len());
+        let before = self.at.filter(|(number, from)| *number == pack.number && *from <= offset);
+        let inside = before.and_then(|(_, from)| usize::try_from(offset - from).ok()).filter(|at| at + len <= self.held.len());
         if let Some(at) = inside {
-            return self.window.get(at..at + len);
+            return self.held.get(at..at + len);
         }
         // Behind what is at hand, or only a little further.
-        let goes_on = held.is_some_and(|(_, from)| offset < from + (self.window.len() + WINDOW) as u64);
+        let goes_on = before.is_some_and(|(_, from)| offset < from + (self.held.len() + WINDOW) as u64);
         let wanted = len.max(if goes_on { WINDOW } else { ALONE }).min(usize::try_from(pack.end - offset).unwrap_or(usize::MAX));
         self.at = None;
-        if self.window.capacity() > MOST_KEPT {
-            self.window = Vec::new();
+        if self.held.capacity() > MOST_KEPT {
+            self.held = Vec::new();
         }
-        self.window.resize(wanted, 0);
-        let read = read_at(&pack.file, &mut self.window, offset).ok()?;
-        self.window.truncate(read);
+        self.held.resize(wanted, 0);
+        let read = read_at(&pack.file, &mut self.held, offset).ok()?;
+        self.held.truncate(read);
         self.at = Some((pack.number, offset));
-        self.window.get(..len)
+        self.held.get(..len)
     }
+}
 
+impl Unpacker {
     /// Inflates the stream at `offset`, which has at most `len` bytes, to exactly `size` bytes; `None` where it is corrupt.
     pub(super) fn inflate(&mut self, pack: &PackFile, offset: u64, len: u64, size: usize, out: &mut Vec<u8>) -> Option<()> {
         // No stream takes twice what it holds; what a forged pack says may be the whole of a large file.
         let len = len.min(2 * size as u64 + WINDOW as u64);
-        let mut inflater = std::mem::take(&mut self.inflater);
-        let done = self.bytes(pack, offset, len).and_then(|stored| inflater.exact(stored, size, out));
-        self.inflater = inflater;
-        done
+        self.inflater.exact(self.window.bytes(pack, offset, len)?, size, out)
     }
 }
 
@@ -124,13 +129,13 @@ mod tests {
         std::fs::write(&paths[1], &bytes).unwrap();
         let packs = [0, 1].map(|n| PackFile::open(&paths[n], hash, n).unwrap());
         let all = paths.each_ref().map(|path| std::fs::read(path).unwrap());
-        let mut unpacker = Unpacker::default();
+        let mut window = Window::default();
         let mut state = 1u32;
         for _ in 0..500 {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let (pack, offset, len) = (state as usize >> 7 & 1, state as usize >> 8 & 0xf_ffff, state as usize & 0xffff);
             let end = all[pack].len() - 20;
-            let held = unpacker.bytes(&packs[pack], offset as u64, len as u64);
+            let held = window.bytes(&packs[pack], offset as u64, len as u64);
             assert_eq!(held, all[pack][..end].get(offset..end.min(offset + len)), "{pack} {offset} {len}");
         }
         assert_eq!(packs[0].end(), all[0].len() as u64 - 20);
