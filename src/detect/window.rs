@@ -7,22 +7,22 @@ use crate::rule::{Rule, RuleIndex, Scope};
 #[derive(Default)]
 pub struct Windows {
     raw: Vec<(RuleIndex, ByteSpan)>,
-    merged: Vec<ByteSpan>,
-    bounds: Vec<(RuleIndex, usize, usize)>,
+    merged: Vec<Merged>,
 }
 
-/// The windows of one rule: ascending, apart from each other.
-pub struct ForRule<'a> {
+/// A window that nothing else of its rule touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Merged {
     pub rule: RuleIndex,
-    pub spans: &'a [ByteSpan],
+    pub span: ByteSpan,
+    /// The number under which it was known to be searched.
+    pub known: Option<u32>,
 }
 
 impl Windows {
     /// Forgets everything, keeps the memory.
     pub fn clear(&mut self) {
         self.raw.clear();
-        self.merged.clear();
-        self.bounds.clear();
     }
 
     /// Adds the window of a keyword hit at `start` in a blob of `len` bytes. One byte more on each side than the proof
@@ -43,25 +43,27 @@ impl Windows {
         }
     }
 
-    /// The merged windows, rule by rule in the order of the rule set.
-    pub fn merged(&mut self) -> impl Iterator<Item = ForRule<'_>> {
+    /// The merged windows, rule by rule in the order of the rule set, by place. `known` are some more, in the same order, that were
+    /// searched already and do not touch each other.
+    pub fn merged(&mut self, known: impl Iterator<Item = Merged>) -> &[Merged] {
         self.raw.sort_unstable();
-        for &(rule, span) in &self.raw {
-            match self.bounds.last_mut() {
-                Some((last, _, to)) if *last == rule => match self.merged.last_mut() {
-                    Some(window) if span.start <= window.end => window.end = window.end.max(span.end),
-                    _ => {
-                        self.merged.push(span);
-                        *to += 1;
-                    }
-                },
-                _ => {
-                    let from = self.merged.len();
-                    self.merged.push(span);
-                    self.bounds.push((rule, from, from + 1));
+        self.merged.clear();
+        let mut new = self.raw.iter().map(|(rule, span)| Merged { rule: *rule, span: *span, known: None }).peekable();
+        let mut known = known.peekable();
+        loop {
+            let next = match (new.peek(), known.peek()) {
+                (Some(new), Some(known)) if (known.rule, known.span) < (new.rule, new.span) => None,
+                (None, _) => None,
+                _ => new.next(),
+            };
+            let Some(next) = next.or_else(|| known.next()) else { return &self.merged };
+            match self.merged.last_mut() {
+                Some(last) if last.rule == next.rule && next.span.start <= last.span.end => {
+                    last.span.end = last.span.end.max(next.span.end);
+                    last.known = None;
                 }
+                _ => self.merged.push(next),
             }
         }
-        self.bounds.iter().map(|&(rule, from, to)| ForRule { rule, spans: &self.merged[from..to] })
     }
 }

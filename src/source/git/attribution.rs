@@ -6,7 +6,7 @@
 use super::changes::push;
 use super::graph::{CommitNr, Graph};
 use super::objects::Nr;
-use super::trees::{Link, Trees};
+use super::trees::Trees;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -45,6 +45,8 @@ pub const MOST_STANDS: usize = 100;
 const MOST_TIPS: usize = 20;
 /// How many flagged entries are looked at before attribution gives up: trees can hold each other 10^10 times.
 const MOST_ENTRIES: u64 = 200_000_000;
+/// So many entries that are those of the first parent count as one.
+const PASSED_FOR_ONE: u64 = 256;
 
 /// How many stories are told: a tree that holds itself ten times over on ten levels has 10^10 paths.
 const MOST_STORIES: usize = 200_000;
@@ -118,21 +120,30 @@ impl Walk<'_> {
             return;
         }
         let trees = self.flagged.trees;
-        let theirs: Vec<Vec<Link>> = parents.iter().map(|p| trees.flagged(*p).collect()).collect();
-        let mut same_name: Vec<Link> = Vec::new();
-        for entry in trees.flagged(tree) {
-            self.left = self.left.saturating_sub(1);
-            same_name.clear();
-            for their in &theirs {
-                let first = their.partition_point(|e| e.name < entry.name);
-                same_name.extend(their[first..].iter().take_while(|e| e.name == entry.name));
+        // Most entries are those of the first parent: both lists are in the same order.
+        let mut first = parents.first().map_or(&[][..], |p| trees.links(*p)).iter().peekable();
+        let links = trees.links(tree);
+        self.left = self.left.saturating_sub(links.len() as u64 / PASSED_FOR_ONE);
+        for &packed in links {
+            while first.next_if(|their| **their < packed).is_some() {}
+            if first.peek() == Some(&&packed) {
+                continue;
             }
-            if same_name.contains(&entry) {
+            let Some(entry) = trees.leading(packed) else { continue };
+            self.left = self.left.saturating_sub(1);
+            let mut of_kind: Vec<Nr> = Vec::new();
+            let mut is_known = false;
+            for their in parents.iter().flat_map(|p| trees.named(*p, entry.name)) {
+                is_known |= their == entry;
+                if their.is_tree == entry.is_tree {
+                    of_kind.push(their.nr);
+                }
+            }
+            if is_known {
                 continue;
             }
             let len = path.len();
             push(path, trees.name(entry.name));
-            let of_kind: Vec<Nr> = same_name.iter().filter(|e| e.is_tree == entry.is_tree).map(|e| e.nr).collect();
             if entry.is_tree {
                 self.compare(commit, path, entry.nr, &of_kind);
             } else {

@@ -206,8 +206,25 @@ impl Trees {
 
     /// The entries of a tree that lead to something flagged.
     pub(super) fn flagged(&self, tree: Nr) -> impl Iterator<Item = Link> {
-        let all = self.links.at(self.places[tree.0 as usize]).iter().map(|packed| Link::unpack(*packed));
-        all.filter(|link| self.holds.get(link.nr.0 as usize).is_some_and(|holds| !link.is_tree || *holds))
+        self.links(tree).iter().filter_map(|packed| self.leading(*packed))
+    }
+
+    /// All links of a tree, packed, by name; equal ones are equal.
+    pub(super) fn links(&self, tree: Nr) -> &[u64] {
+        self.links.at(self.places[tree.0 as usize])
+    }
+
+    /// A link, if it leads to something flagged.
+    pub(super) fn leading(&self, packed: u64) -> Option<Link> {
+        let link = Link::unpack(packed);
+        self.holds.get(link.nr.0 as usize).is_some_and(|holds| !link.is_tree || *holds).then_some(link)
+    }
+
+    /// The entries of a tree that have a name and lead to something flagged: two in a forged one.
+    pub(super) fn named(&self, tree: Nr, name: NameNr) -> impl Iterator<Item = Link> {
+        let links = self.links(tree);
+        let from = links.partition_point(|packed| Link::unpack(*packed).name < name);
+        links[from..].iter().take_while(move |packed| Link::unpack(**packed).name == name).filter_map(|p| self.leading(*p))
     }
 
     /// A name.
