@@ -99,20 +99,24 @@ fn a_version_gives_what_the_whole_text_gives() {
     let (mut as_before, mut inherited, mut found) = (0, 0, 0);
     for round in 0..400 {
         let mut text: Vec<u8> = (0..=numbers.below(30)).flat_map(|_| piece(&mut numbers, &examples)).collect();
-        let mut trace: Trace = DETECTOR.trace(&text, &mut scratch);
-        let (_, mut memory): (Derived, Memory) = examine_derived(&DETECTOR, &text, None, &mut scratch);
+        let mut trace: Trace = DETECTOR.trace(&text, true, &mut scratch);
+        let (_, mut memory): (Derived, Memory) = examine_derived(&DETECTOR, &text, None, true, &mut scratch);
         let mut last = examine(&DETECTOR, &text, None, &mut scratch);
         // Each version is made from the one before: what is wrong once stays wrong.
         for version in 0..6 {
             let (new, kept) = edited(&mut numbers, &text, &examples);
-            let derived = DETECTOR.retrace(&new, &trace, &kept, &mut scratch);
-            let whole = DETECTOR.trace(&new, &mut scratch);
+            let derived = DETECTOR.retrace(&new, &trace, &kept, true, &mut scratch);
+            let whole = DETECTOR.trace(&new, true, &mut scratch);
             let place = format!("round {round}, version {version}");
+            // What nothing is made from leaves less and tells the same.
+            let last_one = DETECTOR.retrace(&new, &trace, &kept, false, &mut scratch);
+            assert_eq!(last_one.candidates, whole.candidates, "{place}");
+            assert_eq!(last_one.inherited, derived.inherited, "{place}");
             assert_eq!(derived.candidates, whole.candidates, "{place}");
             assert_eq!(derived.out_of_budget, whole.out_of_budget, "{place}");
             inherited += derived.inherited.iter().flatten().count();
             let expected = examine(&DETECTOR, &new, None, &mut scratch);
-            let (outcome, next) = examine_derived(&DETECTOR, &new, Some((&memory, &kept)), &mut scratch);
+            let (outcome, next) = examine_derived(&DETECTOR, &new, Some((&memory, &kept)), true, &mut scratch);
             match outcome {
                 Derived::Changed(examined) => assert_eq!(told(&examined), told(&expected), "{place}"),
                 Derived::AsBefore => {
@@ -137,12 +141,12 @@ fn what_lies_far_from_an_edit_is_inherited() {
     let mut scratch = Scratch::default();
     let line = "client = connect(\"https://db.example.org\", token=load(\"x\"))  # reads AKIA and sk_live_ alike\n";
     let old = line.repeat(2000).into_bytes();
-    let trace = DETECTOR.trace(&old, &mut scratch);
+    let trace = DETECTOR.trace(&old, true, &mut scratch);
     let at = old.len() / 2;
     let new = [&old[..at], b"password = \"hunter2hunter2\"\n", &old[at..]].concat();
     let kept = [Kept { from: 0, to: 0, len: at }, Kept { from: at, to: at + 28, len: old.len() - at }];
-    let derived = DETECTOR.retrace(&new, &trace, &kept, &mut scratch);
-    assert_eq!(derived.candidates, DETECTOR.trace(&new, &mut scratch).candidates);
+    let derived = DETECTOR.retrace(&new, &trace, &kept, true, &mut scratch);
+    assert_eq!(derived.candidates, DETECTOR.trace(&new, true, &mut scratch).candidates);
     let fresh = derived.inherited.iter().filter(|place| place.is_none()).count();
     assert!(fresh * 20 <= derived.candidates.len().max(40), "{fresh} of {}", derived.candidates.len());
 }

@@ -3,8 +3,10 @@
 //! few rules of one's own cost nothing to prepare.
 
 use super::assignment::{FRAGMENTS, Fragment};
+use super::memo::{Key, Memo};
 use super::prefilter::{self, Hit, Joined, Prefilter};
 use crate::rule::{RuleIndex, RuleSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Finds keywords, and knows what hits mean.
 pub(super) struct Keywords {
@@ -14,6 +16,8 @@ pub(super) struct Keywords {
     first_fragment: u32,
     /// The length of the longest keyword in bytes.
     pub longest: usize,
+    /// One for each that is made.
+    number: u64,
 }
 
 /// The keywords of the catalogue: the first numbers are theirs.
@@ -59,7 +63,9 @@ impl Keywords {
         let first_fragment = of_fragments.filter(|_| has_names).and_then(|all| u32::try_from(all - FRAGMENTS.len()).ok());
         let of_catalogue = catalogue.iter().flat_map(|c| c.words.iter().map(<[u8]>::len));
         let longest = of_catalogue.chain(own.iter().flat_map(|own| own.words.iter().map(|word| word.len()))).max().unwrap_or(0);
-        Self { catalogue, own, first_fragment: first_fragment.unwrap_or(u32::MAX), longest }
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Self { catalogue, own, first_fragment: first_fragment.unwrap_or(u32::MAX), longest, number }
     }
 
     /// Whether there is none.
@@ -87,6 +93,17 @@ impl Keywords {
                 _ => at += 1,
             }
         }
+    }
+
+    /// The same, but what was found in equal bytes is found again without looking.
+    pub(super) fn find_again(&self, bytes: &[u8], lately: &mut Memo<Vec<Hit>>, hits: &mut Vec<Hit>) {
+        let Some(key) = Key::of(self.number, bytes) else { return self.find(bytes, hits) };
+        if let Some(known) = lately.get(key, bytes) {
+            return hits.extend_from_slice(known);
+        }
+        let from = hits.len();
+        self.find(bytes, hits);
+        hits[from..].clone_into(lately.place(key, bytes));
     }
 
     /// The fragment of a name that a hit is, if it is one.

@@ -8,8 +8,10 @@
 //! - `window`: the stretches around the hits that a rule's regex looks at
 //! - `search`: regexes in windows, under a step budget
 //! - `pattern`: a rule's regex
+//! - `memo`: what came of equal bytes lately
 //! - `follow`: the same without an automaton, for a few windows
 //! - `trace`: detection of a text that was made from another one: what copied stretches hold is inherited
+//! - `stretches`: what both texts share, and the gaps between
 //! - `assignment`: names, operators and values, for the generic rules
 //! - `decode`: text behind an encoding, written anew
 //! - `entropy`: Shannon's measure
@@ -21,9 +23,11 @@ pub mod decode;
 pub mod entropy;
 mod follow;
 mod keywords;
+pub(crate) mod memo;
 mod pattern;
 pub mod prefilter;
 mod search;
+mod stretches;
 pub mod trace;
 mod vectors;
 
@@ -35,9 +39,10 @@ pub use trace::{Kept, Trace};
 
 use crate::rule::{Rule, RuleIndex, RuleSet};
 use keywords::Keywords;
+use memo::Memo;
 use prefilter::Hit;
 use std::sync::OnceLock;
-use window::Windows;
+use window::{Merged, Windows};
 
 /// Finds candidates. Built cheaply: automata and regexes come into being when they are first needed.
 pub struct Detector {
@@ -54,7 +59,14 @@ pub struct Detector {
 #[derive(Default)]
 pub struct Scratch {
     windows: Windows,
+    /// Those that were searched in the text that another one was made from.
+    known: Vec<Merged>,
+    /// Hits that are new.
     hits: Vec<Hit>,
+    /// The hits in stretches that were looked at lately.
+    lately: Memo<Vec<Hit>>,
+    /// What was found in windows that were looked at lately.
+    searched: search::Lately,
 }
 
 impl Detector {
@@ -89,7 +101,7 @@ impl Detector {
 
     /// All candidates in `bytes`, by position, then by rule.
     pub fn detect(&self, bytes: &[u8], scratch: &mut Scratch) -> Detected {
-        let trace = self.trace(bytes, scratch);
+        let trace = self.trace(bytes, false, scratch);
         let mut found = Detected { candidates: trace.candidates, out_of_budget: trace.out_of_budget };
         found.candidates.sort_by_key(|c| (c.span.start, c.span.end, c.rule));
         found
@@ -101,7 +113,7 @@ impl Detector {
         let mut found = Detected::default();
         for (index, _) in self.rules.iter().filter(|(_, r)| r.pattern.is_some()) {
             let mut search = self.searcher(index).start(bytes.len());
-            if search.window(index, bytes, ByteSpan::new(0, bytes.len()), &mut found.candidates).is_none() {
+            if search.window(index, bytes, ByteSpan::new(0, bytes.len()), &mut search::Lately::default(), &mut found.candidates).is_none() {
                 found.out_of_budget.push(index);
             }
         }

@@ -3,6 +3,7 @@
 use super::candidate::{ByteSpan, Candidate};
 use super::entropy::shannon;
 use super::follow::{Followed, Program, WORTH_COMPILING};
+use super::memo::{Key, Memo};
 use super::pattern::{Match, Pattern, compile};
 use crate::rule::format::model::MAX_UNTIL;
 use crate::rule::{Rule, RuleIndex, checksum};
@@ -92,6 +93,9 @@ pub(super) struct Search<'a> {
     steps: usize,
 }
 
+/// What was found in windows lately, by their places there, and the steps that it took.
+pub(super) type Lately = Memo<(usize, Vec<Candidate>)>;
+
 /// What the search of a window took.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Searched {
@@ -111,8 +115,46 @@ impl Search<'_> {
         enough
     }
 
-    /// Appends the candidates that lie in `window`; `None` where the budget was used up.
+    /// Appends the candidates that lie in `window`; `None` where the budget was used up. What was found in an equal window lately is
+    /// found again without looking.
     pub(super) fn window(
+        &mut self,
+        index: RuleIndex,
+        bytes: &[u8],
+        window: ByteSpan,
+        lately: &mut Lately,
+        candidates: &mut Vec<Candidate>,
+    ) -> Option<Searched> {
+        let rule = self.searcher.rule;
+        let lacks = |b: u8| memchr::memchr(b, window.of(bytes)).is_none();
+        if rule.bounds.needs.is_some_and(lacks) || !rule.bounds.secret.is_in(window.of(bytes)) {
+            return Some(Searched { steps: 0, reach: window.end });
+        }
+        // A match depends on the byte before and the one behind, where closing markers are looked for also on what comes then.
+        let around = ByteSpan::new(window.start.saturating_sub(1), bytes.len().min(window.end + 1));
+        let ends = u64::from(around.start < window.start) | u64::from(window.end < around.end) << 1;
+        let what = std::ptr::from_ref(rule).addr() as u64 * 4 + ends;
+        let Some(key) = Key::of(what, around.of(bytes)).filter(|_| rule.until.is_none()) else {
+            return self.look(index, bytes, window, candidates);
+        };
+        if let Some((steps, found)) = lately.get(key, around.of(bytes)) {
+            let moved = |c: &Candidate| Candidate { rule: index, ..c.moved(0, window.start) };
+            return self.spend(*steps).then(|| {
+                candidates.extend(found.iter().map(moved));
+                Searched { steps: *steps, reach: window.end }
+            });
+        }
+        let from = candidates.len();
+        let searched = self.look(index, bytes, window, candidates)?;
+        let (steps, found) = lately.place(key, around.of(bytes));
+        *steps = searched.steps;
+        found.clear();
+        found.extend(candidates[from..].iter().map(|c| c.moved(window.start, 0)));
+        Some(searched)
+    }
+
+    /// The same, looking for it.
+    fn look(
         &mut self,
         index: RuleIndex,
         bytes: &[u8],
@@ -120,11 +162,6 @@ impl Search<'_> {
         candidates: &mut Vec<Candidate>,
     ) -> Option<Searched> {
         let searcher = self.searcher;
-        let bounds = &searcher.rule.bounds;
-        let lacks = |b: u8| memchr::memchr(b, window.of(bytes)).is_none();
-        if bounds.needs.is_some_and(lacks) || !bounds.secret.is_in(window.of(bytes)) {
-            return Some(Searched { steps: 0, reach: window.end });
-        }
         let until = searcher.rule.until.and_then(|_| searcher.compiled().until.as_ref());
         let before = self.steps;
         let mut reach = window.end;

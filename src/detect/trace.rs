@@ -12,7 +12,8 @@ use super::assignment::{REACH_AHEAD, REACH_BACK, cuts};
 use super::candidate::CONTEXT;
 use super::prefilter::Hit;
 use super::search::Searched;
-use super::window::ForRule;
+use super::stretches::{Stretches, widened};
+use super::window::{Merged, Windows};
 use super::{ByteSpan, Candidate, Detector, Scratch};
 use crate::rule::RuleIndex;
 
@@ -30,9 +31,9 @@ pub struct Kept {
 #[derive(Debug, Default)]
 pub struct Trace {
     len: usize,
-    /// By place.
+    /// By place; where nothing is made from the text, those that were needed.
     hits: Vec<Hit>,
-    /// By rule, then by place.
+    /// By rule, then by place; where nothing is made from the text, none.
     windows: Vec<Window>,
     /// Those of the windows in their order, then those of assignments by the places of their names.
     pub candidates: Vec<Candidate>,
@@ -52,6 +53,13 @@ impl Trace {
     pub const fn text_len(&self) -> usize {
         self.len
     }
+
+    /// The hits that begin at or behind `from` and before `to`.
+    fn hits(&self, from: usize, to: usize) -> &[Hit] {
+        let first = self.hits.partition_point(|hit| hit.start < from);
+        let count = self.hits[first..].partition_point(|hit| hit.start < to);
+        &self.hits[first..first + count]
+    }
 }
 
 /// A merged window of a rule, searched.
@@ -65,79 +73,113 @@ struct Window {
     to: usize,
 }
 
-/// Kept stretches shorter than this are looked at like new text.
-const WORTH_KEEPING: usize = 64;
-
 impl Detector {
-    /// Looks at all of `bytes`.
-    pub fn trace(&self, bytes: &[u8], scratch: &mut Scratch) -> Trace {
-        self.retrace(bytes, &Trace::default(), &[], scratch)
+    /// Looks at all of `bytes`, from which others are made if it `is_base`.
+    pub fn trace(&self, bytes: &[u8], is_base: bool, scratch: &mut Scratch) -> Trace {
+        self.retrace(bytes, &Trace::default(), &[], is_base, scratch)
     }
 
     /// Looks at `bytes`, which were made from the text of `old`: `kept` are the stretches that both share, by their places
     /// in `bytes`, apart from each other there. The outcome is that of [`Self::trace`].
-    pub fn retrace(&self, bytes: &[u8], old: &Trace, kept: &[Kept], scratch: &mut Scratch) -> Trace {
+    pub fn retrace(&self, bytes: &[u8], old: &Trace, kept: &[Kept], is_base: bool, scratch: &mut Scratch) -> Trace {
         let text = Text { bytes, old, kept: Stretches::of(kept, old.len, bytes.len()) };
         let gaps = text.kept.gaps();
+        let zones = self.zones(&text, &gaps);
         let mut trace = Trace { len: bytes.len(), ..Trace::default() };
-        (trace.hits, trace.looked_at) = self.hits(&text, &gaps, scratch);
-        self.windows(&text, scratch, &mut trace);
+        trace.looked_at = self.find(&text, &gaps, scratch);
+        // Around what is new the hits that were there before count as well; the others are for those made from this text.
+        let all = [ByteSpan::new(0, bytes.len())];
+        for span in if is_base || !text.is_in_step() { &all[..] } else { &zones } {
+            self.inherit_hits(&text, *span, &mut trace.hits);
+        }
+        merge(&mut trace.hits, &scratch.hits);
+        self.windows(&text, is_base, scratch, &mut trace);
         trace.assignments = trace.candidates.len();
-        self.bindings(&text, &gaps, &mut trace);
+        self.bindings(&text, &zones, &mut trace);
         trace
     }
 
-    /// All hits of keywords, by place, and how many bytes were looked at for them.
-    fn hits(&self, text: &Text<'_>, gaps: &[ByteSpan], scratch: &mut Scratch) -> (Vec<Hit>, u64) {
+    /// Finds the hits that are new, by place, into the scratch; tells how many bytes were looked at for them.
+    fn find(&self, text: &Text<'_>, gaps: &[ByteSpan], scratch: &mut Scratch) -> u64 {
         let keywords = self.keywords();
-        let (mut hits, mut looked_at) = (Vec::new(), 0);
+        scratch.hits.clear();
         if keywords.is_empty() {
-            return (hits, looked_at);
+            return 0;
         }
-        let end = |hit: &Hit| keywords.end(hit);
-        for kept in &text.kept.kept {
-            let first = text.old.hits.partition_point(|h| h.start < kept.from);
-            let inside = text.old.hits[first..].iter().take_while(|h| h.start < kept.from + kept.len);
-            let whole = inside.filter(|h| end(h) <= kept.from + kept.len);
-            hits.extend(whole.map(|h| Hit { start: h.start - kept.from + kept.to, ..*h }));
-        }
+        let mut looked_at = 0;
         let margin = keywords.longest.saturating_sub(1);
         for stretch in widened(gaps, |gap| ByteSpan::new(gap.start.saturating_sub(margin), text.len().min(gap.end + margin))) {
-            scratch.hits.clear();
             looked_at += stretch.len() as u64;
-            keywords.find(stretch.of(text.bytes), &mut scratch.hits);
-            let found = scratch.hits.iter().map(|h| Hit { start: h.start + stretch.start, ..*h });
-            hits.extend(found.filter(|h| text.kept.around(ByteSpan::new(h.start, end(h)), 0).is_none()));
+            let from = scratch.hits.len();
+            keywords.find_again(stretch.of(text.bytes), &mut scratch.lately, &mut scratch.hits);
+            let mut at = from;
+            while let Some(hit) = scratch.hits.get_mut(at) {
+                hit.start += stretch.start;
+                let span = ByteSpan::new(hit.start, keywords.end(hit));
+                if text.kept.around(span, 0).is_some() {
+                    scratch.hits.swap_remove(at);
+                } else {
+                    at += 1;
+                }
+            }
+            scratch.hits[from..].sort_unstable_by_key(by_place);
         }
-        hits.sort_unstable_by_key(|h| (h.start, h.keyword));
-        (hits, looked_at)
+        looked_at
+    }
+
+    /// Appends the hits of the old text that lie in `span` of the new one.
+    fn inherit_hits(&self, text: &Text<'_>, span: ByteSpan, hits: &mut Vec<Hit>) {
+        for kept in text.kept.overlapping(span) {
+            let from = kept.from + span.start.saturating_sub(kept.to);
+            let to = kept.from + kept.len - (kept.to + kept.len).saturating_sub(span.end);
+            let inside = text.old.hits(from, to).iter().filter(|hit| self.is_whole(hit, kept));
+            hits.extend(inside.map(|hit| Hit { start: hit.start - kept.from + kept.to, ..*hit }));
+        }
+    }
+
+    /// Whether all of a hit of the old text, which begins in it, stands in a kept stretch.
+    fn is_whole(&self, hit: &Hit, kept: &Kept) -> bool {
+        let end = kept.from + kept.len;
+        let keywords = self.keywords();
+        hit.start + keywords.longest <= end || keywords.end(hit) <= end
     }
 
     /// The candidates of all windows around the hits.
-    fn windows(&self, text: &Text<'_>, scratch: &mut Scratch, trace: &mut Trace) {
+    fn windows(&self, text: &Text<'_>, is_base: bool, scratch: &mut Scratch, trace: &mut Trace) {
         let keywords = self.keywords();
-        scratch.windows.clear();
-        for hit in &trace.hits {
+        let Scratch { windows, hits: found, known, searched: lately, .. } = scratch;
+        windows.clear();
+        known.clear();
+        let is_in_step = text.is_in_step();
+        let hits = if is_in_step {
+            self.known_windows(text, windows, known);
+            &found[..]
+        } else {
+            &trace.hits
+        };
+        for hit in hits {
             for index in keywords.rules(hit) {
-                scratch.windows.add(index, self.rules().get(index), hit.start, text.len());
+                windows.add(index, self.rules().get(index), hit.start, text.len());
             }
         }
         for &index in self.everywhere.iter().filter(|_| text.len() > 0) {
-            scratch.windows.add(index, self.rules().get(index), 0, text.len());
+            windows.add(index, self.rules().get(index), 0, text.len());
         }
-        for ForRule { rule, spans } in scratch.windows.merged() {
-            let mut search = self.searcher(rule).start(spans.iter().map(|s| s.len()).sum());
-            for &span in spans {
+        for of_rule in windows.merged(known).chunk_by(|a, b| a.rule == b.rule) {
+            let rule = of_rule[0].rule;
+            let mut search = self.searcher(rule).start(of_rule.iter().map(|w| w.span.len()).sum());
+            for &Merged { span, known, .. } in of_rule {
                 let from = trace.candidates.len();
-                let inherited = text.window(rule, span).filter(|(old, _)| search.spend(old.searched.steps));
-                let searched = if let Some((old, kept)) = inherited {
-                    for place in old.from..old.to {
-                        text.inherit(place, kept, trace);
+                let known = if is_in_step { known } else { text.window(rule, span) };
+                let old = known.map(|n| &text.old.windows[n as usize]).filter(|old| search.spend(old.searched.steps));
+                let searched = if let Some(old) = old {
+                    if let Some(kept) = text.kept.around(span, 1).filter(|_| old.from < old.to) {
+                        (old.from..old.to).for_each(|place| text.inherit(place, kept, trace));
                     }
-                    let reach = old.searched.reach - kept.from + kept.to;
+                    let reach = old.searched.reach - old.span.start + span.start;
                     Some(Searched { reach, ..old.searched })
                 } else {
-                    let searched = search.window(rule, text.bytes, span, &mut trace.candidates);
+                    let searched = search.window(rule, text.bytes, span, lately, &mut trace.candidates);
                     trace.inherited.resize(trace.candidates.len(), None);
                     searched
                 };
@@ -145,22 +187,60 @@ impl Detector {
                     trace.out_of_budget.push(rule);
                     break;
                 };
-                trace.windows.push(Window { rule, span, searched, from, to: trace.candidates.len() });
+                if is_base {
+                    trace.windows.push(Window { rule, span, searched, from, to: trace.candidates.len() });
+                }
             }
         }
     }
 
-    /// The candidates of all assignments.
-    fn bindings(&self, text: &Text<'_>, gaps: &[ByteSpan], trace: &mut Trace) {
-        let Some(scanner) = self.assignments() else { return };
+    /// The windows of the old text that stand in kept stretches with all that their searches read; of the others the hits that are
+    /// left, each with its own window.
+    fn known_windows(&self, text: &Text<'_>, windows: &mut Windows, known: &mut Vec<Merged>) {
         let keywords = self.keywords();
-        let zones = widened(gaps, |gap| {
+        for (n, old) in (0..).zip(&text.old.windows) {
+            let before = known.len();
+            known.extend(text.moved(old).map(|span| Merged { rule: old.rule, span, known: Some(n) }));
+            if known.len() > before && !text.kept.is_shared(old.span) {
+                continue;
+            }
+            let rule = self.rules().get(old.rule);
+            for hit in text.old.hits(old.span.start, old.span.end) {
+                if keywords.rules(hit).all(|index| index != old.rule) {
+                    continue;
+                }
+                for kept in text.kept.around_old(hit.start).filter(|kept| self.is_whole(hit, kept)) {
+                    let start = hit.start - kept.from + kept.to;
+                    let is_known = known[before..].iter().any(|w| w.span.start <= start && start < w.span.end);
+                    if !is_known {
+                        windows.add(old.rule, rule, start, text.len());
+                    }
+                }
+            }
+        }
+        if !text.kept.in_order() {
+            known.sort_unstable_by_key(|w| (w.rule, w.span));
+        }
+    }
+
+    /// The stretches in which names may bind something that they did not bind before.
+    fn zones(&self, text: &Text<'_>, gaps: &[ByteSpan]) -> Vec<ByteSpan> {
+        if self.assignments().is_none() {
+            return Vec::new();
+        }
+        widened(gaps, |gap| {
             let from = gap.start.saturating_sub(REACH_AHEAD);
             let to = text.len().min(gap.end + REACH_BACK);
             let cut_before = text.bytes[..from].iter().rposition(|b| cuts(*b)).map_or(0, |at| at + 1);
             let cut_behind = text.bytes[to..].iter().position(|b| cuts(*b)).map_or(text.len(), |at| to + at + 1);
             ByteSpan::new(cut_before, cut_behind)
-        });
+        })
+    }
+
+    /// The candidates of all assignments.
+    fn bindings(&self, text: &Text<'_>, zones: &[ByteSpan], trace: &mut Trace) {
+        let Some(scanner) = self.assignments() else { return };
+        let keywords = self.keywords();
         let old = &text.old.candidates[text.old.assignments..];
         let mut next_zone = zones.iter().peekable();
         let mut clean_from = 0;
@@ -207,14 +287,28 @@ impl Text<'_> {
         self.bytes.len()
     }
 
-    /// The window of the old text that is equal to `span`, with all that its search read.
-    fn window(&self, rule: RuleIndex, span: ByteSpan) -> Option<(&Window, &Kept)> {
+    /// Whether all windows of the old text are known and easily followed; else each is looked up by its place in the new one.
+    fn is_in_step(&self) -> bool {
+        self.kept.is_sparse() && self.old.out_of_budget.is_empty()
+    }
+
+    /// The place of the window of the old text that is equal to `span`, with all that its search read.
+    fn window(&self, rule: RuleIndex, span: ByteSpan) -> Option<u32> {
         let kept = self.kept.around(span, 1)?;
         let there = span.moved(kept.to, kept.from);
         let at = self.old.windows.binary_search_by_key(&(rule, there), |w| (w.rule, w.span)).ok()?;
-        let window = &self.old.windows[at];
-        let read = ByteSpan::new(span.start, window.searched.reach - kept.from + kept.to);
-        self.kept.holds(kept, read, 1).then_some((window, kept))
+        let read = ByteSpan::new(span.start, self.old.windows[at].searched.reach - kept.from + kept.to);
+        u32::try_from(at).ok().filter(|_| self.kept.holds(kept, read, 1))
+    }
+
+    /// Where a window of the old text stands in the new one with all that its search read.
+    fn moved(&self, old: &Window) -> impl Iterator<Item = ByteSpan> {
+        let read = ByteSpan::new(old.span.start, old.searched.reach.max(old.span.end));
+        let span = old.span;
+        self.kept.around_old(span.start).filter_map(move |kept| {
+            let fits = read.end <= kept.from + kept.len && self.kept.holds(kept, read.moved(kept.from, kept.to), 1);
+            fits.then(|| span.moved(kept.from, kept.to))
+        })
     }
 
     /// The place of an assignment of the old text that is the same with all that surrounds it.
@@ -236,87 +330,19 @@ impl Text<'_> {
     }
 }
 
-/// Kept stretches, apart from each other, those that continue each other joined.
-struct Stretches {
-    kept: Vec<Kept>,
-    /// The lengths of the old text and of the new one.
-    old_len: usize,
-    len: usize,
+
+fn by_place(hit: &Hit) -> (usize, u32) {
+    (hit.start, hit.keyword)
 }
 
-impl Stretches {
-    fn of(kept: &[Kept], old_len: usize, len: usize) -> Self {
-        let mut stretches: Vec<Kept> = Vec::with_capacity(kept.len());
-        for next in kept {
-            match stretches.last_mut() {
-                Some(last) if last.from + last.len == next.from && last.to + last.len == next.to => last.len += next.len,
-                _ => stretches.push(*next),
-            }
-        }
-        stretches.retain(|k| k.len >= WORTH_KEEPING);
-        Self { kept: stretches, old_len, len }
+/// Merges `more` into `hits`; both are sorted by place.
+fn merge(hits: &mut Vec<Hit>, more: &[Hit]) {
+    let (mut old, mut new) = (hits.len(), more.len());
+    hits.extend_from_slice(more);
+    while old > 0 && new > 0 {
+        let is_behind = by_place(&hits[old - 1]) > by_place(&more[new - 1]);
+        hits[old + new - 1] = if is_behind { hits[old - 1] } else { more[new - 1] };
+        if is_behind { old -= 1 } else { new -= 1 }
     }
-
-    /// Whether both texts begin with this stretch.
-    const fn begins(kept: &Kept) -> bool {
-        kept.from == 0 && kept.to == 0
-    }
-
-    /// Whether both texts end with it.
-    const fn ends(&self, kept: &Kept) -> bool {
-        kept.from + kept.len == self.old_len && kept.to + kept.len == self.len
-    }
-
-    /// What lies between the stretches, seams without a byte between them too.
-    fn gaps(&self) -> Vec<ByteSpan> {
-        let mut gaps = Vec::with_capacity(self.kept.len() + 1);
-        let mut at = 0;
-        for kept in &self.kept {
-            if !Self::begins(kept) {
-                gaps.push(ByteSpan::new(at, kept.to));
-            }
-            at = kept.to + kept.len;
-        }
-        if !self.kept.last().is_some_and(|last| self.ends(last)) {
-            gaps.push(ByteSpan::new(at, self.len));
-        }
-        gaps
-    }
-
-    /// The stretch that holds `span` and `more` bytes on each side of it, as far as the texts go.
-    fn around(&self, span: ByteSpan, more: usize) -> Option<&Kept> {
-        let at = self.kept.partition_point(|k| k.to <= span.start).checked_sub(1)?;
-        Some(&self.kept[at]).filter(|kept| self.holds(kept, span, more))
-    }
-
-    /// Whether `kept` holds `span` and `more` bytes on each side of it, as far as the texts go.
-    const fn holds(&self, kept: &Kept, span: ByteSpan, more: usize) -> bool {
-        (span.start >= kept.to + more || Self::begins(kept))
-            && (span.end + more <= kept.to + kept.len || self.ends(kept) && span.end <= self.len)
-    }
-
-    /// The stretches that share a byte with `span`.
-    fn overlapping(&self, span: ByteSpan) -> impl Iterator<Item = &Kept> {
-        let first = self.kept.partition_point(|k| k.to + k.len <= span.start);
-        self.kept[first..].iter().take_while(move |k| k.to < span.end)
-    }
-}
-
-/// The gaps as wide as `widen` makes them, those that touch joined.
-fn widened(gaps: &[ByteSpan], widen: impl Fn(ByteSpan) -> ByteSpan) -> Vec<ByteSpan> {
-    let mut out: Vec<ByteSpan> = Vec::with_capacity(gaps.len());
-    for gap in gaps {
-        match out.last_mut() {
-            // What is wide enough already needs no second look at where it ends.
-            Some(last) if gap.end < last.end && last.end - gap.end >= REACH_BACK => {}
-            _ => {
-                let wide = widen(*gap);
-                match out.last_mut() {
-                    Some(last) if wide.start <= last.end => last.end = last.end.max(wide.end),
-                    _ => out.push(wide),
-                }
-            }
-        }
-    }
-    out
+    hits[..new].copy_from_slice(&more[..new]);
 }

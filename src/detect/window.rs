@@ -45,11 +45,11 @@ impl Windows {
 
     /// The merged windows, rule by rule in the order of the rule set, by place. `known` are some more, in the same order, that were
     /// searched already and do not touch each other.
-    pub fn merged(&mut self, known: impl Iterator<Item = Merged>) -> &[Merged] {
+    pub fn merged(&mut self, known: &[Merged]) -> &[Merged] {
         self.raw.sort_unstable();
         self.merged.clear();
         let mut new = self.raw.iter().map(|(rule, span)| Merged { rule: *rule, span: *span, known: None }).peekable();
-        let mut known = known.peekable();
+        let mut known = known.iter().copied().peekable();
         loop {
             let next = match (new.peek(), known.peek()) {
                 (Some(new), Some(known)) if (known.rule, known.span) < (new.rule, new.span) => None,
@@ -58,6 +58,7 @@ impl Windows {
             };
             let Some(next) = next.or_else(|| known.next()) else { return &self.merged };
             match self.merged.last_mut() {
+                Some(last) if last.rule == next.rule && last.span == next.span => last.known = last.known.or(next.known),
                 Some(last) if last.rule == next.rule && next.span.start <= last.span.end => {
                     last.span.end = last.span.end.max(next.span.end);
                     last.known = None;

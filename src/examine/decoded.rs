@@ -180,7 +180,7 @@ impl Run<'_> {
     /// Examines a text that was decoded, and what is encoded in it again.
     fn examine(&mut self, decoded: &decode::Decoded, depth: usize) -> Examined {
         let text = &decoded.bytes[..];
-        let mut trace = self.detector.trace(text, self.scratch);
+        let mut trace = self.detector.trace(text, false, self.scratch);
         // Assignments beside what was decoded were judged where they stand: in a text full of encoded values each would be seen
         // again around each of them. Other candidates may be companions.
         trace.candidates.retain(|c| c.assignment.is_none() || decoded.is_changed(c.span));

@@ -12,6 +12,7 @@ use crate::rule::format::model::MAX_MATCH;
 use crate::rule::structure::Fact;
 use crate::rule::{Confidence, Kind, Rule, RuleIndex};
 use decoded::Behind;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -76,7 +77,7 @@ pub enum Derived {
 /// Examines `blob`, which stands at `path` (`/`-separated; empty where it has none, `None` where it is not known yet: rules
 /// that ask for a path then count everywhere, and the caller asks them later).
 pub fn examine(detector: &Detector, blob: &[u8], path: Option<&str>, scratch: &mut Scratch) -> Examined {
-    let trace = detector.trace(blob, scratch);
+    let trace = detector.trace(blob, false, scratch);
     let mut judged = judge_all(detector, trace.candidates, blob, path);
     judge_by_path(detector, blob, path.unwrap_or_default(), &mut judged);
     let mut examined = settle(judged, trace.out_of_budget, blob);
@@ -92,23 +93,35 @@ fn judge_all(detector: &Detector, candidates: Vec<Candidate>, text: &[u8], path:
         if rule.path.zip(path).is_some_and(|(pattern, path)| !path_matches(pattern, path)) {
             continue;
         }
-        let verdict = judge::judge(Subject { rule, candidate: &candidate, blob: text, path: path.unwrap_or_default() });
-        judged.push(Judged::of(candidate, rule, Arc::new(verdict)));
+        let verdict = verdict(rule, &candidate, text, path.unwrap_or_default());
+        judged.push(Judged::of(candidate, rule, verdict));
     }
     judged
 }
 
+/// The judgement of a candidate. Without a path it is the same wherever the same text stands around it.
+fn verdict(rule: &'static Rule, candidate: &Candidate, blob: &[u8], path: &str) -> Arc<Verdict> {
+    thread_local! {
+        static LATELY: RefCell<judge::Lately> = RefCell::default();
+    }
+    if path.is_empty() {
+        return LATELY.with_borrow_mut(|lately| lately.judge(rule, candidate, blob));
+    }
+    Arc::new(judge::judge(Subject { rule, candidate, blob, path }))
+}
+
 /// Examines a `blob` whose path is not known yet, like [`examine`], but looks only at what differs from `made_from`: the
-/// blob that it was made from and the stretches that both share.
+/// blob that it was made from and the stretches that both share. What is left is for blobs made from this one, if it `is_base`.
 pub fn examine_derived(
     detector: &Detector,
     blob: &[u8],
     made_from: Option<(&Memory, &[Kept])>,
+    is_base: bool,
     scratch: &mut Scratch,
 ) -> (Derived, Memory) {
     let trace = match made_from {
-        Some((old, kept)) => detector.retrace(blob, &old.trace, kept, scratch),
-        None => detector.trace(blob, scratch),
+        Some((old, kept)) => detector.retrace(blob, &old.trace, kept, is_base, scratch),
+        None => detector.trace(blob, is_base, scratch),
     };
     let inherited = trace.inherited.iter().map(|place| made_from.zip(*place).map(|((old, _), at)| &old.verdicts[at as usize]));
     let verdicts: Vec<Arc<Verdict>> = trace
@@ -116,10 +129,8 @@ pub fn examine_derived(
         .iter()
         .zip(inherited)
         .map(|(candidate, inherited)| {
-            inherited.map_or_else(
-                || Arc::new(judge::judge(Subject { rule: detector.rules().get(candidate.rule), candidate, blob, path: "" })),
-                Arc::clone,
-            )
+            let judge = || verdict(detector.rules().get(candidate.rule), candidate, blob, "");
+            inherited.map_or_else(judge, Arc::clone)
         })
         .collect();
     let behind = match made_from {
@@ -226,7 +237,6 @@ fn judge_by_path(detector: &Detector, blob: &[u8], path: &str, judged: &mut Vec<
 /// Whether a rule's `path` pattern matches.
 #[must_use]
 pub fn path_matches(pattern: &str, path: &str) -> bool {
-    use std::cell::RefCell;
     use std::collections::HashMap;
     thread_local! {
         static COMPILED: RefCell<HashMap<String, regex_automata::meta::Regex>> = RefCell::new(HashMap::new());

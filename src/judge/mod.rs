@@ -12,11 +12,13 @@
 //! - `language`: what the line around it is
 //! - `any_of`: many words at once
 //! - `weights`: how much each signal of a generic rule counts
+//! - `lately`: judgements are remembered for a while
 //! - `path`: what kind of file it stands in
 
 mod any_of;
 mod expression;
 mod generic;
+mod lately;
 mod language;
 mod name;
 pub mod path;
@@ -28,6 +30,7 @@ mod stock;
 mod value;
 pub mod weights;
 
+pub use lately::Lately;
 pub use path::PathClass;
 
 use crate::detect::Candidate;

@@ -292,7 +292,7 @@ impl GitSink for GitCollector<'_> {
         self.knows(nr)
     }
 
-    fn blob(&self, nr: Nr, bytes: &[u8], made_from: Option<(&Memory, &[Kept])>) -> (Keys, Memory) {
+    fn blob(&self, nr: Nr, bytes: &[u8], made_from: Option<(&Memory, &[Kept])>, is_base: bool) -> (Keys, Memory) {
         self.collector.file(bytes.len() as u64);
         let detector = self.collector.detector;
         // A container is looked into whole, whatever it was stored as a delta of.
@@ -309,7 +309,7 @@ impl GitSink for GitCollector<'_> {
         }
         let old = made_from.and_then(|(old, kept)| Some((old.as_ref()?, kept)));
         let base = old.map(|(old, kept)| (&old.memory, kept));
-        let (derived, memory) = SCRATCH.with_borrow_mut(|scratch| examine_derived(detector, bytes, base, scratch));
+        let (derived, memory) = SCRATCH.with_borrow_mut(|scratch| examine_derived(detector, bytes, base, is_base, scratch));
         let (keys, rejected, is_clean) = match (derived, old) {
             (Derived::AsBefore, Some((old, _))) => {
                 self.collector.count(old.rejected, &Examined::default(), "");

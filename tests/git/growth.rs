@@ -23,15 +23,15 @@ struct Counting {
 
 impl Counting {
     fn text(&self, bytes: &[u8]) {
-        self.looked_at.fetch_add(self.detector.trace(bytes, &mut Scratch::default()).looked_at, Relaxed);
+        self.looked_at.fetch_add(self.detector.trace(bytes, false, &mut Scratch::default()).looked_at, Relaxed);
     }
 }
 
 impl GitSink for Counting {
     type Memory = Memory;
 
-    fn blob(&self, _: Nr, bytes: &[u8], made_from: Option<(&Memory, &[Kept])>) -> (Keys, Memory) {
-        let (_, memory) = examine_derived(&self.detector, bytes, made_from, &mut Scratch::default());
+    fn blob(&self, _: Nr, bytes: &[u8], made_from: Option<(&Memory, &[Kept])>, is_base: bool) -> (Keys, Memory) {
+        let (_, memory) = examine_derived(&self.detector, bytes, made_from, is_base, &mut Scratch::default());
         self.blobs.fetch_add(bytes.len() as u64, Relaxed);
         self.looked_at.fetch_add(memory.looked_at(), Relaxed);
         (Keys::default(), memory)

@@ -31,8 +31,8 @@ pub trait GitSink: Sync {
         false
     }
     /// Looks at a blob; gives a key for each thing that it holds. `made_from` is what another blob left, and the stretches
-    /// that both share.
-    fn blob(&self, nr: Nr, bytes: &[u8], made_from: Option<(&Self::Memory, &[Kept])>) -> (Keys, Self::Memory);
+    /// that both share. Others are made from it if it `is_base`.
+    fn blob(&self, nr: Nr, bytes: &[u8], made_from: Option<(&Self::Memory, &[Kept])>, is_base: bool) -> (Keys, Self::Memory);
     /// Looks at a commit's or tag's own text and remembers what it holds.
     fn text(&self, nr: Nr, kind: Kind, bytes: &[u8]);
     /// Looks at names of files and folders, a line each; tells which lines hold something.
@@ -127,13 +127,13 @@ impl<S: GitSink> Visit for Blobs<'_, S> {
         !self.objects.is_first(nr) || self.sink.skips(nr)
     }
 
-    fn visit(&self, nr: Nr, bytes: &[u8], made_from: Option<(&Self::Memory, &[Kept])>) -> Self::Memory {
+    fn visit(&self, nr: Nr, bytes: &[u8], made_from: Option<(&Self::Memory, &[Kept])>, is_base: bool) -> Self::Memory {
         // An object that stands in two packs is looked at once.
         if !self.objects.is_first(nr) || self.sink.skips(nr) {
             return None;
         }
         let made_from = made_from.and_then(|(memory, kept)| Some((memory.as_ref()?, kept))).filter(|_| !self.whole);
-        let (keys, memory) = self.sink.blob(nr, bytes, made_from);
+        let (keys, memory) = self.sink.blob(nr, bytes, made_from, is_base);
         if !keys.is_empty() {
             self.keys.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(nr, keys);
         }

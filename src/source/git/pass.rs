@@ -17,8 +17,8 @@ pub(super) trait Visit: Sync {
     fn skips(&self, _: Nr) -> bool {
         false
     }
-    /// Takes an object; `made_from` is what its base left and the stretches that both share.
-    fn visit(&self, nr: Nr, bytes: &[u8], made_from: Option<(&Self::Memory, &[Kept])>) -> Self::Memory;
+    /// Takes an object; `made_from` is what its base left and the stretches that both share. Others are made of it if it `is_base`.
+    fn visit(&self, nr: Nr, bytes: &[u8], made_from: Option<(&Self::Memory, &[Kept])>, is_base: bool) -> Self::Memory;
     /// Notes an object that is corrupt or too large.
     fn lost(&self, nr: Nr);
     /// Whether to stop.
@@ -35,7 +35,7 @@ pub(super) struct Each<'a, V: Fn(Nr, &[u8]) + Sync> {
 impl<V: Fn(Nr, &[u8]) + Sync> Visit for Each<'_, V> {
     type Memory = ();
 
-    fn visit(&self, nr: Nr, bytes: &[u8], _: Option<(&(), &[Kept])>) {
+    fn visit(&self, nr: Nr, bytes: &[u8], _: Option<(&(), &[Kept])>, _: bool) {
         (self.visit)(nr, bytes);
     }
 
@@ -228,11 +228,11 @@ impl<V: Visit> Worker<'_, V> {
                 continue;
             };
             let made_from = base.as_deref().map(|base| (&base.memory, &self.kept[..]));
-            let memory = self.visitor.visit(nr, &bytes, made_from);
+            let children = self.trees.children(nr);
+            let memory = self.visitor.visit(nr, &bytes, made_from, !children.is_empty());
             if let Some(Ok(base)) = base.map(Rc::try_unwrap) {
                 self.put_back(base.bytes);
             }
-            let children = self.trees.children(nr);
             if children.is_empty() {
                 self.put_back(bytes);
             } else {

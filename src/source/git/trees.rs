@@ -349,7 +349,7 @@ impl Walk<'_> {
 impl Visit for Walk<'_> {
     type Memory = Memory;
 
-    fn visit(&self, nr: Nr, bytes: &[u8], made_from: Option<(&Memory, &[Kept])>) -> Memory {
+    fn visit(&self, nr: Nr, bytes: &[u8], made_from: Option<(&Memory, &[Kept])>, _: bool) -> Memory {
         let mut memory = Memory { bounds: vec![0], ..Memory::default() };
         let mut at = 0;
         for kept in made_from.into_iter().flat_map(|(old, kept)| kept.iter().map(move |k| (old, k))) {

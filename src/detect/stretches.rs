@@ -1,0 +1,143 @@
+//! What a text shares with the one that it was made from: stretches that were copied, and the gaps between them.
+
+use super::ByteSpan;
+use super::assignment::REACH_BACK;
+use super::trace::Kept;
+
+/// Kept stretches shorter than this are looked at like new text.
+const WORTH_KEEPING: usize = 64;
+/// What is copied more often than this is looked up by its place in the new text.
+const MOST_LAYERS: usize = 8;
+
+/// Kept stretches, apart from each other, those that continue each other joined.
+pub(super) struct Stretches {
+    kept: Vec<Kept>,
+    /// The same by their places in the old text, in as few lists as it takes for those of each to be apart there; none where they
+    /// are so as they stand.
+    layers: Vec<Vec<Kept>>,
+    /// The lengths of the old text and of the new one.
+    old_len: usize,
+    len: usize,
+}
+
+impl Stretches {
+    pub(super) fn of(kept: &[Kept], old_len: usize, len: usize) -> Self {
+        let mut stretches: Vec<Kept> = Vec::with_capacity(kept.len());
+        for next in kept {
+            match stretches.last_mut() {
+                Some(last) if last.from + last.len == next.from && last.to + last.len == next.to => last.len += next.len,
+                _ => stretches.push(*next),
+            }
+        }
+        stretches.retain(|k| k.len >= WORTH_KEEPING);
+        let in_order = stretches.is_sorted_by(|a, b| a.from + a.len <= b.from);
+        let layers = if in_order { Vec::new() } else { layers(stretches.clone()) };
+        Self { kept: stretches, layers, old_len, len }
+    }
+
+    /// Whether the stretches have the same order in both texts, and nothing is there twice.
+    pub(super) const fn in_order(&self) -> bool {
+        self.layers.is_empty()
+    }
+
+    /// Whether nothing is there so often that looking for it in the old text would take long.
+    pub(super) const fn is_sparse(&self) -> bool {
+        self.layers.len() <= MOST_LAYERS
+    }
+
+    /// Whether more than one of the stretches has a part of `span` of the old text, where one of them has all of it.
+    pub(super) fn is_shared(&self, span: ByteSpan) -> bool {
+        let has_part = |layer: &&Vec<Kept>| {
+            let at = layer.partition_point(|k| k.from < span.end);
+            at.checked_sub(1).is_some_and(|at| layer[at].from + layer[at].len > span.start)
+        };
+        self.layers.iter().filter(has_part).nth(1).is_some()
+    }
+
+    /// The stretches that hold the byte of the old text at `place`.
+    pub(super) fn around_old(&self, place: usize) -> impl Iterator<Item = &Kept> {
+        let as_they_stand = self.in_order().then_some(&self.kept);
+        as_they_stand.into_iter().chain(&self.layers).filter_map(move |layer| {
+            let at = layer.partition_point(|k| k.from <= place).checked_sub(1)?;
+            Some(&layer[at]).filter(|kept| place < kept.from + kept.len)
+        })
+    }
+
+    /// Whether both texts begin with this stretch.
+    const fn begins(kept: &Kept) -> bool {
+        kept.from == 0 && kept.to == 0
+    }
+
+    /// Whether both texts end with it.
+    const fn ends(&self, kept: &Kept) -> bool {
+        kept.from + kept.len == self.old_len && kept.to + kept.len == self.len
+    }
+
+    /// What lies between the stretches, seams without a byte between them too.
+    pub(super) fn gaps(&self) -> Vec<ByteSpan> {
+        let mut gaps = Vec::with_capacity(self.kept.len() + 1);
+        let mut at = 0;
+        for kept in &self.kept {
+            if !Self::begins(kept) {
+                gaps.push(ByteSpan::new(at, kept.to));
+            }
+            at = kept.to + kept.len;
+        }
+        if !self.kept.last().is_some_and(|last| self.ends(last)) {
+            gaps.push(ByteSpan::new(at, self.len));
+        }
+        gaps
+    }
+
+    /// The stretch that holds `span` and `more` bytes on each side of it, as far as the texts go.
+    pub(super) fn around(&self, span: ByteSpan, more: usize) -> Option<&Kept> {
+        let at = self.kept.partition_point(|k| k.to <= span.start).checked_sub(1)?;
+        Some(&self.kept[at]).filter(|kept| self.holds(kept, span, more))
+    }
+
+    /// Whether `kept` holds `span` and `more` bytes on each side of it, as far as the texts go.
+    pub(super) const fn holds(&self, kept: &Kept, span: ByteSpan, more: usize) -> bool {
+        (span.start >= kept.to + more || Self::begins(kept))
+            && (span.end + more <= kept.to + kept.len || self.ends(kept) && span.end <= self.len)
+    }
+
+    /// The stretches that share a byte with `span`.
+    pub(super) fn overlapping(&self, span: ByteSpan) -> impl Iterator<Item = &Kept> {
+        let first = self.kept.partition_point(|k| k.to + k.len <= span.start);
+        self.kept[first..].iter().take_while(move |k| k.to < span.end)
+    }
+}
+
+/// Lists of stretches that are apart in the old text, at most one more than [`MOST_LAYERS`]: then some are left out.
+fn layers(mut stretches: Vec<Kept>) -> Vec<Vec<Kept>> {
+    stretches.sort_unstable_by_key(|k| (k.from, k.to));
+    let mut layers: Vec<Vec<Kept>> = Vec::new();
+    for kept in stretches {
+        let free = layers.iter().position(|layer| layer.last().is_none_or(|last| last.from + last.len <= kept.from));
+        match free {
+            Some(free) => layers[free].push(kept),
+            None if layers.len() <= MOST_LAYERS => layers.push(vec![kept]),
+            None => break,
+        }
+    }
+    layers
+}
+
+/// The gaps as wide as `widen` makes them, those that touch joined.
+pub(super) fn widened(gaps: &[ByteSpan], widen: impl Fn(ByteSpan) -> ByteSpan) -> Vec<ByteSpan> {
+    let mut out: Vec<ByteSpan> = Vec::with_capacity(gaps.len());
+    for gap in gaps {
+        match out.last_mut() {
+            // What is wide enough already needs no second look at where it ends.
+            Some(last) if gap.end < last.end && last.end - gap.end >= REACH_BACK => {}
+            _ => {
+                let wide = widen(*gap);
+                match out.last_mut() {
+                    Some(last) if wide.start <= last.end => last.end = last.end.max(wide.end),
+                    _ => out.push(wide),
+                }
+            }
+        }
+    }
+    out
+}
