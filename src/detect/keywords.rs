@@ -39,6 +39,9 @@ struct Own {
     first: u32,
 }
 
+/// How many were made.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+
 /// A keyword of one of the two, by its place there.
 type Place<'k, T> = Option<(&'k T, usize)>;
 
@@ -63,7 +66,6 @@ impl Keywords {
         let first_fragment = of_fragments.filter(|_| has_names).and_then(|all| u32::try_from(all - FRAGMENTS.len()).ok());
         let of_catalogue = catalogue.iter().flat_map(|c| c.words.iter().map(<[u8]>::len));
         let longest = of_catalogue.chain(own.iter().flat_map(|own| own.words.iter().map(|word| word.len()))).max().unwrap_or(0);
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         Self { catalogue, own, first_fragment: first_fragment.unwrap_or(u32::MAX), longest, number }
     }

@@ -113,7 +113,10 @@ impl Detector {
         let mut found = Detected::default();
         for (index, _) in self.rules.iter().filter(|(_, r)| r.pattern.is_some()) {
             let mut search = self.searcher(index).start(bytes.len());
-            if search.window(index, bytes, ByteSpan::new(0, bytes.len()), &mut search::Lately::default(), &mut found.candidates).is_none() {
+            if search
+                .window(index, bytes, ByteSpan::new(0, bytes.len()), &mut search::Lately::default(), &mut found.candidates)
+                .is_none()
+            {
                 found.out_of_budget.push(index);
             }
         }

@@ -154,13 +154,7 @@ impl Search<'_> {
     }
 
     /// The same, looking for it.
-    fn look(
-        &mut self,
-        index: RuleIndex,
-        bytes: &[u8],
-        window: ByteSpan,
-        candidates: &mut Vec<Candidate>,
-    ) -> Option<Searched> {
+    fn look(&mut self, index: RuleIndex, bytes: &[u8], window: ByteSpan, candidates: &mut Vec<Candidate>) -> Option<Searched> {
         let searcher = self.searcher;
         let until = searcher.rule.until.and_then(|_| searcher.compiled().until.as_ref());
         let before = self.steps;

@@ -141,3 +141,37 @@ pub(super) fn widened(gaps: &[ByteSpan], widen: impl Fn(ByteSpan) -> ByteSpan) -
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn kept(from: usize, to: usize, len: usize) -> Kept {
+        Kept { from, to, len }
+    }
+
+    fn around(stretches: &Stretches, place: usize) -> Vec<Kept> {
+        let mut all: Vec<Kept> = stretches.around_old(place).copied().collect();
+        all.sort_unstable_by_key(|k| k.to);
+        all
+    }
+
+    #[test]
+    fn what_is_copied_often_is_found_everywhere() {
+        let in_order = [kept(0, 0, 100), kept(150, 120, 100)];
+        let stretches = Stretches::of(&in_order, 300, 220);
+        assert!(stretches.in_order() && stretches.is_sparse());
+        assert_eq!((around(&stretches, 99), around(&stretches, 100)), (vec![in_order[0]], vec![]));
+
+        let copied = [kept(100, 0, 100), kept(0, 100, 150), kept(120, 250, 80), kept(20, 330, 64)];
+        let stretches = Stretches::of(&copied, 300, 394);
+        assert!(!stretches.in_order() && stretches.is_sparse());
+        assert_eq!(around(&stretches, 130), [copied[0], copied[1], copied[2]]);
+        assert_eq!(around(&stretches, 50), [copied[1], copied[3]]);
+        assert_eq!(around(&stretches, 200), []);
+        assert!(stretches.is_shared(ByteSpan::new(70, 101)) && !stretches.is_shared(ByteSpan::new(84, 90)));
+
+        let often: Vec<Kept> = (0..20).map(|n| kept(0, n * 64, 64)).collect();
+        assert!(!Stretches::of(&often, 64, 20 * 64).is_sparse());
+    }
+}

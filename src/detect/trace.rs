@@ -73,6 +73,9 @@ struct Window {
     to: usize,
 }
 
+/// Room for what is new in a version.
+const SOME: usize = 8;
+
 impl Detector {
     /// Looks at all of `bytes`, from which others are made if it `is_base`.
     pub fn trace(&self, bytes: &[u8], is_base: bool, scratch: &mut Scratch) -> Trace {
@@ -87,6 +90,11 @@ impl Detector {
         let zones = self.zones(&text, &gaps);
         let mut trace = Trace { len: bytes.len(), ..Trace::default() };
         trace.looked_at = self.find(&text, &gaps, scratch);
+        let room = if is_base { (old.hits.len() + scratch.hits.len(), old.windows.len() + SOME) } else { (0, 0) };
+        trace.hits.reserve(room.0);
+        trace.windows.reserve(room.1);
+        trace.candidates.reserve(old.candidates.len() + SOME);
+        trace.inherited.reserve(old.candidates.len() + SOME);
         // Around what is new the hits that were there before count as well; the others are for those made from this text.
         let all = [ByteSpan::new(0, bytes.len())];
         for span in if is_base || !text.is_in_step() { &all[..] } else { &zones } {
@@ -329,7 +337,6 @@ impl Text<'_> {
         trace.inherited.push(same_context.then(|| u32::try_from(place).ok()).flatten());
     }
 }
-
 
 fn by_place(hit: &Hit) -> (usize, u32) {
     (hit.start, hit.keyword)

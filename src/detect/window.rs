@@ -68,3 +68,40 @@ impl Windows {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(rule: u16, start: usize, end: usize, known: Option<u32>) -> Merged {
+        Merged { rule: RuleIndex(rule), span: ByteSpan::new(start, end), known }
+    }
+
+    #[test]
+    fn known_windows_stand_unless_something_new_touches_them() {
+        let mut windows = Windows::default();
+        for (rule, start, end) in [(1, 90, 110), (1, 40, 60), (2, 0, 10), (1, 200, 210)] {
+            windows.raw.push((RuleIndex(rule), ByteSpan::new(start, end)));
+        }
+        let known = [
+            window(0, 5, 9, Some(0)),
+            window(1, 0, 30, Some(1)),
+            window(1, 60, 90, Some(2)),
+            window(1, 200, 210, Some(3)),
+            window(2, 11, 20, Some(4)),
+        ];
+        let expected = [
+            window(0, 5, 9, Some(0)),
+            window(1, 0, 30, Some(1)),
+            // The end of one is the begin of the next: what they hold is searched as one.
+            window(1, 40, 110, None),
+            window(1, 200, 210, Some(3)),
+            window(2, 0, 10, None),
+            window(2, 11, 20, Some(4)),
+        ];
+        assert_eq!(windows.merged(&known), expected);
+        windows.clear();
+        assert_eq!(windows.merged(&known), known);
+        assert_eq!(windows.merged(&[]), []);
+    }
+}

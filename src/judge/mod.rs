@@ -18,8 +18,8 @@
 mod any_of;
 mod expression;
 mod generic;
-mod lately;
 mod language;
+mod lately;
 mod name;
 pub mod path;
 mod placeholder;

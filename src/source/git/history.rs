@@ -75,10 +75,11 @@ impl History {
         let lost = |nr: Nr| sink.lost(objects.id(nr));
         let stop = || sink.stopped();
         let blobs = Blobs { objects, sink, whole: scope.whole_blobs, keys: Mutex::default() };
-        deltas.for_each(objects, Kind::Blob, &blobs);
-        let keys = blobs.keys.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let text = |nr: Nr, bytes: &[u8]| sink.text(nr, objects.kind(nr), bytes);
-        let graph = Graph::read(objects, &deltas, &text, &lost, &stop);
+        // At once: where one file has most of the history, a single thread is the last one to look at blobs.
+        let look = || deltas.for_each(objects, Kind::Blob, &blobs);
+        let ((), graph) = rayon::join(look, || Graph::read(objects, &deltas, &text, &lost, &stop));
+        let keys = blobs.keys.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let refs = repo.refs();
         let chosen = Chosen::of(repo, &graph, &refs, scope);
         let flagged_ids: HashMap<ObjectId, Nr> = keys.keys().map(|nr| (objects.id(*nr), *nr)).collect();
@@ -86,10 +87,10 @@ impl History {
         let all_missing = repo.partial || scope.unreachable;
         let wanted = Wanted { hash: repo.hash, flagged: &flagged_ids, missing: !all_missing };
         let trees = Trees::walk(objects, &deltas, &wanted, &lost, &stop);
-        let names = names_that_hold(&trees, sink);
         let flagged = Flagged { graph: &graph, trees: &trees, keys: &keys };
         let order = graph.oldest_first(&chosen.reachable);
-        let Stories { stories, placed, complete } = flagged.stories(&order, &chosen.branches);
+        let (told, names) = rayon::join(|| flagged.stories(&order, &chosen.branches), || names_that_hold(&trees, sink));
+        let Stories { stories, placed, complete } = told;
         let mut unattached: Vec<Nr> = keys.keys().copied().filter(|nr| !placed.contains(nr)).collect();
         unattached.sort_unstable();
         let cut = order.iter().filter(|c| graph.get(**c).cut).count() as u64;
