@@ -137,12 +137,10 @@ impl Search<'_> {
         let Some(key) = Key::of(what, around.of(bytes)).filter(|_| rule.until.is_none()) else {
             return self.look(index, bytes, window, candidates);
         };
-        if let Some((steps, found)) = lately.get(key, around.of(bytes)) {
-            let moved = |c: &Candidate| Candidate { rule: index, ..c.moved(0, window.start) };
-            return self.spend(*steps).then(|| {
-                candidates.extend(found.iter().map(moved));
-                Searched { steps: *steps, reach: window.end }
-            });
+        // Where so many steps are not left, looking finds a part.
+        if let Some((steps, found)) = lately.get(key, around.of(bytes)).filter(|(steps, _)| self.spend(*steps)) {
+            candidates.extend(found.iter().map(|c| Candidate { rule: index, ..c.moved(0, window.start) }));
+            return Some(Searched { steps: *steps, reach: window.end });
         }
         let from = candidates.len();
         let searched = self.look(index, bytes, window, candidates)?;
