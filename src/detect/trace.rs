@@ -119,7 +119,11 @@ impl Detector {
         for stretch in widened(gaps, |gap| ByteSpan::new(gap.start.saturating_sub(margin), text.len().min(gap.end + margin))) {
             looked_at += stretch.len() as u64;
             let from = scratch.hits.len();
-            keywords.find_again(stretch.of(text.bytes), &mut scratch.lately, &mut scratch.hits);
+            if text.old.len > 0 {
+                keywords.find_again(stretch.of(text.bytes), &mut scratch.lately, &mut scratch.hits);
+            } else {
+                keywords.find(stretch.of(text.bytes), &mut scratch.hits);
+            }
             let mut at = from;
             while let Some(hit) = scratch.hits.get_mut(at) {
                 hit.start += stretch.start;
