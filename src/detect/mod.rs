@@ -8,8 +8,8 @@
 //! - `window`: the stretches around the hits that a rule's regex looks at
 //! - `search`: regexes in windows, under a step budget
 //! - `pattern`: a rule's regex
-//! - `memo`: what came of equal bytes lately
 //! - `follow`: the same without an automaton, for a few windows
+//! - `memo`: what came of equal bytes lately
 //! - `trace`: detection of a text that was made from another one: what copied stretches hold is inherited
 //! - `stretches`: what both texts share, and the gaps between
 //! - `assignment`: names, operators and values, for the generic rules
@@ -113,10 +113,7 @@ impl Detector {
         let mut found = Detected::default();
         for (index, _) in self.rules.iter().filter(|(_, r)| r.pattern.is_some()) {
             let mut search = self.searcher(index).start(bytes.len());
-            if search
-                .window(index, bytes, ByteSpan::new(0, bytes.len()), &mut search::Lately::default(), &mut found.candidates)
-                .is_none()
-            {
+            if search.window(index, bytes, ByteSpan::new(0, bytes.len()), &mut found.candidates).is_none() {
                 found.out_of_budget.push(index);
             }
         }

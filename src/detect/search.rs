@@ -115,9 +115,28 @@ impl Search<'_> {
         enough
     }
 
-    /// Appends the candidates that lie in `window`; `None` where the budget was used up. What was found in an equal window lately is
-    /// found again without looking.
+    /// Appends the candidates that lie in `window`; `None` where the budget was used up.
     pub(super) fn window(
+        &mut self,
+        index: RuleIndex,
+        bytes: &[u8],
+        window: ByteSpan,
+        candidates: &mut Vec<Candidate>,
+    ) -> Option<Searched> {
+        if self.lacks(window.of(bytes)) {
+            return Some(Searched { steps: 0, reach: window.end });
+        }
+        self.look(index, bytes, window, candidates)
+    }
+
+    /// Whether a text lacks what every match has.
+    fn lacks(&self, text: &[u8]) -> bool {
+        let bounds = &self.searcher.rule.bounds;
+        bounds.needs.is_some_and(|b| memchr::memchr(b, text).is_none()) || !bounds.secret.is_in(text)
+    }
+
+    /// The same as [`Self::window`], but what was found in an equal window lately is found again without looking.
+    pub(super) fn window_again(
         &mut self,
         index: RuleIndex,
         bytes: &[u8],
@@ -126,8 +145,7 @@ impl Search<'_> {
         candidates: &mut Vec<Candidate>,
     ) -> Option<Searched> {
         let rule = self.searcher.rule;
-        let lacks = |b: u8| memchr::memchr(b, window.of(bytes)).is_none();
-        if rule.bounds.needs.is_some_and(lacks) || !rule.bounds.secret.is_in(window.of(bytes)) {
+        if self.lacks(window.of(bytes)) {
             return Some(Searched { steps: 0, reach: window.end });
         }
         // A match depends on the byte before and the one behind, where closing markers are looked for also on what comes then.
@@ -151,7 +169,7 @@ impl Search<'_> {
         Some(searched)
     }
 
-    /// The same, looking for it.
+    /// Looks for the candidates that lie in `window`, which may hold some.
     fn look(&mut self, index: RuleIndex, bytes: &[u8], window: ByteSpan, candidates: &mut Vec<Candidate>) -> Option<Searched> {
         let searcher = self.searcher;
         let until = searcher.rule.until.and_then(|_| searcher.compiled().until.as_ref());

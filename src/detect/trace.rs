@@ -191,7 +191,7 @@ impl Detector {
                     let reach = old.searched.reach - old.span.start + span.start;
                     Some(Searched { reach, ..old.searched })
                 } else {
-                    let searched = search.window(rule, text.bytes, span, lately, &mut trace.candidates);
+                    let searched = search.window_again(rule, text.bytes, span, lately, &mut trace.candidates);
                     trace.inherited.resize(trace.candidates.len(), None);
                     searched
                 };
@@ -315,7 +315,7 @@ impl Text<'_> {
 
     /// Where a window of the old text stands in the new one with all that its search read.
     fn moved(&self, old: &Window) -> impl Iterator<Item = ByteSpan> {
-        let read = ByteSpan::new(old.span.start, old.searched.reach.max(old.span.end));
+        let read = ByteSpan::new(old.span.start, old.searched.reach);
         let span = old.span;
         self.kept.around_old(span.start).filter_map(move |kept| {
             let fits = read.end <= kept.from + kept.len && self.kept.holds(kept, read.moved(kept.from, kept.to), 1);

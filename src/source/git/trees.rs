@@ -192,7 +192,7 @@ impl Trees {
             match seen.get_mut(tree.0 as usize) {
                 Some(seen) => {
                     if !std::mem::replace(seen, true) {
-                        let links = self.links.at(self.places[tree.0 as usize]).iter().map(|packed| Link::unpack(*packed));
+                        let links = self.links(tree).iter().map(|packed| Link::unpack(*packed));
                         stack.extend(links.map(|link| link.nr));
                     }
                 }
