@@ -20,6 +20,9 @@ PREFERRED = ["MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib",
 NAMES = {"MIT": r"mit", "Apache-2.0": r"apache", "BSD-2-Clause": r"bsd", "BSD-3-Clause": r"bsd", "Zlib": r"zlib",
          "Unicode-3.0": r"unicode", "ISC": r"isc"}
 
+# C code that a crate brings along under a licence of its own: the licence, and the file with its text.
+BROUGHT = {"libdeflate-sys": ("MIT", "libdeflate/COPYING")}
+
 
 def linked():
     """The packages that normal dependencies reach, with all features, on every platform."""
@@ -51,6 +54,8 @@ def chosen(package):
         if best is None:
             sys.exit(f"{package['name']}: the licence `{expression}` is not known here: look at it, then add it to {__file__}")
         picked.append(best)
+    if package["name"] in BROUGHT:
+        picked.append(BROUGHT[package["name"]][0])
     return sorted(set(picked))
 
 
@@ -62,7 +67,8 @@ def texts(package, licences):
     named = [f for f in files if any(re.search(NAMES.get(licence, "^$"), f.name, re.I) for licence in licences)]
     plain = [f for f in files if re.fullmatch(r"(licen[cs]e|copying)(\.(txt|md))?", f.name, re.I)]
     notices = [f for f in files if f.name.lower().startswith("notice") and "Apache-2.0" in licences]
-    return (named or plain or files) + notices
+    brought = [folder / BROUGHT[package["name"]][1]] if package["name"] in BROUGHT else []
+    return (named or plain or files) + notices + brought
 
 
 def document():

@@ -1,6 +1,6 @@
 //! What is inherited from an older version of a text is what looking at all of the text finds.
 
-use keysift::detect::{Detector, Kept, Scratch, Trace};
+use keysift::detect::{Detector, Kept, Scratch, Stretches, Trace};
 use keysift::examine::{Derived, Examined, Memory, examine, examine_derived};
 use keysift::rule::{Rule, RuleSet};
 use std::sync::LazyLock;
@@ -105,11 +105,12 @@ fn a_version_gives_what_the_whole_text_gives() {
         // Each version is made from the one before: what is wrong once stays wrong.
         for version in 0..6 {
             let (new, kept) = edited(&mut numbers, &text, &examples);
-            let derived = DETECTOR.retrace(&new, &trace, &kept, true, &mut scratch);
+            let shared = Stretches::of(&kept, text.len(), new.len());
+            let derived = DETECTOR.retrace(&new, &trace, &shared, true, &mut scratch);
             let whole = DETECTOR.trace(&new, true, &mut scratch);
             let place = format!("round {round}, version {version}");
             // What nothing is made from leaves less and tells the same.
-            let last_one = DETECTOR.retrace(&new, &trace, &kept, false, &mut scratch);
+            let last_one = DETECTOR.retrace(&new, &trace, &shared, false, &mut scratch);
             assert_eq!(last_one.candidates, whole.candidates, "{place}");
             assert_eq!(last_one.inherited, derived.inherited, "{place}");
             assert_eq!(derived.candidates, whole.candidates, "{place}");
@@ -145,7 +146,8 @@ fn what_lies_far_from_an_edit_is_inherited() {
     let at = old.len() / 2;
     let new = [&old[..at], b"password = \"hunter2hunter2\"\n", &old[at..]].concat();
     let kept = [Kept { from: 0, to: 0, len: at }, Kept { from: at, to: at + 28, len: old.len() - at }];
-    let derived = DETECTOR.retrace(&new, &trace, &kept, true, &mut scratch);
+    let shared = Stretches::of(&kept, old.len(), new.len());
+    let derived = DETECTOR.retrace(&new, &trace, &shared, true, &mut scratch);
     assert_eq!(derived.candidates, DETECTOR.trace(&new, true, &mut scratch).candidates);
     let fresh = derived.inherited.iter().filter(|place| place.is_none()).count();
     assert!(fresh * 20 <= derived.candidates.len().max(40), "{fresh} of {}", derived.candidates.len());

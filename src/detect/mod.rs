@@ -35,7 +35,8 @@ pub use pattern::compile;
 pub mod window;
 
 pub use candidate::{ByteSpan, Candidate, Detected};
-pub use trace::{Kept, Trace};
+pub use stretches::{Kept, Stretches};
+pub use trace::Trace;
 
 use crate::rule::{Rule, RuleIndex, RuleSet};
 use keywords::Keywords;

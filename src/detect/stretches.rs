@@ -1,16 +1,26 @@
 //! What a text shares with the one that it was made from: stretches that were copied, and the gaps between them.
 
 use super::ByteSpan;
-use super::assignment::REACH_BACK;
-use super::trace::Kept;
+
+/// A stretch of a text that is equal to a stretch of the text it was made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// Where it begins in the old text.
+    pub from: usize,
+    /// Where it begins in the new one.
+    pub to: usize,
+    pub len: usize,
+}
 
 /// Kept stretches shorter than this are looked at like new text.
 const WORTH_KEEPING: usize = 64;
 /// What is copied more often than this is looked up by its place in the new text.
 const MOST_LAYERS: usize = 8;
 
-/// Kept stretches, apart from each other, those that continue each other joined.
-pub(super) struct Stretches {
+/// What a text shares with the one that it was made from: kept stretches, apart from each other, those that continue each other
+/// joined. All of a text that was made from none is one gap.
+#[derive(Debug)]
+pub struct Stretches {
     kept: Vec<Kept>,
     /// The same by their places in the old text, in as few lists as it takes for those of each to be apart there; none where they
     /// are so as they stand.
@@ -21,7 +31,10 @@ pub(super) struct Stretches {
 }
 
 impl Stretches {
-    pub(super) fn of(kept: &[Kept], old_len: usize, len: usize) -> Self {
+    /// What a text of `len` bytes shares with one of `old_len`: `kept` are the stretches by their places in the new text, apart from
+    /// each other there.
+    #[must_use]
+    pub fn of(kept: &[Kept], old_len: usize, len: usize) -> Self {
         let mut stretches: Vec<Kept> = Vec::with_capacity(kept.len());
         for next in kept {
             match stretches.last_mut() {
@@ -73,8 +86,9 @@ impl Stretches {
         kept.from + kept.len == self.old_len && kept.to + kept.len == self.len
     }
 
-    /// What lies between the stretches, seams without a byte between them too.
-    pub(super) fn gaps(&self) -> Vec<ByteSpan> {
+    /// What lies between the stretches, ascending, seams without a byte between them too.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<ByteSpan> {
         let mut gaps = Vec::with_capacity(self.kept.len() + 1);
         let mut at = 0;
         for kept in &self.kept {
@@ -89,8 +103,19 @@ impl Stretches {
         gaps
     }
 
+    /// The stretches that hold `span` of the old text and `more` bytes on each side of it, as far as the texts go.
+    pub fn holding_old(&self, span: ByteSpan, more: usize) -> impl Iterator<Item = &Kept> {
+        let (sparse, others) =
+            if self.is_sparse() { (Some(self.around_old(span.start)), None) } else { (None, Some(&self.kept)) };
+        sparse.into_iter().flatten().chain(others.into_iter().flatten()).filter(move |kept| {
+            let is_inside = kept.from <= span.start && span.end <= kept.from + kept.len;
+            is_inside && self.holds(kept, span.moved(kept.from, kept.to), more)
+        })
+    }
+
     /// The stretch that holds `span` and `more` bytes on each side of it, as far as the texts go.
-    pub(super) fn around(&self, span: ByteSpan, more: usize) -> Option<&Kept> {
+    #[must_use]
+    pub fn around(&self, span: ByteSpan, more: usize) -> Option<&Kept> {
         let at = self.kept.partition_point(|k| k.to <= span.start).checked_sub(1)?;
         Some(&self.kept[at]).filter(|kept| self.holds(kept, span, more))
     }
@@ -123,13 +148,13 @@ fn layers(mut stretches: Vec<Kept>) -> Vec<Vec<Kept>> {
     layers
 }
 
-/// The gaps as wide as `widen` makes them, those that touch joined.
-pub(super) fn widened(gaps: &[ByteSpan], widen: impl Fn(ByteSpan) -> ByteSpan) -> Vec<ByteSpan> {
+/// The gaps as wide as `widen` makes them, those that touch joined. Behind a gap they are wider by `behind` bytes or more.
+pub(super) fn widened(gaps: &[ByteSpan], behind: usize, widen: impl Fn(ByteSpan) -> ByteSpan) -> Vec<ByteSpan> {
     let mut out: Vec<ByteSpan> = Vec::with_capacity(gaps.len());
     for gap in gaps {
         match out.last_mut() {
             // What is wide enough already needs no second look at where it ends.
-            Some(last) if gap.end < last.end && last.end - gap.end >= REACH_BACK => {}
+            Some(last) if gap.end < last.end && last.end - gap.end >= behind => {}
             _ => {
                 let wide = widen(*gap);
                 match out.last_mut() {

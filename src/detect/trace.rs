@@ -12,20 +12,10 @@ use super::assignment::{REACH_AHEAD, REACH_BACK, cuts};
 use super::candidate::CONTEXT;
 use super::prefilter::Hit;
 use super::search::Searched;
-use super::stretches::{Stretches, widened};
+use super::stretches::{Kept, Stretches, widened};
 use super::window::{Merged, Windows};
 use super::{ByteSpan, Candidate, Detector, Scratch};
 use crate::rule::RuleIndex;
-
-/// A stretch of a text that is equal to a stretch of the text it was made from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kept {
-    /// Where it begins in the old text.
-    pub from: usize,
-    /// Where it begins in the new one.
-    pub to: usize,
-    pub len: usize,
-}
 
 /// What the detection in a text leaves for those made from it.
 #[derive(Debug, Default)]
@@ -79,13 +69,12 @@ const SOME: usize = 8;
 impl Detector {
     /// Looks at all of `bytes`, from which others are made if it `is_base`.
     pub fn trace(&self, bytes: &[u8], is_base: bool, scratch: &mut Scratch) -> Trace {
-        self.retrace(bytes, &Trace::default(), &[], is_base, scratch)
+        self.retrace(bytes, &Trace::default(), &Stretches::of(&[], 0, bytes.len()), is_base, scratch)
     }
 
-    /// Looks at `bytes`, which were made from the text of `old`: `kept` are the stretches that both share, by their places
-    /// in `bytes`, apart from each other there. The outcome is that of [`Self::trace`].
-    pub fn retrace(&self, bytes: &[u8], old: &Trace, kept: &[Kept], is_base: bool, scratch: &mut Scratch) -> Trace {
-        let text = Text { bytes, old, kept: Stretches::of(kept, old.len, bytes.len()) };
+    /// Looks at `bytes`, which were made from the text of `old` and share `kept` with it. The outcome is that of [`Self::trace`].
+    pub fn retrace(&self, bytes: &[u8], old: &Trace, kept: &Stretches, is_base: bool, scratch: &mut Scratch) -> Trace {
+        let text = Text { bytes, old, kept };
         let gaps = text.kept.gaps();
         let zones = self.zones(&text, &gaps);
         let mut trace = Trace { len: bytes.len(), ..Trace::default() };
@@ -116,7 +105,9 @@ impl Detector {
         }
         let mut looked_at = 0;
         let margin = keywords.longest.saturating_sub(1);
-        for stretch in widened(gaps, |gap| ByteSpan::new(gap.start.saturating_sub(margin), text.len().min(gap.end + margin))) {
+        for stretch in
+            widened(gaps, margin, |gap| ByteSpan::new(gap.start.saturating_sub(margin), text.len().min(gap.end + margin)))
+        {
             looked_at += stretch.len() as u64;
             let from = scratch.hits.len();
             if text.old.len > 0 {
@@ -240,7 +231,7 @@ impl Detector {
         if self.assignments().is_none() {
             return Vec::new();
         }
-        widened(gaps, |gap| {
+        widened(gaps, REACH_BACK, |gap| {
             let from = gap.start.saturating_sub(REACH_AHEAD);
             let to = text.len().min(gap.end + REACH_BACK);
             let cut_before = text.bytes[..from].iter().rposition(|b| cuts(*b)).map_or(0, |at| at + 1);
@@ -291,7 +282,7 @@ fn name_start(candidate: &Candidate) -> usize {
 struct Text<'a> {
     bytes: &'a [u8],
     old: &'a Trace,
-    kept: Stretches,
+    kept: &'a Stretches,
 }
 
 impl Text<'_> {

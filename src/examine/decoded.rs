@@ -2,8 +2,8 @@
 //! What is found counts where it needs the decoding: all else was found in the blob itself.
 
 use super::{Decoding, Examined, Judged, judge_all, see_again, settle};
-use crate::detect::decode::{self, MARGIN, MAX_DECODED, MAX_DEPTH, REACH, Region};
-use crate::detect::{ByteSpan, Detector, Kept, Scratch};
+use crate::detect::decode::{self, MAX_DECODED, MAX_DEPTH, Region};
+use crate::detect::{ByteSpan, Detector, Kept, Scratch, Stretches};
 use std::sync::Arc;
 
 /// What the encoded regions of a blob hold.
@@ -41,33 +41,29 @@ impl Behind {
     /// Looks behind all regions of `blob`.
     pub(super) fn all(detector: &Detector, blob: &[u8], path: Option<&str>, scratch: &mut Scratch) -> Self {
         let mut run = Run { detector, path, scratch, room: decode::room(blob.len()), decoded: 0, undecoded: false };
-        let found = decode::regions(blob, ByteSpan::new(0, blob.len()));
+        let found = decode::regions(blob, &[ByteSpan::new(0, blob.len())]);
         let regions = found.iter().filter_map(|region| run.held(blob, region, 1)).collect();
         Self { regions, undecoded: run.undecoded, decoded: run.decoded as u64, is_as_before: false }
     }
 
-    /// The same for a `blob` that was made from one of `old_len` bytes, of which `old` tells: what both share is inherited.
-    pub(super) fn derived(
-        detector: &Detector,
-        blob: &[u8],
-        old: &Self,
-        old_len: usize,
-        kept: &[Kept],
-        scratch: &mut Scratch,
-    ) -> Self {
-        let shared = Shared::of(kept, old_len, blob.len());
+    /// The same for a `blob` that was made from one of which `old` tells: what is in `shared` stretches is inherited.
+    pub(super) fn derived(detector: &Detector, blob: &[u8], old: &Self, shared: &Stretches, scratch: &mut Scratch) -> Self {
         let room = decode::room(blob.len());
         let mut run = Run { detector, path: None, scratch, room, decoded: 0, undecoded: old.undecoded };
-        let mut regions: Vec<Held> = old.regions.iter().flat_map(|held| shared.inherit(held)).collect();
+        let mut regions: Vec<Held> = Vec::new();
         // Each of them once, in the order in which they were.
-        let is_whole =
-            old.regions.iter().all(|held| shared.inherit(held).count() == 1) && regions.is_sorted_by_key(|held| held.region.span);
+        let mut is_whole = true;
+        for held in &old.regions {
+            let before = regions.len();
+            let holding = shared.holding_old(held.region.span, held.region.margin());
+            regions.extend(holding.map(|kept| held.moved(kept)));
+            is_whole &= regions.len() == before + 1;
+        }
+        is_whole &= regions.is_sorted_by_key(|held| held.region.span);
         let inherited = regions.len();
-        for zone in shared.zones() {
-            for region in decode::regions(blob, zone) {
-                if !shared.is_kept(region.span) && !regions.iter().any(|held| held.region == region) {
-                    regions.extend(run.held(blob, &region, 1));
-                }
+        for region in decode::regions(blob, &shared.gaps()) {
+            if shared.around(region.span, region.margin()).is_none() && !regions.iter().any(|held| held.region == region) {
+                regions.extend(run.held(blob, &region, 1));
             }
         }
         let is_as_before = is_whole && regions.len() == inherited;
@@ -186,7 +182,7 @@ impl Run<'_> {
         trace.candidates.retain(|c| c.assignment.is_none() || decoded.is_changed(c.span));
         let judged = judge_all(self.detector, trace.candidates, text, self.path);
         let mut examined = settle(judged, trace.out_of_budget, text);
-        let regions = decode::regions(text, ByteSpan::new(0, text.len()));
+        let regions = decode::regions(text, &[ByteSpan::new(0, text.len())]);
         if depth >= MAX_DEPTH {
             self.undecoded |= regions.iter().any(|region| decode::decode(text, region, MAX_DECODED).is_some());
             return examined;
@@ -197,79 +193,17 @@ impl Run<'_> {
     }
 }
 
-/// What a text shares with the one that it was made from.
-struct Shared {
-    /// By place in the new text, apart from each other; none goes on where another one ends.
-    kept: Vec<Kept>,
-    old_len: usize,
-    new_len: usize,
-}
-
-impl Shared {
-    fn of(kept: &[Kept], old_len: usize, new_len: usize) -> Self {
-        let mut merged: Vec<Kept> = Vec::with_capacity(kept.len());
-        for next in kept.iter().filter(|k| k.len > 0) {
-            match merged.last_mut() {
-                Some(last) if last.from + last.len == next.from && last.to + last.len == next.to => last.len += next.len,
-                _ => merged.push(*next),
+impl Held {
+    /// The same in a text that has the stretch that it stands in.
+    fn moved(&self, kept: &Kept) -> Self {
+        let moved = |judged: &Judged| {
+            let mut judged = judged.clone();
+            if let Some(decoding) = &mut judged.decoding {
+                decoding.at = decoding.at.moved(kept.from, kept.to);
             }
-        }
-        Self { kept: merged, old_len, new_len }
-    }
-
-    /// Whether a region of the new text stands in a kept stretch with all that it depends on.
-    fn is_kept(&self, span: ByteSpan) -> bool {
-        self.kept.iter().any(|k| self.holds(k, span.start.wrapping_sub(k.to), span.len()))
-    }
-
-    /// A region of the old text wherever it stands in the new one.
-    fn inherit<'a>(&'a self, held: &'a Held) -> impl Iterator<Item = Held> + 'a {
-        let holding =
-            self.kept.iter().filter(|k| self.holds(k, held.region.span.start.wrapping_sub(k.from), held.region.span.len()));
-        holding.map(|kept| {
-            let moved = |judged: &Judged| {
-                let mut judged = judged.clone();
-                if let Some(decoding) = &mut judged.decoding {
-                    decoding.at = decoding.at.moved(kept.from, kept.to);
-                }
-                judged
-            };
-            let judged = if kept.from == kept.to { Arc::clone(&held.judged) } else { held.judged.iter().map(moved).collect() };
-            Held { region: held.region.moved(kept.from, kept.to), judged }
-        })
-    }
-
-    /// Whether the kept stretch holds what begins `offset` behind its begin, with a margin; at the ends of both texts there is
-    /// nothing that could matter.
-    fn holds(&self, kept: &Kept, offset: usize, len: usize) -> bool {
-        let begins = kept.from == 0 && kept.to == 0;
-        let ends = kept.from + kept.len == self.old_len && kept.to + kept.len == self.new_len;
-        offset < kept.len
-            && offset + len <= kept.len
-            && (begins || offset >= MARGIN)
-            && (ends || kept.len - (offset + len) >= MARGIN)
-    }
-
-    /// What lies between the kept stretches, with all around it for which that may matter.
-    fn zones(&self) -> Vec<ByteSpan> {
-        let mut zones: Vec<ByteSpan> = Vec::new();
-        let mut add = |from: usize, to: usize| {
-            let (from, to) = (from.saturating_sub(REACH), self.new_len.min(to + REACH));
-            match zones.last_mut() {
-                Some(last) if from <= last.end => last.end = last.end.max(to),
-                _ => zones.push(ByteSpan::new(from, to)),
-            }
+            judged
         };
-        let (mut to, mut from) = (0, 0);
-        for kept in &self.kept {
-            if kept.to != to || kept.from != from {
-                add(to, kept.to);
-            }
-            (to, from) = (kept.to + kept.len, kept.from + kept.len);
-        }
-        if to != self.new_len || from != self.old_len {
-            add(to, self.new_len);
-        }
-        zones
+        let judged = if kept.from == kept.to { Arc::clone(&self.judged) } else { self.judged.iter().map(moved).collect() };
+        Self { region: self.region.moved(kept.from, kept.to), judged }
     }
 }

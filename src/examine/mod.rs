@@ -6,7 +6,7 @@
 mod decoded;
 
 use crate::detect::entropy::shannon;
-use crate::detect::{ByteSpan, Candidate, Detector, Kept, Scratch, Trace};
+use crate::detect::{ByteSpan, Candidate, Detector, Kept, Scratch, Stretches, Trace};
 use crate::judge::{self, Reason, Subject, Verdict};
 use crate::rule::format::model::MAX_MATCH;
 use crate::rule::structure::Fact;
@@ -119,11 +119,13 @@ pub fn examine_derived(
     is_base: bool,
     scratch: &mut Scratch,
 ) -> (Derived, Memory) {
-    let trace = match made_from {
+    let made_from = made_from.map(|(old, kept)| (old, Stretches::of(kept, old.trace.text_len(), blob.len())));
+    let trace = match &made_from {
         Some((old, kept)) => detector.retrace(blob, &old.trace, kept, is_base, scratch),
         None => detector.trace(blob, is_base, scratch),
     };
-    let inherited = trace.inherited.iter().map(|place| made_from.zip(*place).map(|((old, _), at)| &old.verdicts[at as usize]));
+    let inherited =
+        trace.inherited.iter().map(|place| made_from.as_ref().zip(*place).map(|((old, _), at)| &old.verdicts[at as usize]));
     let verdicts: Vec<Arc<Verdict>> = trace
         .candidates
         .iter()
@@ -133,8 +135,8 @@ pub fn examine_derived(
             inherited.map_or_else(judge, Arc::clone)
         })
         .collect();
-    let behind = match made_from {
-        Some((old, kept)) => Behind::derived(detector, blob, &old.behind, old.trace.text_len(), kept, scratch),
+    let behind = match &made_from {
+        Some((old, kept)) => Behind::derived(detector, blob, &old.behind, kept, scratch),
         None => Behind::all(detector, blob, None, scratch),
     };
     let memory = Memory { trace, verdicts, behind };

@@ -1,6 +1,6 @@
 //! Whether a text holds one of many words: asked for every candidate, so all words are looked for at once.
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use std::sync::OnceLock;
 
 /// A list of words that is made ready to be looked for on first use.
@@ -34,7 +34,14 @@ impl AnyOf {
 
     fn ready(&self) -> &AhoCorasick {
         self.ready.get_or_init(|| {
-            AhoCorasick::builder().ascii_case_insensitive(self.any_case).build(self.words).expect("a few words fit an automaton")
+            // What is looked through is short, and has a word or its first bytes more often than not: skipping ahead costs more than
+            // it saves.
+            AhoCorasick::builder()
+                .ascii_case_insensitive(self.any_case)
+                .kind(Some(AhoCorasickKind::DFA))
+                .prefilter(false)
+                .build(self.words)
+                .expect("a few words fit an automaton")
         })
     }
 }

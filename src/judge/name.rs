@@ -1,7 +1,9 @@
 //! What a name says of the value bound to it: `passwordField` holds no password, `next_token` opens nothing.
 
 use crate::detect::assignment::class_of;
+use crate::detect::memo::{Key, Memo};
 use crate::rule::AssignmentClass;
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
@@ -92,9 +94,26 @@ static QUALIFIERS: Words = LazyLock::new(|| {
 const SAMPLES: &[&str] =
     &["test", "fake", "dummy", "example", "sample", "mock", "demo", "invalid", "wrong", "bad", "expected", "foo"];
 
+thread_local! {
+    /// The same few names stand everywhere.
+    static LATELY: RefCell<Memo<Name>> = RefCell::default();
+}
+
 /// Reads `name`.
 #[must_use]
 pub(super) fn read(name: &[u8]) -> Name {
+    let Some(key) = Key::of(0, name) else { return by_words(name) };
+    LATELY.with_borrow_mut(|lately| {
+        if let Some(known) = lately.get(key, name) {
+            return *known;
+        }
+        let read = by_words(name);
+        *lately.place(key, name) = read;
+        read
+    })
+}
+
+fn by_words(name: &[u8]) -> Name {
     let (words, segment) = words(name);
     let mut out = Name::default();
     let secret_at = words.iter().rposition(|w| class_of(w.as_bytes()).is_some() || SECRET_WORDS.contains(&w.as_str()));

@@ -3,6 +3,7 @@
 use super::Subject;
 use super::value::begins_with;
 use aho_corasick::AhoCorasick;
+use memchr::memmem::Finder;
 use std::sync::{LazyLock, OnceLock};
 
 /// How a form is recognised.
@@ -158,6 +159,9 @@ fn begun(text: &[u8]) -> Option<usize> {
     if may_begin { FORMS.iter().position(|(form, _)| begins(form)) } else { None }
 }
 
+/// What stands before the values of a sealed secret.
+static SEALED: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"encryptedData"));
+
 /// The system that keeps the secret which `value` refers to; `None` where the value may be a secret.
 #[must_use]
 pub(super) fn system(value: &[u8], subject: Subject<'_>) -> Option<&'static str> {
@@ -193,7 +197,7 @@ pub(super) fn system(value: &[u8], subject: Subject<'_>) -> Option<&'static str>
     if before[word..].starts_with(b"arn:") || subject.blob[subject.candidate.span.start..].starts_with(b"arn:") {
         return Some("an AWS resource");
     }
-    if memchr::memmem::find(subject.before(), b"encryptedData").is_some() {
+    if SEALED.find(subject.before()).is_some() {
         return Some("a sealed secret (ciphertext)");
     }
     let secure_line = subject.line_before().trim_ascii_start();
@@ -234,8 +238,9 @@ fn looked_up(subject: Subject<'_>) -> Option<&'static str> {
 
 /// `data-sitekey`, `RECAPTCHA_SITE_KEY`: what captcha services put into pages.
 fn is_site_key(name: &[u8]) -> bool {
-    let letters = name.iter().filter(|b| b.is_ascii_alphabetic()).map(u8::to_ascii_lowercase);
-    letters.collect::<Vec<u8>>().ends_with(b"sitekey")
+    let last = name.iter().rev().filter(|b| b.is_ascii_alphabetic()).map(u8::to_ascii_lowercase);
+    let expected = b"sitekey".iter().rev().copied();
+    last.take(expected.len()).eq(expected)
 }
 
 /// `{COQLCE6DU6GtcS5P=}`: a password of Maven's `settings.xml`.

@@ -74,6 +74,13 @@ pub(super) fn is_uuid(value: &[u8]) -> bool {
         && value.iter().enumerate().all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() })
 }
 
+/// What names of files end with, behind the dot, and the length of the longest with it.
+const ENDINGS: [&[u8]; 20] = [
+    b"pem", b"key", b"crt", b"json", b"yml", b"yaml", b"txt", b"xml", b"jks", b"p12", b"pfx", b"html", b"js", b"py", b"php",
+    b"cert", b"cer", b"properties", b"pub", b"der",
+];
+const LONGEST_ENDING: usize = 11;
+
 /// A file or URL path.
 #[must_use]
 pub(super) fn is_path(value: &[u8]) -> bool {
@@ -81,30 +88,11 @@ pub(super) fn is_path(value: &[u8]) -> bool {
     let scheme = memchr::memmem::find(value, b"://").is_some();
     let begins = value.starts_with(b"/") || value.starts_with(b"./") || value.starts_with(b"../") || value.starts_with(b"~/");
     let drive = value.len() > 3 && value[0].is_ascii_alphabetic() && value[1] == b':' && matches!(value[2], b'\\' | b'/');
-    let ending = [
-        &b".pem"[..],
-        b".key",
-        b".crt",
-        b".json",
-        b".yml",
-        b".yaml",
-        b".txt",
-        b".xml",
-        b".jks",
-        b".p12",
-        b".pfx",
-        b".html",
-        b".js",
-        b".py",
-        b".php",
-        b".cert",
-        b".cer",
-        b".properties",
-        b".pub",
-        b".der",
-    ]
-    .iter()
-    .any(|e| value.to_ascii_lowercase().ends_with(e));
+    let dot = value.iter().rev().take(LONGEST_ENDING).position(|b| *b == b'.');
+    let ending = dot.is_some_and(|from_end| {
+        let ending = &value[value.len() - from_end..];
+        ENDINGS.iter().any(|e| ending.eq_ignore_ascii_case(e))
+    });
     scheme || drive || ending || is_email(value) || begins && (slashes >= 2 || Shape::of(value).surprise < 4.4)
 }
 

@@ -281,6 +281,9 @@ fn is_public_nkey(value: &[u8]) -> bool {
         && value.iter().all(|b| b.is_ascii_uppercase() || (b'2'..=b'7').contains(b))
 }
 
+/// The length of the longest name of a type.
+const LONGEST_TYPE: usize = 13;
+
 /// The name of a type, or of a kind of authentication.
 fn is_type(value: &[u8]) -> bool {
     const TYPES: &[&[u8]] = &[
@@ -296,7 +299,7 @@ fn is_type(value: &[u8]) -> bool {
         bare = bare.strip_suffix(ending).unwrap_or(bare);
     }
     let bare = bare.trim_ascii();
-    TYPES.iter().any(|name| name.eq_ignore_ascii_case(bare))
+    bare.len() <= LONGEST_TYPE && TYPES.iter().any(|name| name.eq_ignore_ascii_case(bare))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The words that names of secrets are made of.
 
+use crate::detect::memo::{Key, Memo};
 use crate::rule::AssignmentClass;
 use aho_corasick::AhoCorasick;
 use std::cell::RefCell;
@@ -13,27 +14,22 @@ const INNOCENT: [&str; 41] = [
     "saltstack", "minipass", "passthrough", "passthru", "onepass", "passlib", "keycloak", "keychain",
 ];
 
-/// How many names are remembered, a power of two.
-const REMEMBERED: usize = 1024;
-
 thread_local! {
     /// The same few names stand everywhere.
-    static KNOWN: RefCell<Vec<(Vec<u8>, Option<AssignmentClass>)>> = RefCell::new(vec![(Vec::new(), None); REMEMBERED]);
+    static LATELY: RefCell<Memo<Option<AssignmentClass>>> = RefCell::default();
 }
 
 /// The class that a name belongs to; `None` where it speaks of something else altogether.
 #[must_use]
 pub fn class_of(name: &[u8]) -> Option<AssignmentClass> {
-    // FNV-1a, of which the low bits will do.
-    let hash = name.iter().fold(0x811c_9dc5u32, |h, b| (h ^ u32::from(*b)).wrapping_mul(0x0100_0193));
-    KNOWN.with_borrow_mut(|known| {
-        let slot = &mut known[(hash ^ hash >> 15) as usize & (REMEMBERED - 1)];
-        if slot.0 != name {
-            slot.1 = class_by_words(name);
-            slot.0.clear();
-            slot.0.extend_from_slice(name);
+    let Some(key) = Key::of(0, name) else { return class_by_words(name) };
+    LATELY.with_borrow_mut(|lately| {
+        if let Some(known) = lately.get(key, name) {
+            return *known;
         }
-        slot.1
+        let class = class_by_words(name);
+        *lately.place(key, name) = class;
+        class
     })
 }
 

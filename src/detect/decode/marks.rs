@@ -25,8 +25,10 @@ pub(super) const fn is_mark(kind: Kind) -> IsMark {
     }
 }
 
-/// The marks of all kinds that begin in a zone, ascending, each with the place of its kind in [`ORDER`]: there are few.
-pub(super) struct Marks {
+/// The marks of all kinds that begin in a zone, ascending, each with the place of its kind in [`ORDER`]: there are few. The zone grows
+/// where more is asked for.
+pub(super) struct Marks<'a> {
+    text: &'a [u8],
     zone: ByteSpan,
     all: Vec<(usize, ByteSpan)>,
 }
@@ -65,29 +67,39 @@ const fn kind(b: u8) -> usize {
     }
 }
 
-impl Marks {
+/// By how much a zone grows at least: clusters are looked for to their ends.
+const STEP: usize = 1024;
+
+impl<'a> Marks<'a> {
     /// The marks that begin in `zone` of `text`.
-    pub(super) fn of(text: &[u8], zone: ByteSpan) -> Self {
-        let places = places(text, zone);
-        let read = |place: usize| {
-            let kind = kind(text[place]);
-            Some((kind, is_mark(ORDER[kind])(text, place)?))
-        };
-        Self { zone, all: places.into_iter().filter_map(read).collect() }
+    pub(super) fn of(text: &'a [u8], zone: ByteSpan) -> Self {
+        Self { text, zone, all: read(text, zone).collect() }
     }
 
-    /// The first mark of a kind that begins between the two places. Beyond the zone every place is looked at.
-    pub(super) fn next(&self, wanted: usize, text: &[u8], from: usize, to: usize) -> Option<ByteSpan> {
-        let every = |from: usize, to: usize| (from..to.min(text.len())).find_map(|at| is_mark(ORDER[wanted])(text, at));
-        let before = every(from, to.min(self.zone.start));
-        before
-            .or_else(|| {
-                let first = self.all.partition_point(|(_, mark)| mark.start < from);
-                let inside = self.all[first..].iter().take_while(|(_, mark)| mark.start < to);
-                inside.filter(|(kind, _)| *kind == wanted).map(|(_, mark)| *mark).next()
-            })
-            .or_else(|| every(from.max(self.zone.end), to))
+    /// The first mark of a kind that begins between the two places.
+    pub(super) fn next(&mut self, wanted: usize, from: usize, to: usize) -> Option<ByteSpan> {
+        if from < self.zone.start {
+            let more = ByteSpan::new(from, self.zone.start);
+            self.all.splice(..0, read(self.text, more));
+            self.zone.start = from;
+        }
+        if self.zone.end < to {
+            let more = ByteSpan::new(self.zone.end, self.text.len().min(to.max(self.zone.end + STEP)));
+            self.all.extend(read(self.text, more));
+            self.zone.end = more.end;
+        }
+        let first = self.all.partition_point(|(_, mark)| mark.start < from);
+        let inside = self.all[first..].iter().take_while(|(_, mark)| mark.start < to);
+        inside.filter(|(kind, _)| *kind == wanted).map(|(_, mark)| *mark).next()
     }
+}
+
+/// The marks that begin in `zone`, each with the place of its kind.
+fn read(text: &[u8], zone: ByteSpan) -> impl Iterator<Item = (usize, ByteSpan)> {
+    places(text, zone).into_iter().filter_map(|place| {
+        let kind = kind(text[place]);
+        Some((kind, is_mark(ORDER[kind])(text, place)?))
+    })
 }
 
 /// The places of `zone` where a mark of any kind may begin, ascending.

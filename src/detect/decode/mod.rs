@@ -3,7 +3,7 @@
 //! A [`Region`] is a stretch of a text that holds something encoded, with the text around it; [`decode`] writes it anew, so
 //! that rules see name and value as the program would that reads it. What is found counts only where it needs the decoding.
 //!
-//! Regions are local: whether there is one and what it holds depends on its own bytes and [`MARGIN`] around them. That is
+//! Regions are local: whether there is one and what it holds depends on its own bytes and [`Region::margin`] around them. That is
 //! what lets a text that was made from another one inherit what the encoded stretches of that one hold.
 //!
 //! - `runs`: long runs of base64 and hex digits, and what is compressed behind them
@@ -17,18 +17,21 @@ mod marks;
 mod runs;
 
 use super::ByteSpan;
+use super::stretches::widened;
 
 /// The text around an encoded stretch that is written along with it: a name in front, a delimiter behind.
 const AROUND: usize = 256;
 /// Encoded stretches nearer to each other than this make one region.
 const GAP: usize = 2 * AROUND;
-/// No mark is longer, with what decides whether it is one: two quotes with blanks between them and an operator, and the line before.
-const MARK: usize = 2 * joins::BLANKS + 16 + joins::MOST_OF_LINE;
-/// How far from a region a change may be without a bearing on it: a mark that is nearer belongs to it.
-pub const MARGIN: usize = GAP + MARK;
-/// How far from a change the first mark of a region may be on which it has a bearing: with the text around its marks the region
-/// is nearer.
-pub const REACH: usize = MARGIN + AROUND + MARK;
+/// No mark is longer: two quotes with blanks between them and an operator.
+const MARK: usize = 2 * joins::BLANKS + 16;
+/// How far from a region of marks a change may be without a bearing on it: a mark that is nearer belongs to it, and what stands before
+/// a mark on its line decides whether it is one.
+const MARGIN: usize = GAP + MARK + joins::MOST_OF_LINE;
+/// How far before and behind a change the first mark of a region may be on which it has a bearing: with the text around its marks the
+/// region is nearer.
+const BEFORE: usize = MARGIN + AROUND + MARK;
+const BEHIND: usize = MARGIN + AROUND;
 /// How many decodings may be nested.
 pub const MAX_DEPTH: usize = 5;
 /// The most bytes that the regions of one text may give in all.
@@ -98,21 +101,42 @@ impl Region {
         };
         Self { span: self.span.moved(from, to), kind }
     }
+
+    /// How far from it a change may be without a bearing on it, in bytes.
+    #[must_use]
+    pub const fn margin(&self) -> usize {
+        match self.kind {
+            Kind::Run(_) => runs::MARGIN,
+            _ => MARGIN,
+        }
+    }
 }
 
-/// The regions of `text` of which a part lies in `zone`, each with all that belongs to it, also outside.
+/// The regions of `text` that are no further from one of `changes` than their margins, each with all that belongs to it. The changes
+/// ascend.
 #[must_use]
-pub fn regions(text: &[u8], zone: ByteSpan) -> Vec<Region> {
+pub fn regions(text: &[u8], changes: &[ByteSpan]) -> Vec<Region> {
     let mut found = Vec::new();
-    runs::find(text, zone, &mut found);
-    // Marks outside of the zone that belong to one in it are near.
-    let near = ByteSpan::new(zone.start.saturating_sub(GAP), text.len().min(zone.end + GAP));
-    let marks = marks::Marks::of(text, near);
-    for (n, kind) in marks::ORDER.into_iter().enumerate() {
-        let next = |from, to| marks.next(n, text, from, to);
-        clusters(text, zone, kind, next, &mut found);
+    let zones = |before: usize, behind: usize| {
+        let wide = move |change: ByteSpan| {
+            ByteSpan::new(change.start.saturating_sub(before), text.len().min(change.end.saturating_add(behind)))
+        };
+        widened(changes, behind, wide)
+    };
+    for zone in zones(runs::REACH, runs::REACH) {
+        runs::find(text, zone, &mut found);
+    }
+    // Where the last cluster of each kind ends.
+    let mut ends = [0; marks::ORDER.len()];
+    for zone in zones(BEFORE, BEHIND) {
+        let mut marks = marks::Marks::of(text, zone);
+        for (n, kind) in marks::ORDER.into_iter().enumerate() {
+            let rest = ByteSpan::new(zone.start.max(ends[n]), zone.end);
+            ends[n] = clusters(text, rest, kind, |from, to| marks.next(n, from, to), &mut found).max(ends[n]);
+        }
     }
     found.sort_unstable();
+    found.dedup();
     found
 }
 
@@ -210,16 +234,28 @@ fn with_line(text: &[u8], span: ByteSpan) -> ByteSpan {
 }
 
 /// Regions of marks: those nearer to each other than [`GAP`] belong together, also where they lie outside of `zone`.
-/// `next(from, to)` is the first mark that begins between the two places.
-fn clusters(text: &[u8], zone: ByteSpan, kind: Kind, next: impl Fn(usize, usize) -> Option<ByteSpan>, found: &mut Vec<Region>) {
+/// `next(from, to)` is the first mark that begins between the two places. Gives the end of the last mark of all.
+fn clusters(
+    text: &[u8],
+    zone: ByteSpan,
+    kind: Kind,
+    mut next: impl FnMut(usize, usize) -> Option<ByteSpan>,
+    found: &mut Vec<Region>,
+) -> usize {
     let mut at = zone.start;
     while at < zone.end
         && let Some(first) = next(at, zone.end)
     {
         let mut cluster = first;
-        if at == zone.start {
-            while let Some(mark) = next(cluster.start.saturating_sub(GAP), cluster.start) {
+        let mut from = cluster.start.saturating_sub(GAP + MARK);
+        while at == zone.start
+            && let Some(mark) = next(from, cluster.start)
+        {
+            if cluster.start < mark.end + GAP {
                 cluster.start = mark.start;
+                from = cluster.start.saturating_sub(GAP + MARK);
+            } else {
+                from = mark.start + 1;
             }
         }
         while let Some(mark) = next(cluster.end, text.len().min(cluster.end + GAP)) {
@@ -228,6 +264,7 @@ fn clusters(text: &[u8], zone: ByteSpan, kind: Kind, next: impl Fn(usize, usize)
         found.push(Region { span: with_line(text, cluster), kind });
         at = cluster.end.max(at + 1);
     }
+    at
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Long runs of base64 or hex digits that stand for text, and what is compressed behind them.
 
 use super::super::vectors::{self, Sets};
-use super::{ByteSpan, Decoded, Kind, Region, Writer, with_line};
+use super::{AROUND, ByteSpan, Decoded, Kind, Region, Writer, with_line};
 use crate::rule::structure::{decoded, decoded_into};
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use std::io::Read;
@@ -10,12 +10,29 @@ use std::io::Read;
 const LEAST: usize = 32;
 /// The most bytes that come of something compressed, and what unpacking it may hold.
 const MOST: usize = 16 << 20;
-/// The shortest line of a run that goes on over several.
+/// The shortest line of a run that goes on over several, and the longest one: encoders wrap at 60 to 80.
 const LEAST_LINE: usize = 16;
+const LONGEST_LINE: usize = 192;
+/// The most blanks between two lines of a run.
+const BLANKS: usize = 64;
+/// How far from a run a change may be without a bearing on it: a next line belongs to it, or does not.
+pub(super) const MARGIN: usize = BLANKS + LONGEST_LINE + 4;
+/// How far from a change a run may be on which it has a bearing: with the text around it, it is nearer.
+pub(super) const REACH: usize = MARGIN + AROUND + STRETCH;
 
 /// Digits of base64 in both alphabets; those of hex are among them.
-const fn is_digit(b: u8) -> bool {
-    matches!(b, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'-' | b'_')
+static IS_DIGIT: [bool; 256] = {
+    let mut is_digit = [false; 256];
+    let mut b: u8 = 0;
+    while b < 0x80 {
+        is_digit[b as usize] = b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_');
+        b += 1;
+    }
+    is_digit
+};
+
+fn is_digit(b: u8) -> bool {
+    IS_DIGIT[usize::from(b)]
 }
 
 /// The same, those with one upper half in a set of their own.
@@ -28,7 +45,7 @@ const _: () = assert!(STRETCH * 2 == LEAST);
 
 /// Finds runs.
 pub(super) fn find(text: &[u8], zone: ByteSpan, found: &mut Vec<Region>) {
-    let mut at = first_line(text, zone.start) / STRETCH * STRETCH;
+    let mut at = first_digits(text, zone.start) / STRETCH * STRETCH;
     while let Some(inside) = stretch(text, at, zone.end) {
         let start = text[..inside].iter().rposition(|b| !is_digit(*b)).map_or(0, |before| before + 1);
         let end = inside + text[inside..].iter().position(|b| !is_digit(*b)).unwrap_or(text.len() - inside);
@@ -57,18 +74,18 @@ fn stretch(text: &[u8], from: usize, to: usize) -> Option<usize> {
     None
 }
 
-/// The begin of the first line from which a run may go on to the one that holds `at`.
-fn first_line(text: &[u8], at: usize) -> usize {
-    let mut line = memchr::memrchr(b'\n', &text[..at]).map_or(0, |before| before + 1);
-    while line > 0 {
-        let above = text[..line].trim_ascii_end();
-        let digits = above.iter().rev().take(LEAST).take_while(|b| is_digit(**b)).count();
-        if digits < LEAST {
-            break;
+/// The begin of the first digits from which a run may go on to `at`.
+fn first_digits(text: &[u8], at: usize) -> usize {
+    let digits = |end: usize| text[..end].iter().rev().take_while(|b| is_digit(**b)).count();
+    let mut begin = at - digits(at);
+    loop {
+        let above = text[..begin].trim_ascii_end().len();
+        let line = digits(above);
+        if above == begin || line < LEAST {
+            return begin;
         }
-        line = memchr::memrchr(b'\n', above).map_or(0, |before| before + 1);
+        begin = above - line;
     }
-    line
 }
 
 /// Parts of `a.b.c` are read as what they are: JSON web tokens, class names.
@@ -127,9 +144,9 @@ fn end_of_lines(text: &[u8], start: usize, end: usize) -> usize {
     let width = end - start;
     let mut end = end;
     loop {
-        let blanks = text[end..].iter().take(64).take_while(|b| b.is_ascii_whitespace()).count();
+        let blanks = text[end..].iter().take(BLANKS).take_while(|b| b.is_ascii_whitespace()).count();
         let next = end + blanks;
-        if blanks == 0 || !text[end..next].contains(&b'\n') {
+        if blanks == 0 || width > LONGEST_LINE || !text[end..next].contains(&b'\n') {
             break;
         }
         let length = text[next..].iter().take(width + 1).take_while(|b| is_digit(**b)).count();

@@ -1,3 +1,4 @@
+use super::super::stretches::{Kept, Stretches};
 use super::*;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD};
@@ -6,7 +7,7 @@ use std::io::Write as _;
 /// All that the regions of `text` are written to.
 fn written(text: &str) -> Vec<String> {
     let all = ByteSpan::new(0, text.len());
-    let decoded = regions(text.as_bytes(), all).into_iter().filter_map(|r| decode(text.as_bytes(), &r, MAX_DECODED));
+    let decoded = regions(text.as_bytes(), &[all]).into_iter().filter_map(|r| decode(text.as_bytes(), &r, MAX_DECODED));
     decoded.map(|d| String::from_utf8_lossy(&d.bytes).into_owned()).collect()
 }
 
@@ -14,7 +15,7 @@ fn written(text: &str) -> Vec<String> {
 fn source(text: &str, part: &str) -> String {
     let all = ByteSpan::new(0, text.len());
     let decoded: Vec<Decoded> =
-        regions(text.as_bytes(), all).iter().filter_map(|r| decode(text.as_bytes(), r, MAX_DECODED)).collect();
+        regions(text.as_bytes(), &[all]).iter().filter_map(|r| decode(text.as_bytes(), r, MAX_DECODED)).collect();
     assert_eq!(decoded.len(), 1, "{decoded:?}");
     let at = memchr::memmem::find(&decoded[0].bytes, part.as_bytes()).expect(part);
     let span = ByteSpan::new(at, at + part.len());
@@ -57,7 +58,7 @@ fn what_is_compressed_is_inflated_within_bounds() {
     gzip.write_all(plain.as_bytes()).unwrap();
     let text = format!("release: {}", BASE64.encode(gzip.finish().unwrap()));
     assert_eq!(written(&text), [format!("release: {plain}")]);
-    let region = &regions(text.as_bytes(), ByteSpan::new(0, text.len()))[0];
+    let region = &regions(text.as_bytes(), &[ByteSpan::new(0, text.len())])[0];
     assert_eq!(decode(text.as_bytes(), region, 100).unwrap().bytes.len(), 109);
     assert_eq!(decode(text.as_bytes(), region, MAX_DECODED).unwrap().chain, ["base64", "gzip"]);
 }
@@ -67,7 +68,7 @@ fn more_than_there_is_room_for_is_told() {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(&b" ".repeat(100_000)).unwrap();
     let text = format!("release: {}", BASE64.encode(gzip.finish().unwrap()));
-    let region = &regions(text.as_bytes(), ByteSpan::new(0, text.len()))[0];
+    let region = &regions(text.as_bytes(), &[ByteSpan::new(0, text.len())])[0];
     assert!(!decode(text.as_bytes(), region, 100_000).unwrap().is_cut);
     assert!(decode(text.as_bytes(), region, 99_999).unwrap().is_cut);
     assert_eq!((room(0), room(1000), room(1 << 30)), (1 << 20, (1 << 20) + 200_000, MAX_DECODED));
@@ -166,15 +167,22 @@ fn places_lead_back_to_the_encoded_text() {
     assert_eq!(source(&format!("k={encoded}"), "xyz"), encoded[30..]);
 }
 
-/// Wherever one begins to look, the regions are those of the whole text.
+/// What a text shares with the one that it was made from it has inherited: looking around what is new gives the rest.
 #[test]
 fn regions_are_local() {
     let run = BASE64.encode("some text that is long enough to be looked at");
+    let wrapped = BASE64.encode("some text that is long enough to be looked at, and goes on for a while over more than a line");
+    let wrapped: Vec<&str> = wrapped.as_bytes().chunks(40).map(|c| std::str::from_utf8(c).unwrap()).collect();
+    let wrapped = format!("\n{}\n", wrapped.join("\n"));
+    let wide = format!("{}\n", run.repeat(8));
+    let words = "plain words and more\n".repeat(30);
     let pieces = [
         "x = 1;\n",
         "\"ab\" + \"cd\"\n",
         r"\u0061",
         &run,
+        &wrapped,
+        &wide,
         "&quot;",
         "=3D",
         "%3D",
@@ -182,27 +190,46 @@ fn regions_are_local() {
         " ",
         "key: |\n  value\nk: 1\n",
         "plain words and more\n",
+        &words,
     ];
-    let mut state = 7u32;
-    let mut text = String::new();
-    for _ in 0..1200 {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let count = if state >> 28 == 0 { 60 } else { 1 };
-        for _ in 0..count {
-            text.push_str(pieces[(state >> 16) as usize % pieces.len()]);
+    let mut state = 7u64;
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap_or(0) % below
+    };
+    let (mut inherited, mut found_again) = (0, 0);
+    for _ in 0..400 {
+        let mut text = |most: usize| -> String { (0..=next(most)).map(|_| pieces[next(pieces.len())]).collect() };
+        let (old, inserted) = (text(60), text(3));
+        let cut = next(old.len() + 1);
+        let gone = next((old.len() - cut).min(300) + 1);
+        let new = [&old.as_bytes()[..cut], inserted.as_bytes(), &old.as_bytes()[cut + gone..]].concat();
+        let (to, old) = (cut + inserted.len(), old.as_bytes());
+        let kept = [Kept { from: 0, to: 0, len: cut }, Kept { from: cut + gone, to, len: new.len() - to }];
+        let shared = Stretches::of(&kept, old.len(), new.len());
+        let mut all: Vec<Region> = Vec::new();
+        for region in regions(old, &[ByteSpan::new(0, old.len())]) {
+            let moved = shared.holding_old(region.span, region.margin()).map(|kept| region.moved(kept.from, kept.to));
+            all.extend(moved);
         }
+        inherited += all.len();
+        let around = regions(&new, &shared.gaps());
+        found_again += around.len();
+        all.extend(around.into_iter().filter(|r| shared.around(r.span, r.margin()).is_none()));
+        all.sort_unstable();
+        assert_eq!(all, regions(&new, &[ByteSpan::new(0, new.len())]), "{kept:?} of {}", String::from_utf8_lossy(&new));
     }
-    let text = text.as_bytes();
-    let all = regions(text, ByteSpan::new(0, text.len()));
-    assert!(all.len() > 100, "{}", all.len());
-    for region in &all {
-        let zone = ByteSpan::new(region.span.start.saturating_sub(MARGIN), text.len().min(region.span.end + MARGIN));
-        assert!(regions(text, zone).contains(region), "{region:?}");
-        let middle = ByteSpan::new(region.span.start + region.span.len() / 3, zone.end);
-        for near in regions(text, middle).iter().filter(|r| r.kind == region.kind && r.span.overlaps(region.span)) {
-            assert!(all.contains(near), "{near:?} is none of the whole text");
-        }
-    }
+    assert!(inherited > 1000 && found_again > 1000, "{inherited} {found_again}");
+}
+
+/// A cluster that is longer than what is between changes is one region, found once.
+#[test]
+fn clusters_go_on_over_many_changes() {
+    let text = "\\u0061 lorem ipsum dolor sit amet ".repeat(2000);
+    let all = regions(text.as_bytes(), &[ByteSpan::new(0, text.len())]);
+    assert_eq!(all.len(), 1);
+    let changes: Vec<ByteSpan> = (0..10).map(|n| ByteSpan::new(n * 6000 + 500, n * 6000 + 510)).collect();
+    assert_eq!(regions(text.as_bytes(), &changes), all);
 }
 
 #[test]
@@ -224,13 +251,13 @@ fn one_pass_sees_every_mark() {
         let text = text.as_bytes();
         let start = next(text.len() + 1);
         let zone = ByteSpan::new(start, start + next(text.len() - start + 1));
-        let marks = marks::Marks::of(text, zone);
+        let mut marks = marks::Marks::of(text, zone);
         for (n, kind) in marks::ORDER.into_iter().enumerate() {
             for _ in 0..20 {
                 let from = next(text.len() + 1);
                 let to = from + next(text.len() - from + 1);
                 let slow = (from..to).find_map(|at| marks::is_mark(kind)(text, at));
-                assert_eq!(marks.next(n, text, from, to), slow, "{kind:?} {from}..{to} of {:?}", String::from_utf8_lossy(text));
+                assert_eq!(marks.next(n, from, to), slow, "{kind:?} {from}..{to} of {:?}", String::from_utf8_lossy(text));
                 seen += usize::from(slow.is_some());
             }
         }

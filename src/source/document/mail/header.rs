@@ -45,6 +45,10 @@ fn fields(block: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 
 /// Whether a text begins with headers that only mail has, and nothing else up to an empty line.
 pub(super) fn is_block(text: &[u8]) -> bool {
+    // Most texts begin with no header, and go on for long before an empty line.
+    if fields(text).next().is_none_or(|(name, _)| name.is_empty()) {
+        return false;
+    }
     let (block, rest) = split(text);
     let names = [
         "date",
