@@ -19,16 +19,23 @@ impl Numbers {
 
 /// Text of examples of rules, ordinary lines and odd bytes.
 fn piece(numbers: &mut Numbers, examples: &[String]) -> Vec<u8> {
-    match numbers.below(11) {
+    match numbers.below(12) {
         8 => {
             let example = numbers.below(examples.len());
             encoded(numbers, &examples[example]).into_bytes()
         }
         9 => encoded(numbers, &format!("password = \"{}\"\nuser = \"bob\"\n", ["blue-h0rse", "stapl3"].join("-"))).into_bytes(),
-        10 => b"some ordinary words of no interest, one after the other\n".repeat(numbers.below(40)),
+        11 => b"some ordinary words of no interest, one after the other\n".repeat(numbers.below(40)),
         0..=2 => examples[numbers.below(examples.len())].clone().into_bytes(),
         3 => b"let answer = compute(the_token, key)?; // nothing to see\n".repeat(numbers.below(30)),
         4 => vec![b"ab \n\"'=:{}(,x-_".to_vec()[numbers.below(15)]; numbers.below(600)],
+        // Names that begin where others do, beside each other and with nothing between.
+        7 => {
+            let value = ["x9Qz7b", "Rt2LmK"].concat();
+            let names = ["client secret token: ", "secret token=", "api key pass: ", "login(password="][numbers.below(4)];
+            let value = if numbers.below(3) == 0 { "" } else { &value };
+            format!("{names}{value} ").repeat(numbers.below(4)).into_bytes()
+        }
         5 => format!("password = \"{}\"\n", "w0rd ".repeat(numbers.below(300))).into_bytes(),
         6 => b"\n".repeat(numbers.below(4)),
         _ => (0..numbers.below(40)).map(|_| u8::try_from(numbers.below(256)).unwrap_or(0)).collect(),

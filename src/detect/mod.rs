@@ -15,6 +15,7 @@
 //! - `assignment`: names, operators and values, for the generic rules
 //! - `decode`: text behind an encoding, written anew
 //! - `entropy`: Shannon's measure
+//! - `short`: searches in short texts
 //! - `vectors`: loops for processors with long vectors
 
 pub mod assignment;
@@ -27,6 +28,7 @@ pub(crate) mod memo;
 mod pattern;
 pub mod prefilter;
 mod search;
+pub(crate) mod short;
 mod stretches;
 pub mod trace;
 mod vectors;

@@ -77,7 +77,7 @@ impl Stretches {
     }
 
     /// Whether both texts begin with this stretch.
-    const fn begins(kept: &Kept) -> bool {
+    pub(super) const fn begins(kept: &Kept) -> bool {
         kept.from == 0 && kept.to == 0
     }
 

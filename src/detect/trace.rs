@@ -8,9 +8,9 @@
 //! - an assignment on the bytes from [`REACH_BACK`] before its name to [`REACH_AHEAD`] behind it, where names on both sides of
 //!   certain bytes do not touch each other ([`cuts`]).
 
-use super::assignment::{REACH_AHEAD, REACH_BACK, cuts};
+use super::assignment::{REACH_AHEAD, REACH_BACK, Seen, cuts};
 use super::candidate::CONTEXT;
-use super::prefilter::Hit;
+use super::prefilter::{Hit, Read};
 use super::search::Searched;
 use super::stretches::{Kept, Stretches, widened};
 use super::window::{Merged, Windows};
@@ -240,17 +240,16 @@ impl Detector {
         })
     }
 
-    /// The candidates of all assignments.
+    /// The candidates of all assignments. Notes at hits what was read of them.
     fn bindings(&self, text: &Text<'_>, zones: &[ByteSpan], trace: &mut Trace) {
         let Some(scanner) = self.assignments() else { return };
         let keywords = self.keywords();
         let old = &text.old.candidates[text.old.assignments..];
-        let mut next_zone = zones.iter().peekable();
+        let mut hits = std::mem::take(&mut trace.hits);
         let mut clean_from = 0;
-        // Zone, clean stretch, zone, …: what is found stays in the order of the names.
-        loop {
-            let zone = next_zone.next();
-            let clean = ByteSpan::new(clean_from, zone.map_or(text.len(), |z| z.start));
+        // Clean stretch, zone, clean stretch, …: what is found stays in the order of the names.
+        for zone in zones.iter().copied().chain([ByteSpan::new(text.len(), text.len())]) {
+            let clean = ByteSpan::new(clean_from, zone.start);
             for kept in text.kept.overlapping(clean) {
                 let begin = clean.start.max(kept.to) - kept.to + kept.from;
                 let end = clean.end.min(kept.to + kept.len) - kept.to + kept.from;
@@ -259,18 +258,53 @@ impl Detector {
                     text.inherit(text.old.assignments + first + n, kept, trace);
                 }
             }
-            let Some(zone) = zone else { return };
-            let first = trace.hits.partition_point(|hit| hit.start < zone.start);
-            let inside = trace.hits[first..].iter().take_while(|hit| hit.start < zone.end);
-            let fragments = inside.filter_map(|hit| Some((hit.start, keywords.fragment(hit)?)));
-            let spans = fragments.map(|(start, fragment)| ByteSpan::new(start, start + fragment.word.len()));
-            scanner.scan(text.bytes, spans, &mut trace.candidates);
-            for candidate in &trace.candidates[trace.inherited.len()..] {
-                trace.inherited.push(text.same_assignment(candidate));
-            }
             clean_from = zone.end;
+            let first = hits.partition_point(|hit| hit.start < zone.start);
+            let mut at = zone.start;
+            for hit in hits[first..].iter_mut().take_while(|hit| hit.start < zone.end) {
+                let Some(fragment) = keywords.fragment(hit) else { continue };
+                if hit.start < at {
+                    // What was made of it when it stood for itself is no longer so.
+                    hit.read = Read::default();
+                    continue;
+                }
+                if let Some(kept) = text.stands_as_read(hit) {
+                    at = hit.start + usize::from(hit.read.name_end);
+                    let there = ByteSpan::new(hit.start, hit.start + fragment.word.len()).moved(kept.to, kept.from);
+                    if let Some(n) = assigned(old, there, hit.read) {
+                        text.inherit(text.old.assignments + n, kept, trace);
+                    }
+                    continue;
+                }
+                let span = ByteSpan::new(hit.start, hit.start + fragment.word.len());
+                let seen = scanner.scan_one(text.bytes, span, &mut trace.candidates);
+                at = seen.name_end;
+                hit.read = read(hit.start, seen);
+                for candidate in &trace.candidates[trace.inherited.len()..] {
+                    trace.inherited.push(text.same_assignment(candidate));
+                }
+            }
         }
+        trace.hits = hits;
     }
+}
+
+/// The place of the assignment that was read around a fragment, if anything was bound. Names with a word before them begin where others
+/// do, but no two end at the same place.
+fn assigned(candidates: &[Candidate], fragment: ByteSpan, read: Read) -> Option<usize> {
+    let name_end = fragment.start + usize::from(read.name_end);
+    let before = candidates.partition_point(|c| name_start(c) <= fragment.start);
+    let mut near = candidates[..before].iter().rev().take_while(|c| name_start(c) + REACH_BACK > fragment.start);
+    let is_its = |name: ByteSpan| fragment.start < name.end && name.end.max(fragment.end) == name_end;
+    let back = near.position(|c| c.assignment.is_some_and(|a| is_its(a.name)))?;
+    Some(before - 1 - back)
+}
+
+/// What was seen, from where the hit begins; nothing where it goes on further than can be noted.
+fn read(start: usize, seen: Seen) -> Read {
+    let end = u16::try_from(seen.end - start);
+    let name_end = u16::try_from(seen.name_end - start);
+    end.ok().zip(name_end.ok()).map(|(end, name_end)| Read { end, name_end }).unwrap_or_default()
 }
 
 /// Where the name of an assignment begins.
@@ -322,6 +356,13 @@ impl Text<'_> {
         let first = old.partition_point(|c| name_start(c) < name_start(&there));
         let n = old[first..].iter().take_while(|c| name_start(c) == name_start(&there)).position(|c| *c == there)?;
         u32::try_from(self.old.assignments + first + n).ok()
+    }
+
+    /// The kept stretch that holds a hit of a name with all that was read of it, and as much before it as counts.
+    fn stands_as_read(&self, hit: &Hit) -> Option<&Kept> {
+        let read = ByteSpan::new(hit.start, hit.start + usize::from(hit.read.end));
+        let kept = self.kept.around(read, 0).filter(|_| !read.is_empty())?;
+        (read.start >= kept.to + REACH_BACK || Stretches::begins(kept)).then_some(kept)
     }
 
     /// Takes a candidate over from the old text.

@@ -71,6 +71,11 @@ impl Behind {
         Self { regions, undecoded: run.undecoded, decoded: run.decoded as u64, is_as_before }
     }
 
+    /// Whether there is nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.regions.is_empty() && !self.undecoded
+    }
+
     /// Adds what is held to what stands in the blob as it is.
     pub(super) fn join(&self, examined: &mut Examined, blob: &[u8]) {
         examined.undecoded |= self.undecoded;

@@ -77,12 +77,17 @@ pub enum Derived {
 /// Examines `blob`, which stands at `path` (`/`-separated; empty where it has none, `None` where it is not known yet: rules
 /// that ask for a path then count everywhere, and the caller asks them later).
 pub fn examine(detector: &Detector, blob: &[u8], path: Option<&str>, scratch: &mut Scratch) -> Examined {
+    let mut examined = examine_plain(detector, blob, path, scratch);
+    Behind::all(detector, blob, path, scratch).join(&mut examined, blob);
+    examined
+}
+
+/// The same for a `blob` of which is known that nothing stands behind encodings in it.
+pub fn examine_plain(detector: &Detector, blob: &[u8], path: Option<&str>, scratch: &mut Scratch) -> Examined {
     let trace = detector.trace(blob, false, scratch);
     let mut judged = judge_all(detector, trace.candidates, blob, path);
     judge_by_path(detector, blob, path.unwrap_or_default(), &mut judged);
-    let mut examined = settle(judged, trace.out_of_budget, blob);
-    Behind::all(detector, blob, path, scratch).join(&mut examined, blob);
-    examined
+    settle(judged, trace.out_of_budget, blob)
 }
 
 /// Judges the candidates of a text, but those of rules that ask for another path.
@@ -155,6 +160,12 @@ impl Memory {
     #[must_use]
     pub const fn looked_at(&self) -> u64 {
         self.trace.looked_at
+    }
+
+    /// Whether nothing stands behind encodings in it, whatever its path.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.behind.is_empty()
     }
 
     /// Whether the same candidates stand in the same order, and apart or overlapping, as in the old blob.

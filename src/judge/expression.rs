@@ -2,6 +2,7 @@
 
 use super::{Subject, language, shape};
 use crate::detect::assignment::{Operator, Quote};
+use crate::detect::short::contains;
 use crate::rule::AssignmentClass;
 
 /// Whether an unquoted value stands in source code of a language that quotes its strings: not in a comment, not in a string.
@@ -69,11 +70,6 @@ pub(super) fn code(subject: Subject<'_>) -> Option<&'static str> {
         return Some("an assignment");
     }
     dotted(value).then_some("a member of something")
-}
-
-/// Values are short: to prepare a search takes longer than to look.
-fn contains(value: &[u8], piece: &[u8]) -> bool {
-    memchr::memchr_iter(piece[0], value).any(|at| value[at..].starts_with(piece))
 }
 
 /// A first blank with an operator behind it.

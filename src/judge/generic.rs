@@ -4,30 +4,61 @@ use super::any_of::AnyOf;
 use super::shape::Shape;
 use super::{Reason, Subject, Verdict, expression, language, name, stock, value, weights};
 use crate::detect::assignment::{Assignment, Operator, Quote};
+use crate::detect::memo::{Key, Memo};
+use crate::detect::{ByteSpan, Candidate};
 use crate::rule::AssignmentClass;
 use std::borrow::Cow;
+use std::cell::RefCell;
 
 /// Judges a candidate of the assignment scanner.
 pub(super) fn judge(subject: Subject<'_>) -> Verdict {
-    let mut signals = Signals { is_password: false, log_odds: weights::BIAS, reasons: Vec::with_capacity(12) };
-    if let Some(assignment) = subject.candidate.assignment {
-        signals.is_password = assignment.class == AssignmentClass::Password;
-        from_name(subject, &assignment, &mut signals);
-        from_value(subject, assignment.name.of(subject.blob), &mut signals);
+    let signals = if let Some(assignment) = subject.candidate.assignment {
+        let mut signals = LATELY.with_borrow_mut(|lately| itself(subject, &assignment, lately));
         // Most candidates are code or words: nothing around them could make secrets of them.
         if signals.log_odds > weights::HOPELESS {
             from_surroundings(subject, &assignment, &mut signals);
         }
+        signals
     } else {
         // A pattern of a generic rule found it: that stands for a good name.
+        let mut signals = Signals::of(false);
         signals.add("class-token", "the rule looks for a token");
         signals.add("name-head", "and for nothing further");
         signals.add("name-qualified", "in a place made for it");
         from_value(subject, b"", &mut signals);
-    }
+        signals
+    };
     Verdict { score: 1.0 / (1.0 + (-signals.log_odds).exp()), reasons: signals.reasons, ..Verdict::default() }
 }
 
+thread_local! {
+    /// The same names have the same values in many places.
+    static LATELY: RefCell<Memo<Option<(Candidate, Signals)>>> = RefCell::default();
+}
+
+/// What an assignment itself says, its name and its value: with two bytes before and one behind they decide alone.
+fn itself(subject: Subject<'_>, assignment: &Assignment, lately: &mut Memo<Option<(Candidate, Signals)>>) -> Signals {
+    let fresh = || {
+        let mut signals = Signals::of(assignment.class == AssignmentClass::Password);
+        from_name(subject, assignment, &mut signals);
+        from_value(subject, assignment.name.of(subject.blob), &mut signals);
+        signals
+    };
+    let span = subject.candidate.span;
+    let near = ByteSpan::new(span.start.saturating_sub(2), subject.blob.len().min(span.end + 1));
+    let Some(key) = Key::of(0, near.of(subject.blob)) else { return fresh() };
+    let there = subject.candidate.moved(near.start, 0);
+    if let Some(Some((known, signals))) = lately.get(key, near.of(subject.blob))
+        && *known == there
+    {
+        return signals.clone();
+    }
+    let signals = fresh();
+    *lately.place(key, near.of(subject.blob)) = Some((there, signals.clone()));
+    signals
+}
+
+#[derive(Clone)]
 struct Signals {
     is_password: bool,
     log_odds: f32,
@@ -35,6 +66,10 @@ struct Signals {
 }
 
 impl Signals {
+    fn of(is_password: bool) -> Self {
+        Self { is_password, log_odds: weights::BIAS, reasons: Vec::with_capacity(12) }
+    }
+
     fn add(&mut self, signal: &'static str, text: impl Into<Cow<'static, str>>) {
         let weight = weights::of(signal, self.is_password);
         self.log_odds += weight;

@@ -1,6 +1,7 @@
 //! Values that stand in for a secret: `changeme`, `xxxxxxxx`, `<your-key>`, `YOUR_API_KEY`.
 
 use super::any_of::AnyOf;
+use crate::detect::short::contains;
 
 /// Values that people write where a password will be, and that name no secret.
 const WORDS: &[&str] = &[
@@ -95,10 +96,7 @@ fn repeats(text: &[u8]) -> bool {
 
 /// `ops_eyJ...`, `prefix.<secret>`, `pi_{ID}_secret`.
 fn elided(text: &[u8]) -> bool {
-    if text.ends_with(b"...")
-        || memchr::memchr(0xe2, text).is_some() && memchr::memmem::find(text, "…".as_bytes()).is_some()
-        || text.len() <= 64 && text.windows(3).any(|w| w == b"...")
-    {
+    if text.ends_with(b"...") || contains(text, "…".as_bytes()) || text.len() <= 64 && text.windows(3).any(|w| w == b"...") {
         return true;
     }
     [(b'<', b'>'), (b'{', b'}')].iter().any(|(open, close)| {

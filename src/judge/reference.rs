@@ -2,6 +2,7 @@
 
 use super::Subject;
 use super::value::begins_with;
+use crate::detect::short::contains;
 use aho_corasick::AhoCorasick;
 use memchr::memmem::Finder;
 use std::sync::{LazyLock, OnceLock};
@@ -263,7 +264,7 @@ fn template(text: &[u8]) -> bool {
 }
 
 fn google_secret(text: &[u8]) -> bool {
-    text.starts_with(b"projects/") && memchr::memmem::find(text, b"/secrets/").is_some()
+    text.starts_with(b"projects/") && contains(text, b"/secrets/")
 }
 
 /// `$NAME`, `$$NAME`, `%NAME%`, `@NAME@`, `__NAME__`, `:name`, `{name}`, `%s` and their like, alone.

@@ -1,5 +1,7 @@
 //! What the text of a value looks like: words, an identifier, a path, or something random.
 
+use crate::detect::short::contains;
+
 /// -16·log2 P(next | previous) over letters, digits as one class, all else as another; trained by
 /// `benches/judge/train_ngrams.py` on identifiers and words of source trees.
 static BIGRAMS: [[u8; 28]; 28] = include!("bigrams.in");
@@ -85,7 +87,7 @@ const LONGEST_ENDING: usize = 11;
 #[must_use]
 pub(super) fn is_path(value: &[u8]) -> bool {
     let slashes = value.iter().filter(|b| matches!(b, b'/' | b'\\')).count();
-    let scheme = memchr::memmem::find(value, b"://").is_some();
+    let scheme = contains(value, b"://");
     let begins = value.starts_with(b"/") || value.starts_with(b"./") || value.starts_with(b"../") || value.starts_with(b"~/");
     let drive = value.len() > 3 && value[0].is_ascii_alphabetic() && value[1] == b':' && matches!(value[2], b'\\' | b'/');
     let dot = value.iter().rev().take(LONGEST_ENDING).position(|b| *b == b'.');

@@ -3,6 +3,7 @@
 use super::placeholder;
 use super::shape::{self, Shape};
 use super::stock::{self, Share};
+use crate::detect::short::contains;
 use std::borrow::Cow;
 
 /// Of which kind a value's text is. Each is a signal of the same name.
@@ -211,7 +212,7 @@ fn is_like(value: &[u8], name: &[u8]) -> bool {
     if value.len() < 3 || name.len() < 3 {
         return false;
     }
-    value == name || name.ends_with(&value) || value.len() <= name.len() + 12 && memchr::memmem::find(&value, &name).is_some()
+    value == name || name.ends_with(&value) || value.len() <= name.len() + 12 && contains(&value, &name)
 }
 
 /// The hash of a password in one of the usual forms.
@@ -229,7 +230,7 @@ pub(super) fn is_hash(value: &[u8]) -> bool {
 fn is_regex(value: &[u8]) -> bool {
     const MARKS: [&[u8]; 12] = [b"0-9", b"a-z", b"A-Z", b"\\d", b"\\w", b"\\s", b"\\b", b"(?:", b"(?P<", b".*", b".+", b"[^"];
     let brackets = value.iter().any(|b| matches!(b, b'[' | b'(' | b'\\' | b'^'));
-    brackets && MARKS.iter().any(|m| memchr::memmem::find(value, m).is_some())
+    brackets && MARKS.iter().any(|m| contains(value, m))
 }
 
 /// Keys that vendors mean to stand in pages and apps.

@@ -5,7 +5,7 @@ use super::inside::Inside;
 use super::placing::Placer;
 use super::{Collector, Looked, SCRATCH, in_core, member_key};
 use crate::detect::{ByteSpan, Kept};
-use crate::examine::{self, Derived, Examined, examine, examine_derived};
+use crate::examine::{self, Derived, Examined, examine, examine_derived, examine_plain};
 use crate::finding::location::Base;
 use crate::finding::{IdentityKey, Occurrence};
 use crate::source::container;
@@ -15,7 +15,7 @@ use crate::source::git::{GitSink, History, Repository, Scope};
 use crate::source::{Blob, Encoding, Origin, Sink as _, SkipReason, text, tree};
 use gix::hash::ObjectId;
 use globset::GlobSet;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
@@ -69,6 +69,8 @@ pub(super) struct GitCollector<'a> {
     pub repo: &'a Repository,
     pub collector: &'a Collector<'a>,
     clean: Option<&'a Clean<'a>>,
+    /// Flagged blobs with nothing behind encodings: when they are told, nobody looks for that again.
+    plain: Mutex<HashSet<Nr>>,
     /// What stood in messages of commits and tags.
     pub(super) texts: Mutex<HashMap<Nr, Vec<Occurrence>>>,
 }
@@ -122,7 +124,7 @@ fn with_blob<T>(stored: &[u8], path: Option<&str>, then: impl FnOnce(&Blob<'_>) 
 impl<'a> GitCollector<'a> {
     /// Looks at blobs of `repo` for `collector`.
     pub(super) fn new(repo: &'a Repository, collector: &'a Collector<'a>) -> Self {
-        Self { repo, collector, clean: None, texts: Mutex::default() }
+        Self { repo, collector, clean: None, plain: Mutex::default(), texts: Mutex::default() }
     }
 
     pub(super) fn look(&self, stored: &[u8], path: Option<&str>) -> Looked {
@@ -171,8 +173,22 @@ impl<'a> GitCollector<'a> {
         self.tell_counted(stored, path).0
     }
 
-    /// The same, with how many bytes came out of a container.
-    pub(super) fn tell_counted(&self, stored: &[u8], path: &str) -> (Looked, u64) {
+    /// The same for a blob that was looked at in this run.
+    pub(super) fn tell_again(&self, nr: Nr, stored: &[u8], path: &str) -> (Looked, u64) {
+        let is_plain = self.plain.lock().unwrap_or_else(std::sync::PoisonError::into_inner).contains(&nr);
+        if !is_plain {
+            return self.tell_counted(stored, path);
+        }
+        let looked = with_blob(stored, Some(path), |blob| {
+            let examined =
+                SCRATCH.with_borrow_mut(|scratch| examine_plain(self.collector.detector, blob.bytes, Some(path), scratch));
+            self.collector.tell(&examined, blob)
+        });
+        (looked, 0)
+    }
+
+    /// Tells what a blob holds, and how many bytes came out of it if it is a container.
+    fn tell_counted(&self, stored: &[u8], path: &str) -> (Looked, u64) {
         let mut all = Looked::default();
         let (unpacked, _) =
             self.each(stored, Some(path), None, &mut |examined, blob| all.extend(self.collector.tell(examined, blob)));
@@ -322,6 +338,9 @@ impl GitSink for GitCollector<'_> {
             }
         };
         self.learn(nr, is_clean);
+        if !keys.is_empty() && memory.is_plain() {
+            self.plain.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(nr);
+        }
         (Arc::clone(&keys), Some(Remembered { memory, keys, rejected, is_clean }))
     }
 

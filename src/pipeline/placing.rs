@@ -149,7 +149,7 @@ impl<'a> Placer<'a> {
             for group in groups {
                 let Some(bytes) = reader.read(group[0].0) else { continue };
                 bytes_told.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-                let (looked, unpacked) = sink.tell_counted(&bytes, &String::from_utf8_lossy(group[0].1));
+                let (looked, unpacked) = sink.tell_again(group[0].0, &bytes, &String::from_utf8_lossy(group[0].1));
                 bytes_told.fetch_add(unpacked, Ordering::Relaxed);
                 for o in looked.found.into_iter().chain(looked.rejected) {
                     let key = key_of(o.rule.family(), o.secret.expose(), o.member);

@@ -98,41 +98,55 @@ impl Scanner {
     pub fn scan(&self, bytes: &[u8], fragments: impl Iterator<Item = ByteSpan>, out: &mut Vec<Candidate>) {
         let mut at = 0;
         for fragment in fragments {
-            if fragment.start < at {
-                continue;
+            if fragment.start >= at {
+                at = self.scan_one(bytes, fragment, out).name_end;
             }
-            // `login(` and `pw=` end with what is no part of the name.
-            let beyond = fragment.of(bytes).iter().rev().take_while(|b| b" (:=".contains(b)).count();
-            let name = parse::name_around(bytes, fragment.start, fragment.end - beyond);
-            at = name.end.max(fragment.end);
-            // Most names bind nothing: that is told faster than what they speak of.
-            let is_login =
-                || class_of(name.of(bytes)) == Some(AssignmentClass::Credential) || name.of(bytes).ends_with(b"Authentication");
-            let Some(parsed) = parse::binding(bytes, name, &is_login) else { continue };
-            let Some(class) = class_of(name.of(bytes)) else { continue };
-            let class = if parsed.operator == Operator::Argument { AssignmentClass::Password } else { class };
-            let Some(rule) = self.rules[place(class)] else { continue };
-            let secret = behind_scheme(bytes, parsed.value);
-            if secret.len() < MIN_VALUE || secret.len() > MAX_VALUE {
-                continue;
-            }
-            out.push(Candidate {
-                rule,
-                span: ByteSpan::new(name.start, secret.end),
-                secret,
-                entropy: shannon(secret.of(bytes)),
-                checksum: None,
-                assignment: Some(Assignment {
-                    class,
-                    name,
-                    operator: parsed.operator,
-                    quote: parsed.quote,
-                    wrapper: parsed.wrapper,
-                    whole_line: parsed.whole_line,
-                }),
-            });
         }
     }
+
+    /// Appends the assignment whose name holds the fragment, if there is one.
+    pub fn scan_one(&self, bytes: &[u8], fragment: ByteSpan, out: &mut Vec<Candidate>) -> Seen {
+        // `login(` and `pw=` end with what is no part of the name.
+        let beyond = fragment.of(bytes).iter().rev().take_while(|b| b" (:=".contains(b)).count();
+        let (name, end_of_name) = parse::name_around(bytes, fragment.start, fragment.end - beyond);
+        // Most names bind nothing: that is told faster than what they speak of.
+        let is_login =
+            || class_of(name.of(bytes)) == Some(AssignmentClass::Credential) || name.of(bytes).ends_with(b"Authentication");
+        let (parsed, end) = parse::binding(bytes, name, &is_login);
+        out.extend(parsed.and_then(|parsed| self.candidate(bytes, name, &parsed)));
+        Seen { name_end: name.end.max(fragment.end), end: end.max(end_of_name).max(fragment.end) }
+    }
+
+    fn candidate(&self, bytes: &[u8], name: ByteSpan, parsed: &parse::Binding) -> Option<Candidate> {
+        let class = class_of(name.of(bytes))?;
+        let class = if parsed.operator == Operator::Argument { AssignmentClass::Password } else { class };
+        let rule = self.rules[place(class)]?;
+        let secret = behind_scheme(bytes, parsed.value);
+        (MIN_VALUE..=MAX_VALUE).contains(&secret.len()).then(|| Candidate {
+            rule,
+            span: ByteSpan::new(name.start, secret.end),
+            secret,
+            entropy: shannon(secret.of(bytes)),
+            checksum: None,
+            assignment: Some(Assignment {
+                class,
+                name,
+                operator: parsed.operator,
+                quote: parsed.quote,
+                wrapper: parsed.wrapper,
+                whole_line: parsed.whole_line,
+            }),
+        })
+    }
+}
+
+/// What was seen around a fragment of a name.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    /// Where the name ends: fragments before that are of the same name.
+    pub name_end: usize,
+    /// Where that ends which was read to tell what is bound to the name. No byte from here on counts.
+    pub end: usize,
 }
 
 /// How far before a place an assignment may begin that reads the byte there: a name, what binds it, a value.

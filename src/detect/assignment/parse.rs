@@ -1,6 +1,8 @@
 //! Reads the name around a word, and what is bound to it.
 
 use super::{ByteSpan, MAX_VALUE, Operator, Quote};
+use crate::detect::short::find;
+use std::cell::Cell;
 
 /// The longest name in bytes.
 const MAX_NAME: usize = 80;
@@ -29,8 +31,9 @@ const fn is_quote(b: u8) -> bool {
     matches!(b, b'"' | b'\'' | b'`')
 }
 
-/// The identifier that the word at `start..end` stands in, with a leading word as in `Client Secret`.
-pub(super) fn name_around(bytes: &[u8], start: usize, end: usize) -> ByteSpan {
+/// The identifier that the word at `start..end` stands in, with a leading word as in `Client Secret`; and where that ends which was
+/// read to tell.
+pub(super) fn name_around(bytes: &[u8], start: usize, end: usize) -> (ByteSpan, usize) {
     let mut from = start;
     while from > 0 && start - from < MAX_NAME && is_name(bytes[from - 1]) {
         from -= 1;
@@ -39,13 +42,14 @@ pub(super) fn name_around(bytes: &[u8], start: usize, end: usize) -> ByteSpan {
     while to < bytes.len() && to - end < MAX_NAME && (is_name(bytes[to]) || bytes[to] >= 0x80) {
         to += 1;
     }
+    let read = to + 1;
     while from < start && matches!(bytes[from], b'-' | b'.' | b'$') {
         from += 1;
     }
     while to > end && matches!(bytes[to - 1], b'.' | b'-') {
         to -= 1;
     }
-    ByteSpan::new(leading_word(bytes, from), to)
+    (ByteSpan::new(leading_word(bytes, from), to), read)
 }
 
 /// Where the name begins if the word before it belongs to it: `API Key`, `Client Secret`.
@@ -66,12 +70,20 @@ fn leading_word(bytes: &[u8], from: usize) -> usize {
     if LEADING.iter().any(|l| word.eq_ignore_ascii_case(l)) { begin } else { from }
 }
 
-/// What is bound to `name`, if anything is. `is_login` tells whether a call of that name takes a user and a password.
-pub(super) fn binding(bytes: &[u8], name: ByteSpan, is_login: &dyn Fn() -> bool) -> Option<Binding> {
-    let reader = Reader { bytes, limit: bytes.len().min(name.end + MAX_VALUE + 3 * MAX_BLANKS) };
+/// What is bound to `name`, if anything is, and where that ends which was read to tell: behind the end of the text where that counted.
+/// `is_login` tells whether a call of that name takes a user and a password.
+pub(super) fn binding(bytes: &[u8], name: ByteSpan, is_login: &dyn Fn() -> bool) -> (Option<Binding>, usize) {
+    let limit = bytes.len().min(name.end + MAX_VALUE + 3 * MAX_BLANKS);
+    let reader = Reader { bytes, limit, end: Cell::new(name.end) };
+    let binding = bound(&reader, name, is_login);
+    (binding, reader.end.get())
+}
+
+fn bound(reader: &Reader<'_>, name: ByteSpan, is_login: &dyn Fn() -> bool) -> Option<Binding> {
+    let bytes = reader.bytes;
     let (at, closed) = reader.closers(name.end);
     if reader.at(at) == Some(b'(') && !closed {
-        return is_login().then(|| reader.second_literal(at + 1)).flatten().or_else(|| reader.call(at + 1));
+        return reader.second_literal(at + 1).filter(|_| is_login()).or_else(|| reader.call(at + 1));
     }
     let before = name.start.checked_sub(1).map_or(b' ', |i| bytes[i]);
     // `(?P<secret>` is a group of a regular expression.
@@ -88,9 +100,9 @@ pub(super) fn binding(bytes: &[u8], name: ByteSpan, is_login: &dyn Fn() -> bool)
     }
     if let Some((operator, next)) = reader.operator(after_blanks, closed || before == b':') {
         let line_start = reader.starts_line(name.start);
-        return is_login()
-            .then(|| reader.second_of_call(next))
-            .flatten()
+        return reader
+            .second_of_call(next)
+            .filter(|_| is_login())
             .or_else(|| reader.typed(operator, next, line_start))
             .or_else(|| reader.value(next, operator, line_start));
     }
@@ -100,26 +112,41 @@ pub(super) fn binding(bytes: &[u8], name: ByteSpan, is_login: &dyn Fn() -> bool)
     None
 }
 
+/// Reads what stands behind a name. All of that goes through [`Reader::at`], [`Reader::ahead`] and [`Reader::skip`], which note it.
 struct Reader<'a> {
     bytes: &'a [u8],
+    /// Nothing from here on is read.
     limit: usize,
+    /// Where that ends which was read.
+    end: Cell<usize>,
 }
 
 impl Reader<'_> {
+    fn note(&self, end: usize) {
+        self.end.set(self.end.get().max(end));
+    }
+
     fn at(&self, at: usize) -> Option<u8> {
+        self.note(at + 1);
         (at < self.limit).then(|| self.bytes[at])
     }
 
+    /// So many bytes at a place, if there are.
+    fn ahead(&self, at: usize, len: usize) -> Option<&[u8]> {
+        self.note(at + len);
+        self.bytes.get(at..at + len)
+    }
+
     fn starts(&self, at: usize, text: &[u8]) -> bool {
+        self.note(at + text.len());
         self.bytes.get(at..self.limit).is_some_and(|rest| rest.starts_with(text))
     }
 
-    fn skip(&self, mut at: usize, most: usize, what: impl Fn(u8) -> bool) -> usize {
-        let from = at;
-        while at - from < most && self.at(at).is_some_and(&what) {
-            at += 1;
-        }
-        at
+    fn skip(&self, from: usize, most: usize, what: impl Fn(u8) -> bool) -> usize {
+        let rest = &self.bytes[from.min(self.limit)..self.limit.min(from + most)];
+        let count = rest.iter().position(|b| !what(*b)).unwrap_or(rest.len());
+        self.note(from + count + 1);
+        from + count
     }
 
     fn blanks(&self, at: usize) -> usize {
@@ -156,7 +183,7 @@ impl Reader<'_> {
     /// `<name>value</name>`, `<name><value>value</value></name>`
     fn element(&self, at: usize) -> Option<Binding> {
         let mut start = self.skip(at, MAX_BLANKS, |b| b.is_ascii_whitespace());
-        if self.bytes.get(start..start + 7).is_some_and(|tag| tag.eq_ignore_ascii_case(b"<value>")) {
+        if self.ahead(start, 7).is_some_and(|tag| tag.eq_ignore_ascii_case(b"<value>")) {
             start += 7;
         }
         if self.starts(start, b"<![CDATA[") {
@@ -222,10 +249,7 @@ impl Reader<'_> {
         if self.starts(at, b"android:") {
             at += 8;
         }
-        at += [&b"value"[..], b"with"]
-            .iter()
-            .find(|w| self.bytes.get(at..at + w.len()).is_some_and(|t| t.eq_ignore_ascii_case(w)))?
-            .len();
+        at += [&b"value"[..], b"with"].iter().find(|w| self.ahead(at, w.len()).is_some_and(|t| t.eq_ignore_ascii_case(w)))?.len();
         if self.at(at).is_some_and(is_quote) {
             at += 1;
         }
@@ -234,6 +258,7 @@ impl Reader<'_> {
     }
 
     fn operator(&self, at: usize, closed: bool) -> Option<(Operator, usize)> {
+        self.note(at + 3);
         let two = self.bytes.get(at..self.limit.min(at + 2)).unwrap_or_default();
         let three = self.bytes.get(at..self.limit.min(at + 3)).unwrap_or_default();
         match (three, two) {
@@ -317,7 +342,7 @@ impl Reader<'_> {
 
     /// Behind a scheme of HTTP authentication: `token …`, `ApiKey …`.
     fn behind_scheme(&self, at: usize) -> usize {
-        let scheme = super::SCHEMES.iter().find(|s| self.bytes.get(at..at + s.len()).is_some_and(|t| t.eq_ignore_ascii_case(s)));
+        let scheme = super::SCHEMES.iter().find(|s| self.ahead(at, s.len()).is_some_and(|t| t.eq_ignore_ascii_case(s)));
         scheme.map_or(at, |s| at + s.len())
     }
 
@@ -411,9 +436,9 @@ impl Reader<'_> {
             return (value.first() != Some(&b'-')).then(|| self.bare(at, end, Operator::Flag, false)).flatten();
         }
         if text.eq_ignore_ascii_case(b"identified") {
-            let by = self.bytes.get(at..at + 2).filter(|w| w.eq_ignore_ascii_case(b"by"))?;
+            let by = self.ahead(at, 2).filter(|w| w.eq_ignore_ascii_case(b"by"))?;
             let quoted = self.blanks(at + by.len());
-            let quoted = match self.bytes.get(quoted..quoted + 8) {
+            let quoted = match self.ahead(quoted, 8) {
                 Some(word) if word.eq_ignore_ascii_case(b"password") => self.blanks(quoted + 8),
                 _ => quoted,
             };
@@ -487,8 +512,4 @@ fn before_the_next_word(line: &[u8]) -> usize {
     let next_assignment = word > 0 && rest.get(word) == Some(&b'=');
     let is_command = word > 1 && rest[..word].iter().all(|b| !b.is_ascii_uppercase()) && find(&rest[word..], b" -").is_some();
     if next_assignment || is_command { blank } else { line.len() }
-}
-
-fn find(text: &[u8], what: &[u8]) -> Option<usize> {
-    memchr::memmem::find(text, what)
 }

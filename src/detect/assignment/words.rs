@@ -1,6 +1,7 @@
 //! The words that names of secrets are made of.
 
 use crate::detect::memo::{Key, Memo};
+use crate::detect::short::{find, rfind};
 use crate::rule::AssignmentClass;
 use aho_corasick::AhoCorasick;
 use std::cell::RefCell;
@@ -45,14 +46,14 @@ fn class_by_words(name: &[u8]) -> Option<AssignmentClass> {
     }
     // Short words count at the edge of a word alone: there is a psk in deepskyblue.
     for word in [&b"psk"[..], b"salt"] {
-        if let Some(at) = memchr::memmem::find(&lower, word) {
+        if let Some(at) = find(&lower, word) {
             let letter = |i: Option<usize>| i.and_then(|i| name.get(i)).is_some_and(u8::is_ascii_lowercase);
             if letter(at.checked_sub(1)) && name[at].is_ascii_lowercase() && letter(Some(at + word.len())) {
                 blank(&mut lower, word);
             }
         }
     }
-    let has = |word: &str| memchr::memmem::find(&lower, word.as_bytes());
+    let has = |word: &str| find(&lower, word.as_bytes());
     let password = ["pass", "pwd", "_pw", "psk", "contrase", "senha", "kennwort", "wachtwoord", "haslo", "hasło", "parol"];
     let upper_pw = name.ends_with(b"PW") && name.iter().all(|b| !b.is_ascii_lowercase());
     let whole = lower == b"pw" || lower == b"identified" || upper_pw;
@@ -69,7 +70,7 @@ fn class_by_words(name: &[u8]) -> Option<AssignmentClass> {
         ("salt", AssignmentClass::Secret),
     ]
     .into_iter()
-    .filter_map(|(word, class)| memchr::memmem::rfind(&lower, word.as_bytes()).map(|at| (at, class)))
+    .filter_map(|(word, class)| rfind(&lower, word.as_bytes()).map(|at| (at, class)))
     .max_by_key(|(at, _)| *at)
     .map(|(_, class)| class)
     .or_else(|| {
@@ -81,7 +82,7 @@ fn class_by_words(name: &[u8]) -> Option<AssignmentClass> {
 
 /// Overwrites every `word` in `text`.
 fn blank(text: &mut [u8], word: &[u8]) {
-    while let Some(at) = memchr::memmem::find(text, word) {
+    while let Some(at) = find(text, word) {
         text[at..at + word.len()].fill(b' ');
     }
 }

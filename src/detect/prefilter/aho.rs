@@ -54,7 +54,7 @@ fn collect<A: Automaton>(automaton: &A, bytes: &[u8], hits: &mut Vec<Hit>) {
     loop {
         automaton.try_find_overlapping(&input, &mut state).expect("unanchored searches are supported");
         let Some(found) = state.get_match() else { return };
-        hits.push(Hit { keyword: found.pattern().as_u32(), start: found.start() });
+        hits.push(Hit::new(found.pattern().as_u32(), found.start()));
     }
 }
 

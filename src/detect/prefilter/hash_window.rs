@@ -61,7 +61,7 @@ impl HashWindowPrefilter {
                 let word = self.words.get(entry.keyword as usize);
                 let is_word = |text: &[u8]| ends_like(text, word) && text.eq_ignore_ascii_case(word);
                 if bytes.get(start..start + word.len()).is_some_and(is_word) {
-                    hits.push(Hit { keyword: entry.keyword, start });
+                    hits.push(Hit::new(entry.keyword, start));
                 }
             }
         }

@@ -25,6 +25,25 @@ pub struct Hit {
     pub keyword: u32,
     /// Where it begins, in bytes.
     pub start: usize,
+    /// What was made of it, where it is a part of a name. Prefilters leave that alone.
+    pub read: Read,
+}
+
+/// What the reader of assignments made of a hit, in bytes from where the hit begins: 0 where nothing was made of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Read {
+    /// Where that ends which was read to tell what is bound to the name.
+    pub end: u16,
+    /// Where the name ends.
+    pub name_end: u16,
+}
+
+impl Hit {
+    /// A hit of which nothing was made yet.
+    #[must_use]
+    pub const fn new(keyword: u32, start: usize) -> Self {
+        Self { keyword, start, read: Read { end: 0, name_end: 0 } }
+    }
 }
 
 /// Finds keywords, ASCII letters in any case.
