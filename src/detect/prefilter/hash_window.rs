@@ -10,7 +10,8 @@
 
 use super::even::{BLOCK, Places, STEP, Slots, places};
 use super::table::{Entry, FOLD_8, Table, fold};
-use super::{Hit, Joined, Prefilter};
+use super::{Hit, Prefilter};
+use crate::rule::Joined;
 use std::cell::RefCell;
 
 /// The shortest keyword in bytes.
