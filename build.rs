@@ -1,5 +1,5 @@
-//! Turns `rules/*.toml` into statics: keysift starts without parsing anything, and a rule that fails its proofs fails
-//! the build.
+//! Turns `rules/*.toml` into bytes and tables without a single address: keysift starts without parsing anything, no pointer has to
+//! be set before it does, and a rule is read when it is first asked for. A rule that fails its proofs fails the build.
 
 // The rule format is linted as a part of the library.
 #![allow(clippy::all, clippy::pedantic, dead_code, unreachable_pub, unused_imports)]
@@ -11,9 +11,8 @@ mod fragments;
 #[path = "src/detect/prefilter/table.rs"]
 mod table;
 
+use format::Rule;
 use format::file::Author;
-use format::verify::{Body, Condition, Verify};
-use format::{OnFail, Rule};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -48,8 +47,30 @@ fn main() {
         assert!(pair[0].id != pair[1].id, "rule id `{}` stands twice in the catalogue", pair[0].id);
     }
     let out = PathBuf::from(std::env::var("OUT_DIR").expect("cargo sets OUT_DIR"));
-    std::fs::write(out.join("catalogue.rs"), emit(&rules)).expect("OUT_DIR is writable");
-    std::fs::write(out.join("prefilter.rs"), emit_prefilter(&rules)).expect("OUT_DIR is writable");
+    let write = |name: &str, made: &[u8]| std::fs::write(out.join(name), made).expect("OUT_DIR is writable");
+    let read_later: Vec<Vec<u8>> =
+        rules.iter().map(|rule| postcard::to_extend(rule, Vec::new()).expect("a rule is plain data")).collect();
+    write("catalogue.bin", &read_later.concat());
+    write("catalogue.rs", emit_heads(&rules, ends(read_later.iter().map(Vec::len))).as_bytes());
+    write("prefilter.rs", emit_prefilter(&rules).as_bytes());
+}
+
+/// Where each rule ends in the bytes, and what is known of rules that are not read: their names and cues.
+fn emit_heads(rules: &[Rule], rule_ends: Vec<usize>) -> String {
+    let names: Vec<String> =
+        rules.iter().map(|rule| std::iter::once(&rule.id).chain(rule.formerly).copied().collect::<Vec<_>>().join(" ")).collect();
+    let has_blank = |rule: &Rule| std::iter::once(&rule.id).chain(rule.formerly).any(|name| name.contains(' '));
+    assert!(!rules.iter().any(has_blank), "a blank ends a name");
+    let cues: Vec<format::Cue> = rules.iter().map(Rule::cue).collect();
+    let name_ends = ends(names.iter().map(String::len));
+    format!(
+        "pub static RULE_ENDS: [u32; {}] = {rule_ends:?};\npub static NAMES: &[u8] = b\"{}\";\n\
+         pub static NAME_ENDS: [u32; {}] = {name_ends:?};\npub static CUES: [Cue; {}] = {cues:?};\n",
+        rule_ends.len(),
+        names.concat().as_bytes().escape_ascii(),
+        name_ends.len(),
+        cues.len()
+    )
 }
 
 /// The keywords of all rules in order, the rules of each, then the pieces of names of secrets, and the prefilter's tables.
@@ -77,9 +98,10 @@ fn emit_prefilter(rules: &[Rule]) -> String {
     );
     write!(
         out,
-        "pub const FACTOR: u32 = {factor};\npub const SHORT: [u64; {}] = {short:?};\n\
+        "pub const LONGEST: usize = {};\npub const FACTOR: u32 = {factor};\npub const SHORT: [u64; {}] = {short:?};\n\
          pub static SLOTS: [u32; {}] = {slots:?};\npub static BUCKETS: [u32; {}] = {buckets:?};\n\
          pub static WINDOWS: [Window; {}] = {windows:?};\npub static ENTRIES: [Entry; {}] = {entries:?};\n",
+        words.iter().map(|word| word.len()).max().unwrap_or(0),
         short.len(),
         slots.len(),
         buckets.len(),
@@ -97,101 +119,4 @@ fn ends(lens: impl Iterator<Item = usize>) -> Vec<usize> {
         Some(*end)
     })
     .collect()
-}
-
-/// The catalogue as a Rust expression.
-fn emit(rules: &[Rule]) -> String {
-    let mut out = String::from("&[\n");
-    for r in rules {
-        write!(
-            out,
-            "Rule {{ id: {:?}, formerly: &{:?}, since: {:?}, provider: {:?}, url: {:?}, name: {:?}, severity: Severity::{:?}, \
-             format_confidence: Confidence::{:?}, kind: Kind::{:?}, keywords: &{:?}, pattern: {:?}, until: {:?}, \
-             scope: Scope::{:?}, entropy: {:?}, checksum: {}, structure: {}, path: {:?}, near: &{:?}, assignment: {}, remedy: {:?}, \
-             verify: {}, examples: &{:?}, counterexamples: {}, bounds: {:?}, program: b\"{}\" }},\n",
-            r.id,
-            r.formerly,
-            r.since,
-            r.provider,
-            r.url,
-            r.name,
-            r.severity,
-            r.format_confidence,
-            r.kind,
-            r.keywords,
-            r.pattern,
-            r.until,
-            r.scope,
-            r.entropy,
-            r.checksum.map_or("None".to_owned(), |c| format!(
-                "Some(Checksum {{ kind: ChecksumKind::{:?}, on_fail: OnFail::{:?} }})",
-                c.kind, c.on_fail
-            )),
-            r.structure.map_or("None".to_owned(), |s| format!("Some(crate::rule::StructureKind::{s:?})")),
-            r.path,
-            r.near,
-            r.assignment.map_or("None".to_owned(), |a| format!("Some(AssignmentClass::{a:?})")),
-            r.remedy,
-            r.verify.as_ref().map_or("None".to_owned(), |v| format!("Some({})", emit_verify(v))),
-            r.examples,
-            format_args!(
-                "&[{}]",
-                r.counterexamples
-                    .iter()
-                    .map(|c| format!("Counterexample {{ text: {:?}, but: &{:?} }}", c.text, c.but))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            ),
-            r.bounds,
-            r.program.escape_ascii(),
-        )
-        .expect("a string can be written to");
-    }
-    out.push(']');
-    out
-}
-
-/// A `[T]` as a Rust expression.
-fn list<T>(items: &[T], each: impl Fn(&T) -> String) -> String {
-    format!("&[{}]", items.iter().map(each).collect::<Vec<_>>().join(", "))
-}
-
-fn emit_condition(c: &Condition) -> String {
-    let json = list(c.json, |(path, values)| format!("({path:?}, {})", list(values, |v| format!("Scalar::{v:?}"))));
-    format!(
-        "Condition {{ status: &{:?}, headers: &{:?}, json: {json}, json_has: &{:?}, body_contains: &{:?} }}",
-        c.status, c.headers, c.json_has, c.body_contains
-    )
-}
-
-/// How a provider is asked, as a Rust expression.
-fn emit_verify(v: &Verify) -> String {
-    let body = match v.body {
-        Body::None => "Body::None".to_owned(),
-        Body::Form(pairs) => format!("Body::Form(&{pairs:?})"),
-        Body::Json(text) => format!("Body::Json({text:?})"),
-    };
-    let identity = list(v.identity, |(name, from)| format!("({name:?}, IdentitySource::{from:?})"));
-    format!(
-        "Verify {{ evidence: Evidence::{:?}, docs: {:?}, trusted: {:?}, protocol: {}, method: Method::{:?}, url: {:?}, \
-         other_urls: &{:?}, instance_url: {:?}, headers: &{:?}, basic: {:?}, query: &{:?}, body: {body}, parts: {}, \
-         unknown: {}, dead: {}, live: {}, identity: {identity}, regional: {:?}, tenant_safe: {:?} }}",
-        v.evidence,
-        v.docs,
-        v.trusted,
-        v.protocol.map_or("None".to_owned(), |p| format!("Some(Protocol::{p:?})")),
-        v.method,
-        v.url,
-        v.other_urls,
-        v.instance_url,
-        v.headers,
-        v.basic,
-        v.query,
-        v.parts.map_or("None".to_owned(), |(of, pattern)| format!("Some((PartsOf::{of:?}, {pattern:?}))")),
-        list(v.unknown, |u| format!("Unclear {{ when: {}, reason: Doubt::{:?} }}", emit_condition(&u.when), u.reason)),
-        list(v.dead, emit_condition),
-        list(v.live, emit_condition),
-        v.regional,
-        v.tenant_safe,
-    )
 }

@@ -126,8 +126,9 @@ impl RuleMark {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rule::Head;
 
-    fn with(keep: impl Fn(&Rule) -> bool, exclude: &[String]) -> Catalogue {
+    fn with(keep: impl Fn(Head) -> bool, exclude: &[String]) -> Catalogue {
         let mut rules = RuleSet::built_in();
         rules.retain(keep);
         Catalogue::of(&rules, true, &Limits::default(), exclude, &Allowlists::default())
@@ -138,12 +139,12 @@ mod tests {
         let all = with(|_| true, &[]);
         let alone = all.rules.iter().find(|(_, m)| m.alone).expect("such a rule").0.clone();
         let other = all.rules.iter().find(|(_, m)| !m.alone).expect("such a rule").0.clone();
-        let fewer = with(|r| r.id != alone, &[]);
+        let fewer = with(|head| head.id() != alone, &[]);
         assert_ne!(all.key, fewer.key);
         assert_eq!(all.changed_alone(&fewer).expect("alone").look_for, BTreeSet::from([alone.clone()]));
         let back = fewer.changed_alone(&all).expect("alone");
         assert_eq!((back.look_for.len(), back.outdated), (0, BTreeSet::from([alone])));
-        assert_eq!(all.changed_alone(&with(|r| r.id != other, &[])), None);
+        assert_eq!(all.changed_alone(&with(|head| head.id() != other, &[])), None);
         assert_eq!(all.changed_alone(&with(|_| true, &["vendor/**".to_owned()])), None);
         assert_eq!(all.key, with(|_| true, &[]).key);
     }

@@ -274,7 +274,7 @@ impl<'a> How<'a> {
         let changed = self.lore.catalogue(old)?.and_then(|old| self.catalogue.changed_alone(&old));
         let made = changed.map(|changed| {
             let mut rules = self.detector.rules().clone();
-            rules.retain(|rule| changed.look_for.contains(rule.id));
+            rules.retain(|head| changed.look_for.contains(head.id()));
             Arc::new(Partial { changed, detector: Detector::new(rules) })
         });
         partial.insert(old.to_owned(), made.clone());

@@ -481,16 +481,16 @@ fn select(own: Vec<Rule>, only: &[String], without: &[String], disabled: &[Strin
     let off = || without.iter().chain(disabled);
     let mut rules = if off().any(|name| name == BUILT_IN_RULES) { RuleSet::empty() } else { RuleSet::built_in() };
     rules.add(own);
-    let is_known = |name: &str| rules.iter().any(|(_, r)| r.is_named(name)) || name == BUILT_IN_RULES;
+    let is_known = |name: &str| rules.knows(name) || name == BUILT_IN_RULES;
     for name in only.iter().chain(off()) {
         if !is_known(name) {
-            let ids: Vec<&str> = rules.iter().map(|(_, r)| r.id).collect();
-            let hint = crate::rule::format::file::nearest(name, &ids)
+            let hint = rules
+                .nearest(name)
                 .map_or_else(|| ": `keysift rules list` lists them".to_owned(), |near| format!(": did you mean `{near}`?"));
             return Err(usage_error(&format!("there is no rule `{name}`{hint}")));
         }
     }
-    rules.retain(|r| (only.is_empty() || only.iter().any(|n| r.is_named(n))) && !off().any(|n| r.is_named(n)));
+    rules.retain(|head| (only.is_empty() || only.iter().any(|n| head.is_named(n))) && !off().any(|n| head.is_named(n)));
     Ok(rules)
 }
 

@@ -18,6 +18,7 @@
 //! - `remote`: repositories that are named by their URL
 //! - `config`: what config comes to, and who said it
 //! - `layers`: the configs of a run
+//! - `later`: flags that are made for the command that is asked for
 //! - `messages`: what is said on stderr
 //! - `terminal`: what the terminal can do
 //! - `pages`: completions of shells, man pages
@@ -51,6 +52,7 @@ mod git;
 mod gitleaks;
 mod hook;
 mod init;
+mod later;
 mod layers;
 mod messages;
 mod migrate;
@@ -76,6 +78,7 @@ use crate::finding::snippet::visible;
 use crate::rule::{Rule, RuleError, RuleErrors};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand};
+use later::Later;
 use messages::{LogFormat, error};
 use std::process::ExitCode;
 
@@ -103,41 +106,41 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Scan files, folders or stdin
-    Scan(Box<scan::ScanArguments>),
+    Scan(Later<scan::ScanArguments>),
     /// Scan the history of a git repository, or a range of it
-    Git(Box<git::GitArguments>),
+    Git(Later<git::GitArguments>),
     /// Scan what `git commit` would record
-    Staged(Box<staged::StagedArguments>),
+    Staged(Later<staged::StagedArguments>),
     /// Run as a hook of git: pre-commit, commit-msg, pre-push, pre-receive
-    Hook(Box<hook::HookArguments>),
+    Hook(Later<hook::HookArguments>),
     /// Set a repository up: a config, the hook, a CI job
-    Init(init::InitArguments),
+    Init(Later<init::InitArguments>),
     /// Turn the config, ignore file, baseline and hook of gitleaks into those of keysift
-    Migrate(migrate::MigrateArguments),
+    Migrate(Later<migrate::MigrateArguments>),
     /// Record a decision on a finding
-    Allow(allow::AllowArguments),
+    Allow(Later<allow::AllowArguments>),
     /// Keep a list of findings that are known, so that only new ones fail
-    Baseline(baseline::BaselineArguments),
+    Baseline(Later<baseline::BaselineArguments>),
     /// Look at many repositories, again and again, and keep what was found and what became of it
     #[cfg(feature = "audit")]
-    Audit(Box<audit::AuditArguments>),
+    Audit(Later<audit::AuditArguments>),
     /// Ask again about the findings of a report, or about one secret on stdin
     #[cfg(feature = "verify")]
-    Verify(Box<verify::VerifyArguments>),
+    Verify(Later<verify::VerifyArguments>),
     /// Turn reports into another format, filter them, make several one; those of gitleaks, trufflehog and kingfisher too
-    Report(Box<report::ReportArguments>),
+    Report(Later<report::ReportArguments>),
     /// Take the command line of gitleaks: git, dir, stdin, detect, protect, with their flags and exit codes
-    Gitleaks(Box<gitleaks::GitleaksArguments>),
+    Gitleaks(Later<gitleaks::GitleaksArguments>),
     /// Tell why a line is or is not a finding
-    Explain(explain::ExplainArguments),
+    Explain(Later<explain::ExplainArguments>),
     /// Look at rules, check and test them, draft new ones
-    Rules(rules::RulesArguments),
+    Rules(Later<rules::RulesArguments>),
     /// Show what config comes to and who said it, check it
-    Config(Box<config::ConfigArguments>),
+    Config(Later<config::ConfigArguments>),
     /// Write what a shell needs to complete commands and flags
-    Completions(pages::CompletionsArguments),
+    Completions(Later<pages::CompletionsArguments>),
     /// Write a man page for every command
-    Man(pages::ManArguments),
+    Man(Later<pages::ManArguments>),
 }
 
 /// The whole program.
@@ -158,27 +161,27 @@ pub fn main() -> ExitCode {
     };
     messages::write_as(arguments.log_format);
     match arguments.command {
-        Some(Command::Scan(arguments)) => scan::run(&arguments),
-        Some(Command::Git(arguments)) => git::run(&arguments),
-        Some(Command::Staged(arguments)) => staged::run(&arguments),
-        Some(Command::Hook(arguments)) => hook::run(&arguments),
-        Some(Command::Init(arguments)) => init::run(&arguments),
-        Some(Command::Migrate(arguments)) => migrate::run(&arguments),
-        Some(Command::Allow(arguments)) => allow::run(&arguments),
-        Some(Command::Baseline(arguments)) => baseline::run(&arguments),
+        Some(Command::Scan(arguments)) => scan::run(&arguments.0),
+        Some(Command::Git(arguments)) => git::run(&arguments.0),
+        Some(Command::Staged(arguments)) => staged::run(&arguments.0),
+        Some(Command::Hook(arguments)) => hook::run(&arguments.0),
+        Some(Command::Init(arguments)) => init::run(&arguments.0),
+        Some(Command::Migrate(arguments)) => migrate::run(&arguments.0),
+        Some(Command::Allow(arguments)) => allow::run(&arguments.0),
+        Some(Command::Baseline(arguments)) => baseline::run(&arguments.0),
         #[cfg(feature = "audit")]
-        Some(Command::Audit(arguments)) => audit::run(&arguments),
+        Some(Command::Audit(arguments)) => audit::run(&arguments.0),
         #[cfg(feature = "verify")]
-        Some(Command::Verify(arguments)) => verify::run(&arguments),
-        Some(Command::Report(arguments)) => report::run(&arguments),
-        Some(Command::Gitleaks(arguments)) => gitleaks::run(&arguments),
-        Some(Command::Explain(arguments)) => explain::run(&arguments),
-        Some(Command::Rules(arguments)) => rules::run(arguments),
-        Some(Command::Config(arguments)) => config::run(&arguments),
-        Some(Command::Completions(arguments)) => pages::completions(&arguments, Arguments::command()),
-        Some(Command::Man(arguments)) => pages::man(&arguments, Arguments::command()),
+        Some(Command::Verify(arguments)) => verify::run(&arguments.0),
+        Some(Command::Report(arguments)) => report::run(&arguments.0),
+        Some(Command::Gitleaks(arguments)) => gitleaks::run(&arguments.0),
+        Some(Command::Explain(arguments)) => explain::run(&arguments.0),
+        Some(Command::Rules(arguments)) => rules::run(*arguments.0),
+        Some(Command::Config(arguments)) => config::run(&arguments.0),
+        Some(Command::Completions(arguments)) => pages::completions(&arguments.0, later::whole(Arguments::command)),
+        Some(Command::Man(arguments)) => pages::man(&arguments.0, later::whole(Arguments::command)),
         None => match with_defaults("scan") {
-            Some(Command::Scan(arguments)) => scan::run(&arguments),
+            Some(Command::Scan(arguments)) => scan::run(&arguments.0),
             _ => usage_error("say what to do: `keysift --help` lists the commands"),
         },
     }

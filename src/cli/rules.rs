@@ -4,7 +4,7 @@ use super::rules_test;
 use crate::cli::messages::{Level, say_of_file};
 use crate::finding::snippet::visible;
 use crate::rule::format::file::Author;
-use crate::rule::{Rule, RuleErrors, RuleSet, draft, format};
+use crate::rule::{Rule, RuleErrors, RuleSet, draft};
 use clap::{Args, Subcommand};
 use std::fmt::Write as _;
 use std::io::Read as _;
@@ -85,10 +85,11 @@ fn list(filter: Option<&str>) -> ExitCode {
 fn show(id: &str) -> ExitCode {
     let rules = RuleSet::built_in();
     let Some(rule) = rules.find(id) else {
-        let ids: Vec<&str> = rules.iter().map(|(_, r)| r.id).collect();
-        let hint = match format::file::nearest(id, &ids) {
+        let hint = match rules.nearest(id) {
             Some(near) => format!("did you mean `{near}`?"),
-            None if ids.iter().any(|known| known.contains(id)) => format!("`keysift rules list {id}` lists those of that name"),
+            None if rules.heads().any(|(_, head)| head.id().contains(id)) => {
+                format!("`keysift rules list {id}` lists those of that name")
+            }
             None => "`keysift rules list` lists them".to_owned(),
         };
         return super::usage_error(&visible(&format!("there is no rule `{id}`: {hint}")));
@@ -190,7 +191,7 @@ fn check(files: &[PathBuf]) -> ExitCode {
             let mut all = RuleSet::built_in();
             let ids: Vec<&str> = rules.iter().map(|r| r.id).collect();
             all.add(rules);
-            let chosen: Vec<_> = all.iter().map(|(_, r)| r).filter(|r| ids.contains(&r.id)).collect();
+            let chosen: Vec<_> = ids.iter().filter_map(|id| all.find(id)).collect();
             check_references(&all, &chosen)
         }
         Err(errors) => {
@@ -203,7 +204,7 @@ fn check(files: &[PathBuf]) -> ExitCode {
 fn check_references(all: &RuleSet, rules: &[&'static Rule]) -> ExitCode {
     let mut missing = 0;
     for rule in rules {
-        for near in rule.near.iter().filter(|n| all.find(n.rule).is_none()) {
+        for near in rule.near.iter().filter(|n| all.head(n.rule).is_none()) {
             say_of_file(
                 Level::Warning,
                 format_args!("rule `{}`: `near` names `{}`, and there is no such rule", rule.id, near.rule),

@@ -96,3 +96,53 @@ fn target_of(roots: &mut Vec<String>, root: String) -> usize {
         roots.len() - 1
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Arguments, Command};
+    use crate::rule::{RuleSet, read_so_far};
+    use clap::Parser as _;
+    use std::path::Path;
+
+    /// Scans a file as the command line does.
+    fn scan(file: &Path, flags: &[&str]) {
+        let words = ["keysift", "scan", "--no-config", "--quiet"].into_iter().chain(flags.iter().copied());
+        let arguments = Arguments::try_parse_from(words.chain(file.to_str())).expect("a command line");
+        let Some(Command::Scan(arguments)) = arguments.command else { panic!("no scan") };
+        super::run(&arguments.0);
+    }
+
+    /// Rules are read where they are needed, and no rule is needed to start.
+    #[test]
+    fn few_rules_are_read() {
+        const ALONE: &str = "KEYSIFT_TEST_ALONE";
+        if std::env::var_os(ALONE).is_none() {
+            // Other tests read all of them: this one is run again in a process of its own.
+            let (me, thread) = (std::env::current_exe().expect("a test"), std::thread::current());
+            let name = thread.name().filter(|name| *name != "main").expect("the harness names threads by their tests");
+            let output = std::process::Command::new(me).args(["--exact", name]).env(ALONE, "").output().expect("it runs");
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && said.contains("1 passed"), "{said}");
+            return;
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut rules = RuleSet::built_in();
+        rules.retain(|head| !head.is_named("aws-*"));
+        assert!(
+            rules.knows("github-*") && rules.head("github-pat-classic").is_some() && rules.head("aws-access-key-id").is_none()
+        );
+        assert_eq!(rules.nearest("github-pat-clasic"), Some("github-pat-classic"));
+        assert_eq!(read_so_far(), 0);
+
+        let plain = folder.path().join("plain.txt");
+        std::fs::write(&plain, "nothing to see here\n").expect("a folder to write to");
+        scan(&plain, &["--exclude-rule", "aws-*"]);
+        // Those that look at paths.
+        assert!(read_so_far() <= 4, "{}", read_so_far());
+
+        let named = folder.path().join("named.txt");
+        std::fs::write(&named, "the ghp_ of a token\npassword = None\n").expect("a folder to write to");
+        scan(&named, &[]);
+        assert!(read_so_far() <= 20, "{}", read_so_far());
+    }
+}

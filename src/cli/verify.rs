@@ -173,8 +173,7 @@ fn of_secret(arguments: &VerifyArguments, id: &str) -> Result<ExitCode, ExitCode
     tell_refused(settings.refused());
     let rules = settings.detector.rules();
     let rule = rules.find(id).ok_or_else(|| {
-        let ids: Vec<&str> = rules.iter().map(|(_, r)| r.id).collect();
-        let hint = crate::rule::format::file::nearest(id, &ids).map_or(String::new(), |near| format!(": did you mean `{near}`?"));
+        let hint = rules.nearest(id).map_or(String::new(), |near| format!(": did you mean `{near}`?"));
         usage_error(&format!("there is no rule `{id}`{hint}"))
     })?;
     if rule.verify.is_none() {

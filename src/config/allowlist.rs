@@ -6,7 +6,6 @@
 
 use crate::detect::ByteSpan;
 use crate::finding::{Finding, Location};
-use crate::rule::format::file::nearest;
 use crate::rule::{Rule, RuleSet};
 use aho_corasick::AhoCorasick;
 use regex_automata::meta::Regex;
@@ -293,12 +292,11 @@ impl Allowlists {
     /// What is wrong with the rules that allowlists name: they do nothing, and their writer should know.
     #[must_use]
     pub fn unknown_rules(&self, rules: &RuleSet) -> Vec<String> {
-        let ids: Vec<&str> = rules.iter().map(|(_, r)| r.id).collect();
         let named = self.0.iter().flat_map(|a| a.rules.iter().map(move |rule| (&a.name, rule)));
-        let unknown = named.filter(|(_, rule)| !rules.iter().any(|(_, r)| r.is_named(rule)));
+        let unknown = named.filter(|(_, rule)| !rules.knows(rule));
         unknown
             .map(|(name, rule)| {
-                let hint = nearest(rule, &ids).map_or(String::new(), |near| format!(": did you mean `{near}`?"));
+                let hint = rules.nearest(rule).map_or(String::new(), |near| format!(": did you mean `{near}`?"));
                 format!("the allowlist `{name}` names the rule `{rule}`, which is not there{hint}")
             })
             .collect()

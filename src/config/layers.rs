@@ -154,7 +154,7 @@ impl Layers {
     pub fn keep_rules(&mut self, rules: &mut Vec<Rule>, at: &Place) -> bool {
         let Some(by) = self.lock("disable").cloned() else { return false };
         let built_in = crate::rule::RuleSet::built_in();
-        let is_known = |id: &str| built_in.find(id).is_some() || self.config.rules.iter().any(|r| r.id == id);
+        let is_known = |id: &str| built_in.head(id).is_some() || self.config.rules.iter().any(|r| r.id == id);
         let (known, own): (Vec<_>, Vec<_>) = std::mem::take(rules).into_iter().partition(|r| is_known(r.id));
         *rules = own;
         for rule in &known {

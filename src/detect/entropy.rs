@@ -26,7 +26,7 @@ pub fn shannon(bytes: &[u8]) -> f32 {
 
 /// c·log2 c; most counts are small.
 fn of_count(count: u32) -> f64 {
-    static SMALL: LazyLock<[f64; 32]> = LazyLock::new(|| std::array::from_fn(|c| times_log2(c as f64)));
+    static SMALL: LazyLock<Vec<f64>> = LazyLock::new(|| (0..32u8).map(|c| times_log2(c.into())).collect());
     SMALL.get(count as usize).copied().unwrap_or_else(|| times_log2(f64::from(count)))
 }
 

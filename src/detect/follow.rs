@@ -428,6 +428,24 @@ mod tests {
     }
 
     #[test]
+    fn paths_are_those_that_their_automata_match() {
+        let names =
+            ["", "a", ".vault_pass", "vault-pass.txt", "ansible_vault_password", "config/master.key", "config/x.key", ".key"];
+        let folders = ["", "/", "a/", "b/a/", "a", "config/", "config/credentials/", "a/config/credentials/"];
+        let (mut asked, mut matched) = (0, 0);
+        for (_, rule) in RuleSet::built_in().iter().filter(|(_, rule)| rule.pattern.is_none()) {
+            let Some(pattern) = rule.path else { continue };
+            let automaton = super::super::compile(pattern);
+            for path in folders.iter().flat_map(|folder| names.iter().map(move |name| format!("{folder}{name}"))) {
+                let found = super::super::follow(rule.program, path.as_bytes());
+                assert_eq!(found, Some(automaton.is_match(path.as_bytes())), "{} at {path}", rule.id);
+                (asked, matched) = (asked + 1, matched + usize::from(found == Some(true)));
+            }
+        }
+        assert!(matched > 8 && asked > 2 * matched, "{asked} {matched}");
+    }
+
+    #[test]
     fn every_form_of_a_pattern_is_followed() {
         let patterns = [
             r"(?:a|b|ab)(?:c|bcd)(?:d*)",

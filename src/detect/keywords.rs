@@ -4,8 +4,8 @@
 
 use super::assignment::{FRAGMENTS, Fragment};
 use super::memo::{Key, Memo};
-use super::prefilter::{self, Hit, Joined, Prefilter};
-use crate::rule::{RuleIndex, RuleSet};
+use super::prefilter::{self, Hit, Prefilter};
+use crate::rule::{Cue, Joined, RuleIndex, RuleSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Finds keywords, and knows what hits mean.
@@ -57,15 +57,17 @@ impl Keywords {
             Catalogue { prefilter, words, rules: of_word, places }
         });
         let first = catalogue.as_ref().map_or(0, |c| u32::try_from(c.words.len()).unwrap_or(u32::MAX));
-        let others = rules.iter().filter(|(index, rule)| !is_known[usize::from(index.0)] && rule.pattern.is_some());
-        let has_names = rules.iter().any(|(_, rule)| rule.assignment.is_some());
+        // Those of the catalogue come with their places: none of its rules has to be read.
+        let others = rules.heads().filter(|(index, head)| !is_known[usize::from(index.0)] && head.cue() == Cue::Keyword);
+        let has_names = rules.heads().any(|(_, head)| matches!(head.cue(), Cue::Name(_)));
         let fragments = if catalogue.is_none() && has_names { &FRAGMENTS[..] } else { &[] };
-        let pairs = others.flat_map(|(index, rule)| rule.keywords.iter().map(move |word| (*word, index))).collect();
+        let pairs = others.flat_map(|(index, head)| head.rule().keywords.iter().map(move |word| (*word, index))).collect();
         let own = Own::of(pairs, fragments, first);
         let of_fragments = catalogue.as_ref().map(|c| c.words.len()).or_else(|| own.as_ref().map(|own| own.words.len()));
         let first_fragment = of_fragments.filter(|_| has_names).and_then(|all| u32::try_from(all - FRAGMENTS.len()).ok());
-        let of_catalogue = catalogue.iter().flat_map(|c| c.words.iter().map(<[u8]>::len));
-        let longest = of_catalogue.chain(own.iter().flat_map(|own| own.words.iter().map(|word| word.len()))).max().unwrap_or(0);
+        let of_catalogue = catalogue.is_some().then_some(prefilter::LONGEST);
+        let of_own = own.iter().flat_map(|own| own.words.iter().map(|word| word.len()));
+        let longest = of_own.chain(of_catalogue).max().unwrap_or(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         Self { catalogue, own, first_fragment: first_fragment.unwrap_or(u32::MAX), longest, number }
     }
@@ -182,7 +184,7 @@ mod tests {
         assert!(hits(&rules, "ACME_tok_").contains(&("acme-token", 9)));
         assert!(hits(&rules, " ghp_").iter().filter(|(id, _)| *id == "github-pat").count() == 1);
         assert!(hits(&rules, "akia").iter().any(|(id, _)| id.starts_with("aws-")));
-        rules.retain(|rule| rule.id != "acme-token");
+        rules.retain(|head| head.id() != "acme-token");
         assert_eq!(hits(&rules, "acme_tok_"), []);
     }
 
@@ -191,9 +193,9 @@ mod tests {
         let all = hits(&RuleSet::built_in(), "akia ghp_ sk_live_ xoxb-");
         for part in ["aws-", "github-"] {
             let mut few = RuleSet::built_in();
-            few.retain(|rule| rule.id.starts_with(part));
+            few.retain(|head| head.id().starts_with(part));
             let mut most = RuleSet::built_in();
-            most.retain(|rule| !rule.id.starts_with(part));
+            most.retain(|head| !head.id().starts_with(part));
             let (of_part, others): (Vec<_>, Vec<_>) = all.iter().partition(|(id, _)| id.starts_with(part));
             assert!(!of_part.is_empty() && !others.is_empty());
             assert_eq!(hits(&few, "akia ghp_ sk_live_ xoxb-"), of_part);

@@ -15,9 +15,11 @@
 //! - `assignment`: names, operators and values, for the generic rules
 //! - `decode`: text behind an encoding, written anew
 //! - `entropy`: Shannon's measure
+//! - `any_of`: many words at once
 //! - `short`: searches in short texts
 //! - `vectors`: loops for processors with long vectors
 
+pub(crate) mod any_of;
 pub mod assignment;
 pub mod candidate;
 pub mod decode;
@@ -33,14 +35,15 @@ mod stretches;
 pub mod trace;
 mod vectors;
 
-pub use pattern::compile;
 pub mod window;
 
 pub use candidate::{ByteSpan, Candidate, Detected};
+pub use pattern::compile;
+pub use search::follow;
 pub use stretches::{Kept, Stretches};
 pub use trace::Trace;
 
-use crate::rule::{Rule, RuleIndex, RuleSet};
+use crate::rule::{Cue, Rule, RuleIndex, RuleSet};
 use keywords::Keywords;
 use memo::Memo;
 use prefilter::Hit;
@@ -51,7 +54,8 @@ use window::{Merged, Windows};
 pub struct Detector {
     rules: RuleSet,
     prefilter: OnceLock<Keywords>,
-    searchers: Vec<OnceLock<search::Searcher>>,
+    /// Few of them come into being: there are as many places as rules, so each is small.
+    searchers: Vec<OnceLock<Box<search::Searcher>>>,
     scanner: OnceLock<Option<assignment::Scanner>>,
     path_rules: Vec<RuleIndex>,
     /// Rules without keywords, which look at every blob.
@@ -81,13 +85,8 @@ impl Detector {
     pub fn new(rules: RuleSet) -> Self {
         assert!(rules.len() < usize::from(u16::MAX), "a rule set has fewer than 65,535 rules");
         let searchers = (0..rules.len()).map(|_| OnceLock::new()).collect();
-        let path_rules = rules
-            .iter()
-            .filter(|(_, r)| r.pattern.is_none() && r.assignment.is_none() && r.path.is_some())
-            .map(|(index, _)| index)
-            .collect();
-        let everywhere =
-            rules.iter().filter(|(_, r)| r.pattern.is_some() && r.keywords.is_empty()).map(|(index, _)| index).collect();
+        let with = |cue: Cue| rules.heads().filter(|(_, head)| head.cue() == cue).map(|(index, _)| index).collect();
+        let (path_rules, everywhere) = (with(Cue::Path), with(Cue::Anything));
         Self { everywhere, rules, prefilter: OnceLock::new(), searchers, scanner: OnceLock::new(), path_rules }
     }
 
@@ -136,6 +135,6 @@ impl Detector {
     }
 
     fn searcher(&self, index: RuleIndex) -> &search::Searcher {
-        self.searchers[usize::from(index.0)].get_or_init(|| search::Searcher::of(self.rules.get(index)))
+        self.searchers[usize::from(index.0)].get_or_init(|| Box::new(search::Searcher::of(self.rules.get(index))))
     }
 }

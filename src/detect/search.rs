@@ -22,6 +22,14 @@ thread_local! {
     static FOLLOWED: RefCell<Followed> = RefCell::default();
 }
 
+/// Whether what `program` was made of matches somewhere in `text`; `None` where there is no program or it would have to try too much.
+#[must_use]
+pub fn follow(program: &[u8], text: &[u8]) -> Option<bool> {
+    let program = Program::of(program)?;
+    let found = FOLLOWED.with_borrow_mut(|followed| program.find(text, ByteSpan::new(0, text.len()), followed));
+    found.ok().map(|found| found.is_some())
+}
+
 /// A rule to search for. Its program is followed as long as few windows hold what could be a secret of it; then its regex is compiled.
 /// Both find the same.
 pub(super) struct Searcher {

@@ -95,7 +95,7 @@ fn judge_all(detector: &Detector, candidates: Vec<Candidate>, text: &[u8], path:
     let mut judged: Vec<Judged> = Vec::with_capacity(candidates.len());
     for candidate in candidates {
         let rule = detector.rules().get(candidate.rule);
-        if rule.path.zip(path).is_some_and(|(pattern, path)| !path_matches(pattern, path)) {
+        if path.is_some_and(|path| !may_stand_at(rule, path)) {
             continue;
         }
         let verdict = verdict(rule, &candidate, text, path.unwrap_or_default());
@@ -230,7 +230,7 @@ fn settle(mut judged: Vec<Judged>, out_of_budget: Vec<RuleIndex>, blob: &[u8]) -
 /// Rules that have a `path` and no pattern: the file itself is the finding, its content the secret.
 fn judge_by_path(detector: &Detector, blob: &[u8], path: &str, judged: &mut Vec<Judged>) {
     for (index, rule) in detector.path_rules() {
-        if path.is_empty() || blob.is_empty() || !rule.path.is_some_and(|pattern| path_matches(pattern, path)) {
+        if path.is_empty() || blob.is_empty() || !may_stand_at(rule, path) {
             continue;
         }
         let start = blob.iter().position(|b| !b.is_ascii_whitespace()).unwrap_or(0);
@@ -247,15 +247,22 @@ fn judge_by_path(detector: &Detector, blob: &[u8], path: &str, judged: &mut Vec<
     }
 }
 
-/// Whether a rule's `path` pattern matches.
-#[must_use]
-pub fn path_matches(pattern: &str, path: &str) -> bool {
+/// Whether a rule's `path` pattern matches, where it has one.
+fn may_stand_at(rule: &'static Rule, path: &str) -> bool {
     use std::collections::HashMap;
     thread_local! {
-        static COMPILED: RefCell<HashMap<String, regex_automata::meta::Regex>> = RefCell::new(HashMap::new());
+        static COMPILED: RefCell<HashMap<&'static str, regex_automata::meta::Regex>> = RefCell::new(HashMap::new());
     }
+    let Some(pattern) = rule.path else { return true };
     COMPILED.with_borrow_mut(|compiled| {
-        compiled.entry(pattern.to_owned()).or_insert_with(|| crate::detect::compile(pattern)).is_match(path.as_bytes())
+        if !compiled.contains_key(pattern)
+            && rule.pattern.is_none()
+            // To compile it takes longer than most scans of one file.
+            && let Some(found) = crate::detect::follow(rule.program, path.as_bytes())
+        {
+            return found;
+        }
+        compiled.entry(pattern).or_insert_with(|| crate::detect::compile(pattern)).is_match(path.as_bytes())
     })
 }
 

@@ -1,8 +1,8 @@
 //! The judgement of an assignment: weak signals from its name, its value and its surroundings, added up as log-odds.
 
-use super::any_of::AnyOf;
 use super::shape::Shape;
 use super::{Reason, Subject, Verdict, expression, language, name, stock, value, weights};
+use crate::detect::any_of::AnyOf;
 use crate::detect::assignment::{Assignment, Operator, Quote};
 use crate::detect::memo::{Key, Memo};
 use crate::detect::{ByteSpan, Candidate};

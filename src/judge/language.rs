@@ -1,6 +1,6 @@
 //! What kind of text the candidate's line is: a comment, a message, an assertion; and what is spoken of beside it.
 
-use super::any_of::AnyOf;
+use crate::detect::any_of::AnyOf;
 
 /// Words that speak of checksums and versions of files.
 pub(super) static CHECKSUMS: AnyOf = AnyOf::in_any_case(&[

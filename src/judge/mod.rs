@@ -10,12 +10,10 @@
 //! - `name`: what the name says of the value
 //! - `shape`, `value`, `stock`: what the value's text looks like
 //! - `language`: what the line around it is
-//! - `any_of`: many words at once
 //! - `weights`: how much each signal of a generic rule counts
 //! - `lately`: judgements are remembered for a while
 //! - `path`: what kind of file it stands in
 
-mod any_of;
 mod expression;
 mod generic;
 mod language;

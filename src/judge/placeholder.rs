@@ -1,6 +1,6 @@
 //! Values that stand in for a secret: `changeme`, `xxxxxxxx`, `<your-key>`, `YOUR_API_KEY`.
 
-use super::any_of::AnyOf;
+use crate::detect::any_of::AnyOf;
 use crate::detect::short::contains;
 
 /// Values that people write where a password will be, and that name no secret.

@@ -95,10 +95,9 @@ impl IgnoreFile {
     /// Lines whose rule is none of `rules`: they do nothing, and their writer should know.
     #[must_use]
     pub fn unknown_rules(&self, rules: &RuleSet) -> Vec<String> {
-        let ids: Vec<&str> = rules.iter().map(|(_, r)| r.id).collect();
         let unknown = self.lines.iter().filter_map(|line| match &line.names {
-            Names::RuleAndPath { rule, .. } if !rules.iter().any(|(_, r)| r.is_named(rule)) => {
-                let hint = nearest(rule, &ids).map_or(String::new(), |near| format!(": did you mean `{near}`?"));
+            Names::RuleAndPath { rule, .. } if !rules.knows(rule) => {
+                let hint = rules.nearest(rule).map_or(String::new(), |near| format!(": did you mean `{near}`?"));
                 Some(format!("{}:{}: there is no rule `{rule}`{hint}", self.file, line.number))
             }
             _ => None,

@@ -141,7 +141,7 @@ fn look(what: &What<'_>, flags: &SharedFlags) -> Result<ExitCode, String> {
     match what {
         What::History { repo, log_opts } => {
             let Some(super::Command::Git(git)) = super::with_defaults("git") else { return Err("no such command".to_owned()) };
-            let mut git = GitArguments { repository: Some((*repo).to_owned()), policy_from: PolicyFrom::Head, ..*git };
+            let mut git = GitArguments { repository: Some((*repo).to_owned()), policy_from: PolicyFrom::Head, ..*git.0 };
             log_opts.map_or(Ok(()), |options| log_opts::apply(options, &mut git))?;
             set(&mut git.run, source, flags)?;
             Ok(git::run(&git))
@@ -180,7 +180,7 @@ fn look(what: &What<'_>, flags: &SharedFlags) -> Result<ExitCode, String> {
 
 fn scan_arguments(path: &Path) -> Result<ScanArguments, String> {
     let Some(super::Command::Scan(scan)) = super::with_defaults("scan") else { return Err("no such command".to_owned()) };
-    Ok(ScanArguments { paths: vec![path.to_owned()], ..*scan })
+    Ok(ScanArguments { paths: vec![path.to_owned()], ..*scan.0 })
 }
 
 /// Says in our flags what gitleaks' flags say.

@@ -279,7 +279,7 @@ fn config(root: &Path, text: String, plan: &mut Plan) -> Result<String, String> 
 /// The settings that the text of our config makes.
 fn settings(root: &Path, text: String, now: Option<Day>) -> Result<Settings, ExitCode> {
     let Some(super::Command::Scan(scan)) = super::with_defaults("scan") else { return Err(usage_error("no such command")) };
-    let flags: RuleFlags = scan.run.rules;
+    let flags: RuleFlags = scan.0.run.rules;
     let mut layers = layers::above_repository(&flags, &[root.to_owned()], layers::ON_DISK)?;
     let file = Opened { name: discover::NAME.to_owned(), path: root.join(discover::NAME), text };
     let parts = layers::with_bases(Layer::Repository, file, Reach::Folder, layers::ON_DISK.1, &layers::nothing)?;

@@ -14,7 +14,7 @@ pub use words::class_of;
 
 use super::candidate::{ByteSpan, Candidate};
 use super::entropy::shannon;
-use crate::rule::{AssignmentClass, RuleIndex, RuleSet};
+use crate::rule::{AssignmentClass, Cue, RuleIndex, RuleSet};
 
 /// What binds a value to its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -82,8 +82,8 @@ impl Scanner {
     #[must_use]
     pub fn of(rules: &RuleSet) -> Option<Self> {
         let mut of_class = [None; AssignmentClass::NAMES.len()];
-        for (index, rule) in rules.iter() {
-            if let Some(class) = rule.assignment {
+        for (index, head) in rules.heads() {
+            if let Cue::Name(class) = head.cue() {
                 of_class[place(class)] = Some(index);
             }
         }

@@ -1,7 +1,8 @@
 //! The keywords of the whole catalogue with their tables, made when keysift was built: nothing of it is made at start.
 
+use super::HashWindowPrefilter;
 use super::table::{Entry, Table, Window};
-use super::{HashWindowPrefilter, Joined};
+use crate::rule::Joined;
 use std::borrow::Cow;
 
 #[allow(clippy::unreadable_literal, unreachable_pub, reason = "written by the build")]
@@ -12,6 +13,9 @@ mod made {
 
 /// What suits the keywords of the catalogue; lists with a user's own have most of them too.
 pub(super) const FACTOR: u32 = made::FACTOR;
+
+/// The length of the longest word of the catalogue in bytes.
+pub const LONGEST: usize = made::LONGEST;
 
 /// The prefilter of the built-in catalogue, its words, and the places of each one's rules. The last words are the fragments of names,
 /// which are no rule's.
@@ -51,6 +55,7 @@ mod tests {
             text.push_str(word);
             text.push('\n');
         }
+        assert_eq!(words.iter().map(|word| word.len()).max(), Some(LONGEST));
         let all: usize = rules.iter().filter(|(_, r)| r.pattern.is_some()).map(|(_, r)| r.keywords.len()).sum();
         assert_eq!(all, expected);
         let (mut made, mut now): (Vec<Hit>, Vec<Hit>) = (Vec::new(), Vec::new());

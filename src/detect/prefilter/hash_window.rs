@@ -10,7 +10,8 @@
 
 use super::even::{BLOCK, Places, STEP, Slots, places};
 use super::table::{Entry, FOLD_8, Table, fold};
-use super::{Hit, Joined, Prefilter};
+use super::{Hit, Prefilter};
+use crate::rule::Joined;
 use std::cell::RefCell;
 
 /// The shortest keyword in bytes.
@@ -37,13 +38,9 @@ impl HashWindowPrefilter {
     /// Compares what stands around an even place with the keywords that have its window.
     fn check(&self, bytes: &[u8], at: usize, hits: &mut Vec<Hit>) {
         let (here, next) = windows(bytes, at);
-        for entries in self.table.entries(here) {
-            self.compare(bytes, at, entries, false, hits);
-        }
+        self.table.entries(here, |entries| self.compare(bytes, at, entries, false, hits));
         if self.table.may_be_short(next) {
-            for entries in self.table.entries(next) {
-                self.compare(bytes, at + 1, entries, true, hits);
-            }
+            self.table.entries(next, |entries| self.compare(bytes, at + 1, entries, true, hits));
         }
     }
 

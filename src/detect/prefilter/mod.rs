@@ -2,21 +2,18 @@
 //!
 //! - `hash_window`, `even`, `table`: the fast one, for many keywords
 //! - `built_in`: its tables for the catalogue
-//! - `joined`: many short lists in one
 //! - `aho`: the reference, and what runs for few keywords
 
 mod aho;
 mod built_in;
 mod even;
 mod hash_window;
-mod joined;
 #[allow(unreachable_pub, reason = "the build script has this file too")]
 mod table;
 
 pub use aho::AhoCorasickPrefilter;
-pub use built_in::built_in;
+pub use built_in::{LONGEST, built_in};
 pub use hash_window::HashWindowPrefilter;
-pub use joined::Joined;
 
 /// A keyword found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

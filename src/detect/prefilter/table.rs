@@ -177,16 +177,21 @@ impl Table {
         Self { factor, slots: slots.into(), buckets: buckets.into(), windows: windows.into(), entries: entries.into(), short }
     }
 
-    /// The entries with this window, those of the same bytes and mask together.
+    /// Calls `then` with the entries that have this window, those of the same bytes and mask together. A plain loop: it runs for every
+    /// tenth pair of bytes, and as a chain of iterators it is a sixth slower whenever it is not all inlined.
     #[inline]
-    pub fn entries(&self, window: u32) -> impl Iterator<Item = &[Entry]> {
+    pub fn entries(&self, window: u32, mut then: impl FnMut(&[Entry])) {
         let bucket = hash(window, self.factor, BUCKET_BITS) as usize;
         let (from, to) = (self.buckets[bucket] as usize, self.buckets[bucket + 1] as usize);
         // Each of them, and the one behind it, where its entries end.
-        let windows = self.windows.get(from..=to).unwrap_or_default().windows(2);
-        windows
-            .filter(move |two| (two[0].bytes ^ window) & two[0].mask == 0)
-            .filter_map(|two| self.entries.get(two[0].first as usize..two[1].first as usize))
+        let Some(windows) = self.windows.get(from..=to) else { return };
+        for two in windows.windows(2) {
+            if (two[0].bytes ^ window) & two[0].mask == 0
+                && let Some(entries) = self.entries.get(two[0].first as usize..two[1].first as usize)
+            {
+                then(entries);
+            }
+        }
     }
 
     /// Whether this window may begin with a keyword of three bytes.

@@ -340,9 +340,12 @@ impl Builder<'_> {
             .as_ref()
             .map(|a| self.word(Some(a), "class of assignments", &AssignmentClass::NAMES, AssignmentClass::Secret));
         self.advise(&raw, author);
-        let Proven { keywords, bounds, pattern, program } = self.prove(&raw, scope, assignment.is_some())?;
-        if let Some(path) = &raw.path {
-            self.regex(path, "path");
+        let Proven { keywords, bounds, pattern, mut program } = self.prove(&raw, scope, assignment.is_some())?;
+        if let Some(path) = &raw.path
+            && let Some(hir) = self.regex(path, "path")
+            && pattern.is_none()
+        {
+            program = program::of(&hir);
         }
         let companions: Vec<String> = raw.near.iter().map(|n| n.name.clone()).collect();
         let verify = raw.verify.and_then(|table| {

@@ -1,8 +1,8 @@
 //! The rule file format: from TOML text to proven [`Rule`]s.
 //!
 //! This folder is compiled twice: into the library, for the rules that users write, and into the build script, which
-//! turns `rules/*.toml` into statics so that nothing is parsed when keysift starts. It therefore uses nothing of the
-//! rest of the crate.
+//! turns `rules/*.toml` into bytes so that no TOML is parsed when keysift starts. It therefore uses nothing of the rest
+//! of the crate.
 
 pub mod file;
 pub mod model;

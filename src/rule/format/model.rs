@@ -1,11 +1,20 @@
-//! What a rule is: plain data, all of it `'static` so that the built-in catalogue costs nothing to load.
+//! What a rule is: plain data that borrows its texts, those of the catalogue from the program itself.
 //!
-//! Rules that users write are leaked on purpose: a rule set lives as long as the process.
+//! Lists, and rules that users write, are leaked on purpose: a rule set lives as long as the process, and no rule is read twice.
 
 use super::verify::Verify;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Reads a list of which nothing but its texts is there yet.
+///
+/// # Errors
+/// Where there is no such list.
+pub(super) fn leaked<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<&'static [T], D::Error> {
+    Vec::deserialize(from).map(|list| &*list.leak())
+}
 
 /// What the holder of a credential can do with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Severity {
     Low,
     Medium,
@@ -36,7 +45,7 @@ impl Severity {
 }
 
 /// How sure something is: of a rule, how much its format alone proves; of a finding, the judge's score in words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Confidence {
     Low,
     Medium,
@@ -65,7 +74,7 @@ impl Confidence {
 }
 
 /// What sort of rule it is. Where findings overlap the more specific kind wins, in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Kind {
     Generic,
     Connection,
@@ -94,7 +103,7 @@ impl Kind {
 }
 
 /// Where a rule's pattern is searched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Scope {
     /// Around the hits of its keywords, as wide as its proven bounds.
     Window,
@@ -103,7 +112,7 @@ pub enum Scope {
 }
 
 /// What a failed checksum does to a candidate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum OnFail {
     /// Takes the confidence down to low.
     Lower,
@@ -112,14 +121,14 @@ pub enum OnFail {
 }
 
 /// A checksum that the format carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Checksum {
     pub kind: ChecksumKind,
     pub on_fail: OnFail,
 }
 
 /// The checksum families, see `docs/rules.md` for what each computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ChecksumKind {
     Github,
     Vercel,
@@ -152,7 +161,7 @@ impl ChecksumKind {
 }
 
 /// What is read from the inside of a credential, see `docs/rules.md` for what each tells (`rule::structure` reads them).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum StructureKind {
     Jwt,
     Base64Jwt,
@@ -207,7 +216,7 @@ impl StructureKind {
 }
 
 /// A class of the assignment scanner that a generic rule reports (`detect/assignment`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum AssignmentClass {
     Password,
     Secret,
@@ -227,8 +236,21 @@ impl AssignmentClass {
     ];
 }
 
+/// What makes a rule look at a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cue {
+    /// A keyword of it stands there.
+    Keyword,
+    /// There is a text: it has no keywords.
+    Anything,
+    /// A name of this class stands there, with a value.
+    Name(AssignmentClass),
+    /// The path alone.
+    Path,
+}
+
 /// A companion: another credential that belongs to this one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Near {
     /// The name under which it stands in the finding.
     pub name: &'static str,
@@ -241,7 +263,7 @@ pub struct Near {
 }
 
 /// What to do about a leaked credential of this kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remedy {
     /// Where it is revoked: a URL or a place in a console. May be empty.
     pub rotate: &'static str,
@@ -250,21 +272,22 @@ pub struct Remedy {
 }
 
 /// A text on which the rule must fire; see `rule::template` for the template of its secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Example {
     pub secret: &'static str,
     pub text: &'static str,
 }
 
 /// A text on which no rule may fire, but for those named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counterexample {
     pub text: &'static str,
+    #[serde(deserialize_with = "leaked")]
     pub but: &'static [&'static str],
 }
 
 /// How far a match reaches around the start of a keyword hit, proven from the syntax tree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bounds {
     /// The most bytes of a match that stand before the start of the keyword hit.
     pub before: u32,
@@ -277,7 +300,7 @@ pub struct Bounds {
 }
 
 /// Bytes that a secret is made of, and how many it has at least: a window without such a run needs no search.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// A bit for each byte.
     pub bytes: [u64; 4],
@@ -307,9 +330,10 @@ impl Run {
 }
 
 /// One kind of credential and how it is recognised.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
     pub id: &'static str,
+    #[serde(deserialize_with = "leaked")]
     pub formerly: &'static [&'static str],
     pub since: &'static str,
     pub provider: &'static str,
@@ -319,6 +343,7 @@ pub struct Rule {
     pub format_confidence: Confidence,
     pub kind: Kind,
     /// Lower-case ASCII. Every match of `pattern` contains one of them.
+    #[serde(deserialize_with = "leaked")]
     pub keywords: &'static [&'static str],
     /// The whole pattern, `assigned` expanded. `None` for path rules and for generic rules.
     pub pattern: Option<&'static str>,
@@ -329,15 +354,18 @@ pub struct Rule {
     pub checksum: Option<Checksum>,
     pub structure: Option<StructureKind>,
     pub path: Option<&'static str>,
+    #[serde(deserialize_with = "leaked")]
     pub near: &'static [Near],
     pub assignment: Option<AssignmentClass>,
     pub remedy: Remedy,
     /// How its provider is asked whether it is live.
     pub verify: Option<Verify>,
+    #[serde(deserialize_with = "leaked")]
     pub examples: &'static [Example],
+    #[serde(deserialize_with = "leaked")]
     pub counterexamples: &'static [Counterexample],
     pub bounds: Bounds,
-    /// The pattern as a program; empty where there is none for it.
+    /// The pattern, or where there is none the path, as a program; empty where there is none for it.
     pub program: &'static [u8],
 }
 
@@ -357,15 +385,31 @@ impl Rule {
         self.formerly.first().copied().unwrap_or(self.id)
     }
 
+    /// What makes it look at a text.
+    #[must_use]
+    pub const fn cue(&self) -> Cue {
+        match (self.pattern, self.assignment) {
+            (Some(_), _) if self.keywords.is_empty() => Cue::Anything,
+            (Some(_), _) => Cue::Keyword,
+            (None, Some(class)) => Cue::Name(class),
+            (None, None) => Cue::Path,
+        }
+    }
+
     /// Whether `name` names the rule, by its id or an earlier one; `*` at either end of `name` stands for anything.
     #[must_use]
     pub fn is_named(&self, name: &str) -> bool {
-        let matches = |id: &str| match (name.strip_prefix('*'), name.strip_suffix('*')) {
-            (Some(rest), Some(_)) => id.contains(rest.trim_end_matches('*')),
-            (Some(end), None) => id.ends_with(end),
-            (None, Some(start)) => id.starts_with(start),
-            (None, None) => id == name,
-        };
-        matches(self.id) || self.formerly.iter().any(|f| matches(f))
+        stands_for(name, self.id) || self.formerly.iter().any(|id| stands_for(name, id))
+    }
+}
+
+/// Whether `name` stands for `id`: `*` at either end of it stands for anything.
+#[must_use]
+pub fn stands_for(name: &str, id: &str) -> bool {
+    match (name.strip_prefix('*'), name.strip_suffix('*')) {
+        (Some(rest), Some(_)) => id.contains(rest.trim_end_matches('*')),
+        (Some(end), None) => id.ends_with(end),
+        (None, Some(start)) => id.starts_with(start),
+        (None, None) => id == name,
     }
 }

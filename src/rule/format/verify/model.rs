@@ -1,7 +1,10 @@
 //! What may be asked about a credential, and how answers are read.
 
+use super::super::model::leaked;
+use serde::{Deserialize, Deserializer, Serialize};
+
 /// How sure it is what the provider's answers mean. Only documented refusals say "dead".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Evidence {
     /// Seen in the wild; nobody wrote it down.
     Observed,
@@ -28,7 +31,7 @@ impl Evidence {
 }
 
 /// What a declarative request cannot say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Protocol {
     AwsSts,
     Postgres,
@@ -57,7 +60,7 @@ impl Protocol {
 }
 
 /// The methods of requests. None of them may change anything at the provider: a POST is for APIs that read with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Method {
     Get,
     Head,
@@ -80,17 +83,17 @@ impl Method {
 }
 
 /// What a request carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Body {
     None,
     /// `application/x-www-form-urlencoded`: names and templates.
-    Form(&'static [(&'static str, &'static str)]),
+    Form(#[serde(deserialize_with = "leaked")] &'static [(&'static str, &'static str)]),
     /// JSON with placeholders inside of strings.
     Json(&'static str),
 }
 
 /// Where the named groups of `parts` are looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum PartsOf {
     Secret,
     /// What the rule's pattern matched, and what follows up to the next blank, quote or bracket.
@@ -98,7 +101,7 @@ pub enum PartsOf {
 }
 
 /// A value in JSON that a condition compares with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scalar {
     Bool(bool),
     Integer(i64),
@@ -106,22 +109,37 @@ pub enum Scalar {
 }
 
 /// What must hold of an answer, all of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 pub struct Condition {
     /// Ranges of status codes, both ends included; empty: any.
+    #[serde(deserialize_with = "leaked")]
     pub status: &'static [(u16, u16)],
     /// Names of headers, and texts that they contain in any case; an empty text: it is there.
+    #[serde(deserialize_with = "leaked")]
     pub headers: &'static [(&'static str, &'static str)],
     /// Paths in JSON, each with the values of which it has one.
+    #[serde(deserialize_with = "leaked_pairs")]
     pub json: &'static [(&'static str, &'static [Scalar])],
     /// Paths in JSON at which something stands, `null` is nothing.
+    #[serde(deserialize_with = "leaked")]
     pub json_has: &'static [&'static str],
     /// Texts of which the body contains one, in any case; empty: any body.
+    #[serde(deserialize_with = "leaked")]
     pub body_contains: &'static [&'static str],
 }
 
+/// What [`Condition::json`] is made of, read.
+type Pairs = &'static [(&'static str, &'static [Scalar])];
+
+/// Reads a list of names, each with a list of its own.
+fn leaked_pairs<'de: 'static, D: Deserializer<'de>>(from: D) -> Result<Pairs, D::Error> {
+    let pairs = Vec::<(&'static str, Vec<Scalar>)>::deserialize(from)?;
+    Ok(pairs.into_iter().map(|(path, values)| (path, &*values.leak())).collect::<Vec<_>>().leak())
+}
+
 /// Why nobody knows whether a credential is live. The words are a contract with whoever reads reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Doubt {
     RateLimited,
     ForbiddenForCaller,
@@ -188,14 +206,15 @@ impl Doubt {
 }
 
 /// A condition under which the answer says nothing, with the reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 pub struct Unclear {
     pub when: Condition,
     pub reason: Doubt,
 }
 
 /// Where an answer tells whose credential it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IdentitySource {
     /// A path in the JSON body.
     Json(&'static str),
@@ -206,7 +225,7 @@ pub enum IdentitySource {
 }
 
 /// How a provider is asked whether a credential is live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verify {
     pub evidence: Evidence,
     /// The page that says what a refusal means.
@@ -218,18 +237,25 @@ pub struct Verify {
     pub method: Method,
     pub url: &'static str,
     /// The same question at the provider's other regions: refused by all of them is refused.
+    #[serde(deserialize_with = "leaked")]
     pub other_urls: &'static [&'static str],
     /// The question to an instance of the product that `--instance` names, as `{{host}}`.
     pub instance_url: &'static str,
+    #[serde(deserialize_with = "leaked")]
     pub headers: &'static [(&'static str, &'static str)],
     pub basic: Option<(&'static str, &'static str)>,
+    #[serde(deserialize_with = "leaked")]
     pub query: &'static [(&'static str, &'static str)],
     pub body: Body,
     /// A pattern whose named groups are values for placeholders.
     pub parts: Option<(PartsOf, &'static str)>,
+    #[serde(deserialize_with = "leaked")]
     pub unknown: &'static [Unclear],
+    #[serde(deserialize_with = "leaked")]
     pub dead: &'static [Condition],
+    #[serde(deserialize_with = "leaked")]
     pub live: &'static [Condition],
+    #[serde(deserialize_with = "leaked")]
     pub identity: &'static [(&'static str, IdentitySource)],
     /// Others may run the product too: a refusal by the default host proves nothing.
     pub regional: bool,

@@ -12,7 +12,7 @@ pub struct Joined<T: Clone + 'static> {
 
 impl<T: Clone> Joined<T> {
     /// Lists that the build has joined.
-    pub(super) const fn made(all: &'static [T], ends: &'static [u32]) -> Self {
+    pub(crate) const fn made(all: &'static [T], ends: &'static [u32]) -> Self {
         Self { all: Cow::Borrowed(all), ends: Cow::Borrowed(ends) }
     }
 
