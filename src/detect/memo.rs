@@ -63,6 +63,19 @@ impl<V: Default> Memo<V> {
     }
 }
 
+impl<V: Default + Copy> Memo<V> {
+    /// What comes of bytes: remembered, or made now.
+    pub(crate) fn get_or(&mut self, bytes: &[u8], make: impl FnOnce() -> V) -> V {
+        let Some(key) = Key::of(0, bytes) else { return make() };
+        if let Some(known) = self.get(key, bytes) {
+            return *known;
+        }
+        let value = make();
+        *self.place(key, bytes) = value;
+        value
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +92,13 @@ mod tests {
         // The same hash of other bytes, which one may meet.
         assert_eq!(memo.get(key(1, &text), &text[1..]), None);
         assert_eq!(Key::of(1, &[0; LONGEST + 1]), None);
+        let mut made = 0;
+        for text in [&text[..], &text[1..], &text[..]] {
+            memo.get_or(text, || {
+                made += 1;
+                9
+            });
+        }
+        assert_eq!((made, memo.get_or(&text, || 1)), (2, 9));
     }
 }

@@ -1,7 +1,7 @@
 //! What a name says of the value bound to it: `passwordField` holds no password, `next_token` opens nothing.
 
 use crate::detect::assignment::class_of;
-use crate::detect::memo::{Key, Memo};
+use crate::detect::memo::Memo;
 use crate::rule::AssignmentClass;
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -102,15 +102,7 @@ thread_local! {
 /// Reads `name`.
 #[must_use]
 pub(super) fn read(name: &[u8]) -> Name {
-    let Some(key) = Key::of(0, name) else { return by_words(name) };
-    LATELY.with_borrow_mut(|lately| {
-        if let Some(known) = lately.get(key, name) {
-            return *known;
-        }
-        let read = by_words(name);
-        *lately.place(key, name) = read;
-        read
-    })
+    LATELY.with_borrow_mut(|lately| lately.get_or(name, || by_words(name)))
 }
 
 fn by_words(name: &[u8]) -> Name {

@@ -1,7 +1,7 @@
 //! The words that names of secrets are made of.
 
 use crate::detect::any_of::AnyOf;
-use crate::detect::memo::{Key, Memo};
+use crate::detect::memo::Memo;
 use crate::detect::short::{find, rfind};
 use crate::rule::AssignmentClass;
 use std::cell::RefCell;
@@ -23,15 +23,7 @@ thread_local! {
 /// The class that a name belongs to; `None` where it speaks of something else altogether.
 #[must_use]
 pub fn class_of(name: &[u8]) -> Option<AssignmentClass> {
-    let Some(key) = Key::of(0, name) else { return class_by_words(name) };
-    LATELY.with_borrow_mut(|lately| {
-        if let Some(known) = lately.get(key, name) {
-            return *known;
-        }
-        let class = class_by_words(name);
-        *lately.place(key, name) = class;
-        class
-    })
+    LATELY.with_borrow_mut(|lately| lately.get_or(name, || class_by_words(name)))
 }
 
 fn class_by_words(name: &[u8]) -> Option<AssignmentClass> {
