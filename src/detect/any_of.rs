@@ -1,6 +1,7 @@
 //! Whether a text holds one of many words: asked for every candidate, so all words are looked for at once. The automaton for that is
 //! made when the first few texts were looked through word by word: a run that asks no more often needs none.
 
+use super::short::{contains, contains_in_any_case};
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -40,13 +41,7 @@ impl AnyOf {
     }
 
     fn holds(&self, text: &[u8], word: &[u8]) -> bool {
-        let Some(first) = word.first() else { return true };
-        let (first, other) =
-            if self.any_case { (first.to_ascii_lowercase(), first.to_ascii_uppercase()) } else { (*first, *first) };
-        memchr::memchr2_iter(first, other, text).any(|at| {
-            let here = text.get(at..at + word.len()).unwrap_or_default();
-            here == word || self.any_case && here.eq_ignore_ascii_case(word)
-        })
+        if self.any_case { contains_in_any_case(text, word) } else { contains(text, word) }
     }
 
     /// The automaton; none as long as few texts were looked through.

@@ -106,11 +106,8 @@ fn judge_all(detector: &Detector, candidates: Vec<Candidate>, text: &[u8], path:
 
 /// The judgement of a candidate. Without a path it is the same wherever the same text stands around it.
 fn verdict(rule: &'static Rule, candidate: &Candidate, blob: &[u8], path: &str) -> Arc<Verdict> {
-    thread_local! {
-        static LATELY: RefCell<judge::Lately> = RefCell::default();
-    }
     if path.is_empty() {
-        return LATELY.with_borrow_mut(|lately| lately.judge(rule, candidate, blob));
+        return judge::judge_without_path(rule, candidate, blob);
     }
     Arc::new(judge::judge(Subject { rule, candidate, blob, path }))
 }

@@ -1,11 +1,11 @@
 //! The judgement of an assignment: weak signals from its name, its value and its surroundings, added up as log-odds.
 
+use super::lately::Lately;
 use super::shape::Shape;
 use super::{Reason, Subject, Verdict, expression, language, name, stock, value, weights};
+use crate::detect::ByteSpan;
 use crate::detect::any_of::AnyOf;
 use crate::detect::assignment::{Assignment, Operator, Quote};
-use crate::detect::memo::{Key, Memo};
-use crate::detect::{ByteSpan, Candidate};
 use crate::rule::AssignmentClass;
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -13,7 +13,7 @@ use std::cell::RefCell;
 /// Judges a candidate of the assignment scanner.
 pub(super) fn judge(subject: Subject<'_>) -> Verdict {
     let signals = if let Some(assignment) = subject.candidate.assignment {
-        let mut signals = LATELY.with_borrow_mut(|lately| itself(subject, &assignment, lately));
+        let mut signals = itself(subject, &assignment);
         // Most candidates are code or words: nothing around them could make secrets of them.
         if signals.log_odds > weights::HOPELESS {
             from_surroundings(subject, &assignment, &mut signals);
@@ -33,29 +33,20 @@ pub(super) fn judge(subject: Subject<'_>) -> Verdict {
 
 thread_local! {
     /// The same names have the same values in many places.
-    static LATELY: RefCell<Memo<Option<(Candidate, Signals)>>> = RefCell::default();
+    static LATELY: RefCell<Lately<Signals>> = RefCell::default();
 }
 
 /// What an assignment itself says, its name and its value: with two bytes before and one behind they decide alone.
-fn itself(subject: Subject<'_>, assignment: &Assignment, lately: &mut Memo<Option<(Candidate, Signals)>>) -> Signals {
-    let fresh = || {
+fn itself(subject: Subject<'_>, assignment: &Assignment) -> Signals {
+    let span = subject.candidate.span;
+    let around = ByteSpan::new(span.start.saturating_sub(2), subject.blob.len().min(span.end + 1));
+    let read = || {
         let mut signals = Signals::of(assignment.class == AssignmentClass::Password);
         from_name(subject, assignment, &mut signals);
         from_value(subject, assignment.name.of(subject.blob), &mut signals);
         signals
     };
-    let span = subject.candidate.span;
-    let near = ByteSpan::new(span.start.saturating_sub(2), subject.blob.len().min(span.end + 1));
-    let Some(key) = Key::of(0, near.of(subject.blob)) else { return fresh() };
-    let there = subject.candidate.moved(near.start, 0);
-    if let Some(Some((known, signals))) = lately.get(key, near.of(subject.blob))
-        && *known == there
-    {
-        return signals.clone();
-    }
-    let signals = fresh();
-    *lately.place(key, near.of(subject.blob)) = Some((there, signals.clone()));
-    signals
+    LATELY.with_borrow_mut(|lately| lately.get_or(0, subject.candidate, around, subject.blob, read))
 }
 
 #[derive(Clone)]

@@ -1,30 +1,38 @@
-//! Judgements that were made lately: the same value in the same surroundings is judged the same.
+//! What came of candidates lately: of an equal one in equal surroundings the same comes.
 
-use super::{Subject, Verdict, judge};
-use crate::detect::candidate::CONTEXT;
 use crate::detect::memo::{Key, Memo};
 use crate::detect::{ByteSpan, Candidate};
-use std::sync::Arc;
 
-/// Remembers judgements of candidates whose path is not known.
-#[derive(Default)]
-pub struct Lately(Memo<Option<(Candidate, Arc<Verdict>)>>);
+/// Remembers what came of candidates.
+pub(super) struct Lately<T>(Memo<Option<(Candidate, T)>>);
 
-impl Lately {
-    /// What [`judge`] says without a path.
-    pub fn judge(&mut self, rule: &'static crate::rule::Rule, candidate: &Candidate, blob: &[u8]) -> Arc<Verdict> {
-        let fresh = || Arc::new(judge(Subject { rule, candidate, blob, path: "" }));
-        let from = candidate.span.start.saturating_sub(CONTEXT);
-        let around = ByteSpan::new(from, blob.len().min(candidate.span.end + CONTEXT)).of(blob);
-        let Some(key) = Key::of(std::ptr::from_ref(rule).addr() as u64, around) else { return fresh() };
-        let there = candidate.moved(from, 0);
-        if let Some(Some((known, verdict))) = self.0.get(key, around)
+impl<T> Default for Lately<T> {
+    fn default() -> Self {
+        Self(Memo::default())
+    }
+}
+
+impl<T: Clone> Lately<T> {
+    /// What comes of doing `what` with a candidate of `blob`, which depends on the bytes `around` it and on nothing else: remembered,
+    /// or made now.
+    pub(super) fn get_or(
+        &mut self,
+        what: u64,
+        candidate: &Candidate,
+        around: ByteSpan,
+        blob: &[u8],
+        make: impl FnOnce() -> T,
+    ) -> T {
+        let bytes = around.of(blob);
+        let Some(key) = Key::of(what, bytes) else { return make() };
+        let there = candidate.moved(around.start, 0);
+        if let Some(Some((known, value))) = self.0.get(key, bytes)
             && *known == there
         {
-            return Arc::clone(verdict);
+            return value.clone();
         }
-        let verdict = fresh();
-        *self.0.place(key, around) = Some((there, Arc::clone(&verdict)));
-        verdict
+        let value = make();
+        *self.0.place(key, bytes) = Some((there, value.clone()));
+        value
     }
 }

@@ -11,7 +11,7 @@
 //! - `shape`, `value`, `stock`: what the value's text looks like
 //! - `language`: what the line around it is
 //! - `weights`: how much each signal of a generic rule counts
-//! - `lately`: judgements are remembered for a while
+//! - `lately`: what came of candidates is remembered for a while
 //! - `path`: what kind of file it stands in
 
 mod expression;
@@ -28,13 +28,16 @@ mod stock;
 mod value;
 pub mod weights;
 
-pub use lately::Lately;
 pub use path::PathClass;
 
-use crate::detect::Candidate;
+use crate::detect::candidate::CONTEXT;
+use crate::detect::{ByteSpan, Candidate};
 use crate::rule::structure::{self, Fact, Says, Text};
 use crate::rule::{Confidence, Kind, OnFail, Rule};
+use lately::Lately;
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::sync::Arc;
 
 /// A candidate with what a judge may look at.
 #[derive(Clone, Copy)]
@@ -57,14 +60,14 @@ impl<'a> Subject<'a> {
     #[must_use]
     pub fn before(&self) -> &'a [u8] {
         let end = self.candidate.span.start;
-        &self.blob[end.saturating_sub(crate::detect::candidate::CONTEXT)..end]
+        &self.blob[end.saturating_sub(CONTEXT)..end]
     }
 
     /// The bytes after the match, at most 256.
     #[must_use]
     pub fn after(&self) -> &'a [u8] {
         let start = self.candidate.span.end;
-        &self.blob[start..self.blob.len().min(start + crate::detect::candidate::CONTEXT)]
+        &self.blob[start..self.blob.len().min(start + CONTEXT)]
     }
 
     /// The match as readers of structure see it.
@@ -168,6 +171,20 @@ impl Verdict {
     pub fn level(&self) -> Option<Confidence> {
         level(self.score)
     }
+}
+
+thread_local! {
+    static LATELY: RefCell<Lately<Arc<Verdict>>> = RefCell::default();
+}
+
+/// Judges one candidate whose path is not known: the same value in the same surroundings is judged the same.
+#[must_use]
+pub fn judge_without_path(rule: &'static Rule, candidate: &Candidate, blob: &[u8]) -> Arc<Verdict> {
+    let from = candidate.span.start.saturating_sub(CONTEXT);
+    let around = ByteSpan::new(from, blob.len().min(candidate.span.end + CONTEXT));
+    let judge = || Arc::new(judge(Subject { rule, candidate, blob, path: "" }));
+    let of_rule = std::ptr::from_ref(rule).addr() as u64;
+    LATELY.with_borrow_mut(|lately| lately.get_or(of_rule, candidate, around, blob, judge))
 }
 
 /// Judges one candidate.

@@ -2,6 +2,7 @@
 
 use crate::detect::assignment::class_of;
 use crate::detect::memo::Memo;
+use crate::detect::short::contains_in_any_case;
 use crate::rule::AssignmentClass;
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -142,7 +143,7 @@ fn by_words(name: &[u8]) -> Name {
 /// Whether a name speaks of a phrase rather than a word.
 #[must_use]
 pub(super) fn is_phrase(name: &[u8]) -> bool {
-    name.windows(6).any(|w| w.eq_ignore_ascii_case(b"phrase"))
+    contains_in_any_case(name, b"phrase")
 }
 
 const SECRET_WORDS: &[&str] = &["pw", "pwd", "psk", "pass", "bindpw"];

@@ -1,6 +1,8 @@
 //! Stock words: what people make a stand-in of where a secret will be, `my_api_key`, `testPassword123`, `some-other-token`.
 //! They lower a score and no more; chance makes them of random letters once in a great while.
 
+use crate::detect::short::contains_in_any_case;
+
 /// The vocabulary, in alphabetical order.
 const WORDS: [&str; 134] = [
     "a", "abc", "abcd", "access", "account", "admin", "administrator", "also", "an", "another", "any", "api", "app", "auth",
@@ -46,7 +48,7 @@ pub(super) fn share(value: &[u8], name: &[u8]) -> Share {
         let lower = &mut counted[..word.len()];
         lower.copy_from_slice(word);
         lower.make_ascii_lowercase();
-        if is_stock(lower) || word.len() >= 4 && contains(name, lower) {
+        if is_stock(lower) || word.len() >= 4 && contains_in_any_case(name, lower) {
             stock += word.len();
         }
     }
@@ -103,10 +105,6 @@ const BEGINS: [usize; 27] = {
 fn known(word: &[u8]) -> bool {
     let Some(letter) = word.first().and_then(|b| b.checked_sub(b'a')).map(usize::from).filter(|n| *n < 26) else { return false };
     WORDS[BEGINS[letter]..BEGINS[letter + 1]].iter().any(|w| w.as_bytes() == word)
-}
-
-fn contains(name: &[u8], lower: &[u8]) -> bool {
-    name.windows(lower.len()).any(|w| w.eq_ignore_ascii_case(lower))
 }
 
 #[cfg(test)]

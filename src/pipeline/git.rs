@@ -4,7 +4,7 @@ use super::clean::{Clean, is_clean};
 use super::inside::Inside;
 use super::placing::Placer;
 use super::{Collector, Looked, SCRATCH, in_core, member_key};
-use crate::detect::{ByteSpan, Kept};
+use crate::detect::{ByteSpan, Detector, Kept, Scratch};
 use crate::examine::{self, Derived, Examined, examine, examine_derived, examine_plain};
 use crate::finding::location::Base;
 use crate::finding::{IdentityKey, Occurrence};
@@ -64,6 +64,9 @@ fn scan_with(sink: &GitCollector<'_>, scope: &Scope, exclude: &GlobSet, key: &Id
     collector.lock().placed.extend(placed);
     true
 }
+
+/// A way to examine a text.
+type Examine = fn(&Detector, &[u8], Option<&str>, &mut Scratch) -> Examined;
 
 pub(super) struct GitCollector<'a> {
     pub repo: &'a Repository,
@@ -156,14 +159,20 @@ impl<'a> GitCollector<'a> {
             return (unpacked, inside.has_gaps.into_inner());
         }
         let then = inside.then.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        self.with_examined(stored, path, then);
+        self.with_examined(stored, path, examine, then);
         (0, false)
     }
 
     /// Calls `then` with what a blob holds, without counting it.
-    fn with_examined<T>(&self, stored: &[u8], path: Option<&str>, then: impl FnOnce(&Examined, &Blob<'_>) -> T) -> T {
+    fn with_examined<T>(
+        &self,
+        stored: &[u8],
+        path: Option<&str>,
+        how: Examine,
+        then: impl FnOnce(&Examined, &Blob<'_>) -> T,
+    ) -> T {
         with_blob(stored, path, |blob| {
-            let examined = SCRATCH.with_borrow_mut(|scratch| examine(self.collector.detector, blob.bytes, path, scratch));
+            let examined = SCRATCH.with_borrow_mut(|scratch| how(self.collector.detector, blob.bytes, path, scratch));
             then(&examined, blob)
         })
     }
@@ -179,12 +188,7 @@ impl<'a> GitCollector<'a> {
         if !is_plain {
             return self.tell_counted(stored, path);
         }
-        let looked = with_blob(stored, Some(path), |blob| {
-            let examined =
-                SCRATCH.with_borrow_mut(|scratch| examine_plain(self.collector.detector, blob.bytes, Some(path), scratch));
-            self.collector.tell(&examined, blob)
-        });
-        (looked, 0)
+        (self.with_examined(stored, Some(path), examine_plain, |examined, blob| self.collector.tell(examined, blob)), 0)
     }
 
     /// Tells what a blob holds, and how many bytes came out of it if it is a container.
@@ -318,7 +322,7 @@ impl GitSink for GitCollector<'_> {
             return (keys, None);
         }
         if Encoding::of(&bytes[..bytes.len().min(text::PROBE)]) != Encoding::Bytes {
-            return self.with_examined(bytes, None, |examined, blob| {
+            return self.with_examined(bytes, None, examine, |examined, blob| {
                 self.learn(nr, is_clean(examined));
                 (self.note(nr, examined, blob), None)
             });

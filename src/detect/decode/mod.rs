@@ -126,13 +126,13 @@ pub fn regions(text: &[u8], changes: &[ByteSpan]) -> Vec<Region> {
     for zone in zones(runs::REACH, runs::REACH) {
         runs::find(text, zone, &mut found);
     }
-    // Where the last cluster of each kind ends.
+    // Up to where each kind was looked for.
     let mut ends = [0; marks::ORDER.len()];
     for zone in zones(BEFORE, BEHIND) {
         let mut marks = marks::Marks::of(text, zone);
         for (n, kind) in marks::ORDER.into_iter().enumerate() {
             let rest = ByteSpan::new(zone.start.max(ends[n]), zone.end);
-            ends[n] = clusters(text, rest, kind, |from, to| marks.next(n, from, to), &mut found).max(ends[n]);
+            ends[n] = clusters(text, rest, kind, |from, to| marks.next(n, from, to), &mut found);
         }
     }
     found.sort_unstable();
@@ -234,7 +234,7 @@ fn with_line(text: &[u8], span: ByteSpan) -> ByteSpan {
 }
 
 /// Regions of marks: those nearer to each other than [`GAP`] belong together, also where they lie outside of `zone`.
-/// `next(from, to)` is the first mark that begins between the two places. Gives the end of the last mark of all.
+/// `next(from, to)` is the first mark that begins between the two places. Gives the place up to which it looked.
 fn clusters(
     text: &[u8],
     zone: ByteSpan,
