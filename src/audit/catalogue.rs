@@ -110,7 +110,8 @@ impl RuleMark {
             remedy: Remedy { rotate: "", steps: "" },
             ..*rule
         };
-        let hash = blake3::hash(format!("{told:?}").as_bytes()).to_hex()[..16].to_owned();
+        let written = postcard::to_extend(&told, Vec::new()).expect("a rule can be written");
+        let hash = blake3::hash(&written).to_hex()[..16].to_owned();
         // A failed checksum speaks against other rules too; generic rules judge by what stands around.
         let alone = rule.kind == Kind::Provider
             && rule.pattern.is_some()

@@ -13,11 +13,14 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTI
 use reqwest::{StatusCode, Url, redirect};
 use std::any::Any;
 use std::io::{self, BufRead, Read, Write};
-use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{LazyLock, Mutex};
+use tokio::runtime::Runtime;
 
 /// How often a server may redirect.
 const MOST_REDIRECTS: usize = 5;
+/// How many requests are made at a time; those that are too many wait. No audit has so many threads that ask.
+const MOST_REQUESTS: usize = 1024;
 /// How much of a request is sent: what is wanted and what is there, 50 bytes each.
 const MOST_SENT: usize = 64 << 20;
 
@@ -37,12 +40,12 @@ impl<'a> Web<'a> {
         Ok(Self { client, patience, base: None })
     }
 
-    /// Starts a request in a thread of its own.
+    /// Starts a request in a thread that does nothing else meanwhile.
     fn start(&self, request: Request) -> Answer<'a> {
         let (head_sender, head) = sync_channel(1);
         let (body_sender, body) = Incoming::pair(self.patience.clone());
         let client = self.client.clone();
-        std::thread::spawn(move || run(&client, request, &head_sender, &body_sender));
+        in_a_thread(move || run(&client, request, &head_sender, &body_sender));
         Answer { head: Head::Awaited(head, self.patience.clone()), body }
     }
 
@@ -52,6 +55,18 @@ impl<'a> Web<'a> {
             (Some(new), Some(tail)) => format!("{new}{tail}"),
             _ => url.to_owned(),
         }
+    }
+}
+
+/// The threads of requests: one that is done takes the next request. An audit asks of hundreds of thousands of repositories, and a
+/// thread for each question would take more time than the question.
+static THREADS: LazyLock<io::Result<Runtime>> =
+    LazyLock::new(|| tokio::runtime::Builder::new_current_thread().max_blocking_threads(MOST_REQUESTS).build());
+
+fn in_a_thread(work: impl FnOnce() + Send + 'static) {
+    match &*THREADS {
+        Ok(threads) => drop(threads.spawn_blocking(work)),
+        Err(_) => drop(std::thread::spawn(work)),
     }
 }
 
