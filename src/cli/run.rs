@@ -348,6 +348,9 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
         .map(|(f, s)| ReportedFinding { state: s.decision.state.as_str().to_owned(), ..ReportedFinding::of(f, redactor) })
         .collect();
     let shown = open.len() + suppressed.len();
+    let mut findings = ReportedFinding::all(&open, redactor);
+    findings.iter_mut().zip(&open).for_each(|(told, f)| told.notice = orders.settings.is_notice(f));
+    let rejected = || ReportedFinding::all(&outcome.rejected.iter().collect::<Vec<_>>(), redactor);
     let report = Report {
         schema_version: SCHEMA_VERSION,
         tool: tool(orders.settings),
@@ -374,14 +377,9 @@ fn conclude(orders: &Orders<'_>, outcome: &Outcome, targets: &Targets, mut run: 
             fingerprint_key: orders.settings.key.id(),
             run,
         },
-        findings: open
-            .iter()
-            .map(|f| ReportedFinding { notice: orders.settings.is_notice(f), ..ReportedFinding::of(f, redactor) })
-            .collect(),
+        findings,
         suppressed_findings: flags.show_suppressed.then(|| suppressed_in_full.clone()),
-        rejected_findings: flags
-            .show_rejected
-            .then(|| outcome.rejected.iter().map(|f| ReportedFinding::of(f, redactor)).collect()),
+        rejected_findings: flags.show_rejected.then(rejected),
         suppressed_in_full,
     };
     write_all_with(&Look::of(flags), &report, orders.destinations, &clean)?;

@@ -25,6 +25,19 @@ const MOST_TOLD: u64 = 64 << 30;
 /// How many stories are told at a time.
 const STORIES: usize = 4096;
 
+/// How many blobs a thread takes at a time to tell them again.
+const BLOBS_AT_A_TIME: usize = 8;
+/// So many stories at least share a reader, which remembers the commits that it read.
+const STORIES_A_READER: usize = 64;
+
+/// What is told of a story.
+enum Told {
+    Finding(Box<Finding>),
+    /// It stands where config says that nobody looks.
+    Excluded(String),
+    Nothing,
+}
+
 /// Makes findings of what blobs held and history told.
 pub(super) struct Placer<'a> {
     sink: &'a GitCollector<'a>,
@@ -32,7 +45,6 @@ pub(super) struct Placer<'a> {
     exclude: &'a GlobSet,
     key: &'a IdentityKey,
     linker: Option<Linker>,
-    reader: Reader<'a>,
     /// The bytes that were looked at again.
     told: AtomicU64,
     /// By commit: on a remote branch, on the remote's default branch.
@@ -70,14 +82,13 @@ impl<'a> Placer<'a> {
             exclude,
             key,
             linker: repo.remote_url.as_deref().and_then(Linker::of),
-            reader: Reader::new(repo.objects()),
             told: AtomicU64::new(0),
             pushed,
             merged,
         }
     }
 
-    pub(super) fn findings(&mut self, scope: &Scope, rejected_too: bool) -> Vec<Finding> {
+    pub(super) fn findings(&self, scope: &Scope, rejected_too: bool) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut rejected = Vec::new();
         let mut excluded = BTreeSet::new();
@@ -85,35 +96,35 @@ impl<'a> Placer<'a> {
         // So many stories at a time: what blobs hold is told again for those that stories speak of.
         for stories in history.stories.chunks(STORIES) {
             let seen = self.seen(stories);
-            for (n, story) in stories.iter().enumerate() {
-                let path = String::from_utf8_lossy(&story.path);
-                if self.exclude.is_match(&*path) {
-                    excluded.insert(path);
-                    continue;
-                }
-                if let Some(finding) = self.finding(story, |stand| seen.get(&(n, stand.blob))) {
-                    let place = &finding.location;
-                    if !place.container.is_empty() && !self.exclude.is_empty() && self.exclude.is_match(place.joined()) {
-                        excluded.insert(place.joined().into());
-                        continue;
-                    }
-                    if finding.confidence().is_some() { findings.push(finding) } else { rejected.push(finding) }
+            let placed = stories.par_iter().enumerate().with_min_len(STORIES_A_READER);
+            let placed = placed.map_init(
+                || Reader::new(self.sink.repo.objects()),
+                |reader, (n, story)| self.place(reader, story, |stand| seen.get(&(n, stand.blob)).map(|o| &**o)),
+            );
+            // In the order of stories, whoever made them.
+            for told in placed.collect::<Vec<_>>() {
+                match told {
+                    Told::Finding(finding) if finding.confidence().is_some() => findings.push(*finding),
+                    Told::Finding(finding) => rejected.push(*finding),
+                    Told::Excluded(path) => _ = excluded.insert(path),
+                    Told::Nothing => {}
                 }
             }
         }
         for path in excluded {
             self.sink.collector.exclude(ExcludeReason::Excluded, &path);
         }
+        let mut reader = Reader::new(self.sink.repo.objects());
         let mut loose = Vec::new();
         for nr in history.unattached.iter().filter(|_| scope.unreachable) {
-            let Some(bytes) = self.reader.read(*nr) else { continue };
+            let Some(bytes) = reader.read(*nr) else { continue };
             let looked = self.sink.tell(&bytes, UNREACHABLE);
             loose.extend(looked.found.into_iter().chain(looked.rejected).map(|mut o| {
                 o.location.blob = Some(self.sink.repo.objects().id(*nr).to_string());
                 o
             }));
         }
-        loose.extend(self.texts());
+        loose.extend(self.texts(&mut reader));
         let (kept, dropped): (Vec<_>, Vec<_>) = loose.into_iter().partition(|o| crate::judge::level(o.score).is_some());
         let mut inner = self.sink.collector.lock();
         inner.found.extend(kept);
@@ -124,8 +135,22 @@ impl<'a> Placer<'a> {
         findings
     }
 
+    /// What is told of a story.
+    fn place<'s>(&self, reader: &mut Reader<'_>, story: &Story, seen: impl Fn(&Stand) -> Option<&'s Occurrence>) -> Told {
+        let path = String::from_utf8_lossy(&story.path);
+        if self.exclude.is_match(&*path) {
+            return Told::Excluded(path.into_owned());
+        }
+        let Some(finding) = self.finding(reader, story, seen) else { return Told::Nothing };
+        let place = &finding.location;
+        if !place.container.is_empty() && !self.exclude.is_empty() && self.exclude.is_match(place.joined()) {
+            return Told::Excluded(place.joined());
+        }
+        Told::Finding(Box::new(finding))
+    }
+
     /// What the blobs hold that `stories` speak of, by story and blob.
-    fn seen(&self, stories: &[Story]) -> HashMap<(usize, Nr), Occurrence> {
+    fn seen(&self, stories: &[Story]) -> HashMap<(usize, Nr), Box<Occurrence>> {
         // A blob is read once for each path: all stories of a path stand together.
         let mut wanted: Vec<(Nr, &[u8], usize)> = Vec::new();
         for (n, story) in stories.iter().enumerate() {
@@ -138,13 +163,13 @@ impl<'a> Placer<'a> {
         // Blobs of one path are versions of each other: they share bases.
         groups.sort_by_key(|group| (group[0].1, group[0].0));
         let (sink, bytes_told) = (self.sink, &self.told);
-        let told = groups.par_chunks(64).map(|groups| {
+        let reader = || Reader::new(sink.repo.objects());
+        let told = groups.par_chunks(BLOBS_AT_A_TIME).map_init(reader, |reader, groups| {
             // A blob can stand at any number of paths.
             if bytes_told.load(Ordering::Relaxed) > MOST_TOLD {
                 sink.collector.skip(SkipReason::AttributionBudget, "findings in many places", 0);
                 return Vec::new();
             }
-            let mut reader = Reader::new(sink.repo.objects());
             let mut told = Vec::new();
             for group in groups {
                 let Some(bytes) = reader.read(group[0].0) else { continue };
@@ -154,13 +179,14 @@ impl<'a> Placer<'a> {
                 for o in looked.found.into_iter().chain(looked.rejected) {
                     let key = key_of(o.rule.family(), o.secret.expose(), o.member);
                     let of_key = group.iter().filter(|(_, _, n)| stories[*n].key == key);
-                    told.extend(of_key.map(|(nr, _, n)| ((*n, *nr), o.clone())));
+                    told.extend(of_key.map(|(nr, _, n)| ((*n, *nr), Box::new(o.clone()))));
                 }
             }
             told
         });
-        let mut seen: HashMap<(usize, Nr), Occurrence> = HashMap::new();
-        for (place, occurrence) in told.collect::<Vec<_>>().into_iter().flatten() {
+        let told: Vec<Vec<_>> = told.collect();
+        let mut seen: HashMap<(usize, Nr), Box<Occurrence>> = HashMap::with_capacity(told.iter().map(Vec::len).sum());
+        for (place, occurrence) in told.into_iter().flatten() {
             // Of several in one blob the first counts, and speaks for the others.
             match seen.entry(place) {
                 Entry::Vacant(entry) => _ = entry.insert(occurrence),
@@ -171,7 +197,7 @@ impl<'a> Placer<'a> {
     }
 
     /// What stood in messages of commits and tags that were asked for.
-    fn texts(&mut self) -> Vec<Occurrence> {
+    fn texts(&self, reader: &mut Reader<'_>) -> Vec<Occurrence> {
         let texts = std::mem::take(&mut *self.sink.texts.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         let mut commits: HashMap<Nr, (ObjectId, i64)> = HashMap::new();
         for (n, commit) in self.history.graph.commits.iter().enumerate() {
@@ -187,26 +213,31 @@ impl<'a> Placer<'a> {
                 None if self.history.tags.contains(&nr) => (self.sink.repo.objects().id(nr), i64::MAX),
                 None => continue,
             };
-            found.push((time, id, occurrences.into_iter().map(|o| self.in_text(o, nr, id, commit.is_some())).collect()));
+            found.push((time, id, occurrences.into_iter().map(|o| self.in_text(reader, o, nr, id, commit.is_some())).collect()));
         }
         found.sort_by_key(|a| (a.0, a.1));
         found.into_iter().flat_map(|(_, _, occurrences)| occurrences).collect()
     }
 
-    fn in_text(&mut self, mut o: Occurrence, nr: Nr, id: ObjectId, is_commit: bool) -> Occurrence {
-        let bytes = self.reader.read(nr);
+    fn in_text(&self, reader: &mut Reader<'_>, mut o: Occurrence, nr: Nr, id: ObjectId, is_commit: bool) -> Occurrence {
+        let bytes = reader.read(nr);
         let at =
             AtCommit { id, bytes: bytes.as_ref().map_or(&[], |b| &b[..]), linker: self.linker.as_ref().filter(|_| is_commit) };
         o.location = at.of_text(o.location);
         o
     }
 
-    fn finding<'s>(&mut self, story: &Story, seen: impl Fn(&Stand) -> Option<&'s Occurrence>) -> Option<Finding> {
+    fn finding<'s>(
+        &self,
+        reader: &mut Reader<'_>,
+        story: &Story,
+        seen: impl Fn(&Stand) -> Option<&'s Occurrence>,
+    ) -> Option<Finding> {
         let stand = story.at_head.unwrap_or(story.last);
         let here = seen(&stand)?.clone();
         let path = String::from_utf8_lossy(&story.path).into_owned();
         let occurrences: Vec<Location> =
-            story.introduced.iter().filter_map(|s| seen(s).map(|o| (s, o))).map(|(s, o)| self.location(*s, o, story)).collect();
+            story.introduced.iter().filter_map(|s| Some(self.location(reader, *s, seen(s)?, story))).collect();
         let first = story.introduced.first();
         let exposure = match first.map(|s| s.commit.0 as usize) {
             Some(n) if self.merged[n] => Exposure::Merged,
@@ -214,7 +245,7 @@ impl<'a> Placer<'a> {
             _ => Exposure::LocalOnly,
         };
         let placed = Placed {
-            location: self.location(stand, &here, story),
+            location: self.location(reader, stand, &here, story),
             total: story.introduced_total,
             story: GitStory { introduced: occurrences.first().cloned(), exposure, at_tip: story.at_tip.clone() },
             occurrences,
@@ -222,10 +253,10 @@ impl<'a> Placer<'a> {
         Some(finding_at(here, &path, self.key, placed))
     }
 
-    fn location(&mut self, stand: Stand, o: &Occurrence, story: &Story) -> Location {
+    fn location(&self, reader: &mut Reader<'_>, stand: Stand, o: &Occurrence, story: &Story) -> Location {
         let commit = self.history.graph.get(stand.commit);
         let blob = self.sink.repo.objects().id(stand.blob);
-        let bytes = self.reader.read(commit.nr);
+        let bytes = reader.read(commit.nr);
         let at = AtCommit { id: commit.id, bytes: bytes.as_ref().map_or(&[], |b| &b[..]), linker: self.linker.as_ref() };
         located(&o.location, &story.path, blob, Some(&at))
     }

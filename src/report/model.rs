@@ -5,6 +5,7 @@ use crate::finding::snippet::{Snippet, visible};
 use crate::finding::{Finding, Location, Redactor, Status, Verification};
 use crate::judge::Reason;
 use crate::pipeline::Tally;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -259,7 +260,19 @@ fn rounded(value: f32) -> f64 {
     (f64::from(value) * 100.0).round() / 100.0
 }
 
+/// So many findings are worth waking other threads for.
+const WORTH_SHARING: usize = 128;
+
 impl ReportedFinding {
+    /// Tells all of `findings`, in their order.
+    #[must_use]
+    pub fn all(findings: &[&Finding], redactor: Option<&Redactor>) -> Vec<Self> {
+        if findings.len() < WORTH_SHARING {
+            return findings.iter().map(|f| Self::of(f, redactor)).collect();
+        }
+        findings.par_iter().with_min_len(WORTH_SHARING / 4).map(|f| Self::of(f, redactor)).collect()
+    }
+
     /// Tells `finding`; every string passes `redactor` unless secrets are to be shown.
     #[must_use]
     pub fn of(finding: &Finding, redactor: Option<&Redactor>) -> Self {

@@ -1,6 +1,6 @@
 //! `keysift git`: one distinct token in each place where one can hide.
 
-use super::{commit, find, findings, git, token, write};
+use super::{commit, find, findings, git, line, token, write};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use serde_json::Value;
@@ -124,6 +124,57 @@ fn every_place_is_looked_at_loose_and_packed() {
         let link = find(&default, "no-diff").expect("found")["location"]["link"].as_str().unwrap_or_default().to_owned();
         assert!(link.starts_with("https://github.com/o/r/blob/") && link.ends_with("/hidden.secret#L2"), "{link}");
     }
+}
+
+#[test]
+fn branches_are_named_whatever_their_number_and_order() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    git(folder, &["init", "-q", "-b", "main", "."]);
+    write(folder, "everywhere.py", line("everywhere"));
+    commit(folder, "start");
+    for n in 0..25 {
+        git(folder, &["branch", &format!("m{n:02}")]);
+    }
+    git(folder, &["checkout", "-q", "-b", "z-one"]);
+    write(folder, "src/late.py", line("late"));
+    commit(folder, "late");
+    git(folder, &["branch", "z-other"]);
+    write(folder, "src/more.py", "more = 1\n");
+    commit(folder, "more");
+    let all = findings(folder, &[]);
+    let tips = |name: &str| -> Vec<String> {
+        let list = find(&all, name).expect("found")["at_tip"].as_array().expect("a list");
+        list.iter().map(|tip| tip.as_str().expect("a name").to_owned()).collect()
+    };
+    // Two trees hold it, and both come behind twenty others.
+    assert_eq!(tips("late"), ["z-one", "z-other"]);
+    let first = ["z-one".to_owned()].into_iter().chain((0..19).map(|n| format!("m{n:02}")));
+    assert_eq!(tips("everywhere"), first.collect::<Vec<_>>());
+}
+
+/// A file with all of a history is one delta tree: threads without another one get parts of it.
+#[test]
+fn threads_share_one_delta_tree_and_find_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    git(folder, &["init", "-q", "-b", "main", "."]);
+    let mut text = String::new();
+    for n in 0..120 {
+        text.push_str(&format!("value_{n} = {n} * {n} + {}\n", n * 7919));
+        if n % 10 == 3 {
+            text.push_str(&line(&format!("secret-{n}")));
+        }
+        write(folder, "all.py", &text);
+        commit(folder, &format!("version {n}"));
+    }
+    git(folder, &["repack", "-q", "-a", "-d", "-f", "--depth=4", "--window=200"]);
+    let alone = findings(folder, &["--threads", "1"]);
+    assert_eq!(alone.len(), 12);
+    for threads in ["2", "3", "8"] {
+        assert_eq!(findings(folder, &["--threads", threads]), alone, "{threads} threads");
+    }
+    assert_eq!(findings(folder, &["--whole-blobs"]), alone);
 }
 
 #[test]

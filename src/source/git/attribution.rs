@@ -6,8 +6,9 @@
 use super::changes::push;
 use super::graph::{CommitNr, Graph};
 use super::objects::Nr;
-use super::trees::Trees;
+use super::trees::{Link, Trees};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// A number that stands for a secret under a rule; what it means is the caller's business.
@@ -81,15 +82,12 @@ impl Flagged<'_> {
                 walk.compare(commit, &mut Vec::new(), tree, &parents);
             }
         }
-        let mut seen: HashMap<Nr, usize> = HashMap::new();
-        for (n, (name, commit)) in branches.iter().enumerate() {
-            let Some(tree) = self.graph.get(*commit).tree else { continue };
-            // Branches with equal trees share what stands at their tip; only so many are named.
-            let first = *seen.entry(tree).or_insert(n);
-            if first == n || n < MOST_TIPS {
-                walk.tip(*commit, name, n == 0, &mut Vec::new(), tree);
-            }
+        // Most branches hold most of what others hold: equal trees are looked at once for all of them.
+        let mut tips: Vec<(Nr, Branches)> = Vec::new();
+        for (n, (_, commit)) in branches.iter().enumerate() {
+            tips.extend(self.graph.get(*commit).tree.map(|tree| (tree, Rc::from([n]))));
         }
+        walk.tips(branches, &mut Vec::new(), together(tips));
         Stories {
             complete: walk.left > 0 && !walk.too_deep && !self.trees.overflow,
             stories: walk.told.into_values().collect(),
@@ -120,15 +118,22 @@ impl Walk<'_> {
             return;
         }
         let trees = self.flagged.trees;
+        if parents.iter().any(|parent| trees.lead_alike(tree, *parent)) {
+            return;
+        }
         // Most entries are those of the first parent: both lists are in the same order.
-        let mut first = parents.first().map_or(&[][..], |p| trees.links(*p)).iter().peekable();
-        let links = trees.links(tree);
-        self.left = self.left.saturating_sub(links.len() as u64 / PASSED_FOR_ONE);
-        for &packed in links {
-            while first.next_if(|their| **their < packed).is_some() {}
-            if first.peek() == Some(&&packed) {
+        let mut theirs = parents.first().map_or(&[][..], |p| trees.links(*p));
+        let mut ours = trees.links(tree);
+        self.left = self.left.saturating_sub(ours.len() as u64 / PASSED_FOR_ONE);
+        loop {
+            let same = begin_alike(ours, theirs);
+            (ours, theirs) = (&ours[same..], &theirs[same..]);
+            let Some((&packed, rest)) = ours.split_first() else { break };
+            theirs = &theirs[theirs.iter().take_while(|their| **their < packed).count()..];
+            if theirs.first() == Some(&packed) {
                 continue;
             }
+            ours = rest;
             let Some(entry) = trees.leading(packed) else { continue };
             self.left = self.left.saturating_sub(1);
             let mut of_kind: Vec<Nr> = Vec::new();
@@ -181,31 +186,74 @@ impl Walk<'_> {
         }
     }
 
-    /// Notes what stands at a branch's tip.
-    fn tip(&mut self, commit: CommitNr, branch: &str, is_head: bool, path: &mut Vec<u8>, tree: Nr) {
+    /// Notes what stands at tips of branches, which have `at` at a path.
+    fn tips(&mut self, branches: &[(String, CommitNr)], path: &mut Vec<u8>, at: Vec<(Nr, Branches)>) {
         if !self.enters(path) {
             return;
         }
         let trees = self.flagged.trees;
-        for entry in trees.flagged(tree) {
-            self.left = self.left.saturating_sub(1);
+        let mut entries: Vec<(Link, Branches)> = Vec::new();
+        for (tree, at) in at {
+            entries.extend(trees.flagged(tree).map(|entry| (entry, Rc::clone(&at))));
+        }
+        self.left = self.left.saturating_sub(entries.len() as u64);
+        entries.sort_by_key(|(entry, _)| (entry.name, entry.is_tree));
+        for same in entries.chunk_by(|(a, _), (b, _)| (a.name, a.is_tree) == (b.name, b.is_tree)) {
+            let below = together(same.iter().map(|(entry, at)| (entry.nr, Rc::clone(at))).collect());
             let len = path.len();
-            push(path, trees.name(entry.name));
-            if entry.is_tree {
-                self.tip(commit, branch, is_head, path, entry.nr);
+            push(path, trees.name(same[0].0.name));
+            if same[0].0.is_tree {
+                self.tips(branches, path, below);
             } else {
-                for key in self.flagged.keys[&entry.nr].iter() {
-                    if let Some(story) = self.told.get_mut(&(path.clone(), *key)) {
-                        if is_head {
-                            story.at_head = Some(Stand { commit, blob: entry.nr });
-                        }
-                        if story.at_tip.len() < MOST_TIPS {
-                            story.at_tip.push(branch.to_owned());
-                        }
-                    }
-                }
+                self.stand_at_tips(branches, path, &below);
             }
             path.truncate(len);
         }
     }
+
+    /// Notes what stands in the blobs that tips of branches have at `path`.
+    fn stand_at_tips(&mut self, branches: &[(String, CommitNr)], path: &[u8], blobs: &[(Nr, Branches)]) {
+        let mut by_key: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
+        for (blob, at) in blobs {
+            for key in self.flagged.keys[blob].iter() {
+                by_key.entry(*key).or_default().extend_from_slice(at);
+                if let (Some(0), Some(story)) = (at.first(), self.told.get_mut(&(path.to_vec(), *key))) {
+                    story.at_head = Some(Stand { commit: branches[0].1, blob: *blob });
+                }
+            }
+        }
+        for (key, at) in by_key {
+            if let Some(story) = self.told.get_mut(&(path.to_vec(), key)) {
+                story.at_tip = first_few(at).iter().map(|n| branches[*n].0.clone()).collect();
+            }
+        }
+    }
+}
+
+/// How many entries two lists begin with that are the same in both.
+fn begin_alike(one: &[u64], other: &[u64]) -> usize {
+    const AT_ONCE: usize = 16;
+    let pairs = one.chunks_exact(AT_ONCE).zip(other.chunks_exact(AT_ONCE));
+    let known = pairs.take_while(|(a, b)| a == b).count() * AT_ONCE;
+    known + one[known..].iter().zip(&other[known..]).take_while(|(a, b)| a == b).count()
+}
+
+/// Branches by their place in the list, in order, the first few of them.
+type Branches = Rc<[usize]>;
+
+fn first_few(mut branches: Vec<usize>) -> Branches {
+    branches.sort_unstable();
+    branches.dedup();
+    branches.truncate(MOST_TIPS);
+    branches.into()
+}
+
+/// Each object once, with all the branches that have it.
+fn together(mut all: Vec<(Nr, Branches)>) -> Vec<(Nr, Branches)> {
+    all.sort_by_key(|(nr, _)| *nr);
+    let same = all.chunk_by(|a, b| a.0 == b.0).map(|same| match same {
+        [(nr, alone)] => (*nr, Rc::clone(alone)),
+        _ => (same[0].0, first_few(same.iter().flat_map(|(_, at)| &**at).copied().collect())),
+    });
+    same.collect()
 }

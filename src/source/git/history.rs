@@ -25,7 +25,7 @@ pub struct Scope {
 /// Takes what a history holds. Called from many threads.
 pub trait GitSink: Sync {
     /// What a blob leaves for those made from it.
-    type Memory;
+    type Memory: Send + Sync;
     /// Whether an object need not be looked at: it is known to hold nothing.
     fn skips(&self, _: Nr) -> bool {
         false
@@ -89,13 +89,15 @@ impl History {
         let trees = Trees::walk(objects, &deltas, &wanted, &lost, &stop);
         let flagged = Flagged { graph: &graph, trees: &trees, keys: &keys };
         let order = graph.oldest_first(&chosen.reachable);
-        let (told, names) = rayon::join(|| flagged.stories(&order, &chosen.branches), || names_that_hold(&trees, sink));
+        let missing = || {
+            if all_missing { trees.missing } else { trees.missing_below(order.iter().filter_map(|c| graph.get(*c).tree)) }
+        };
+        let beside = || (names_that_hold(&trees, sink), missing());
+        let (told, (names, missing)) = rayon::join(|| flagged.stories(&order, &chosen.branches), beside);
         let Stories { stories, placed, complete } = told;
         let mut unattached: Vec<Nr> = keys.keys().copied().filter(|nr| !placed.contains(nr)).collect();
         unattached.sort_unstable();
         let cut = order.iter().filter(|c| graph.get(**c).cut).count() as u64;
-        let missing =
-            if all_missing { trees.missing } else { trees.missing_below(order.iter().filter_map(|c| graph.get(*c).tree)) };
         let unread = order.iter().filter(|c| graph.get(**c).tree.is_none()).count() as u64;
         Self {
             stories,

@@ -1,18 +1,19 @@
-//! A pass over all objects of a kind. Deltas are followed from their roots, each delta tree by one thread, the heaviest first:
-//! every object is inflated once, and no base twice.
+//! A pass over all objects of a kind. Deltas are followed from their roots, the heaviest tree first: every object is inflated once,
+//! and no base twice. A thread follows a tree to its end; one that has nothing to do gets a part of another's.
 
 use super::delta::Delta;
 use super::objects::{Kind, MAX_OBJECT, Nr, Objects};
 use super::pack::Unpacker;
 use crate::detect::Kept;
-use std::rc::Rc;
-use std::sync::Mutex;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Takes objects, from all threads.
 pub(super) trait Visit: Sync {
     /// What an object leaves for those that are stored as deltas of it.
-    type Memory;
+    type Memory: Send + Sync;
     /// Whether it has no use for an object: delta trees without any other are not read.
     fn skips(&self, _: Nr) -> bool {
         false
@@ -150,14 +151,15 @@ impl DeltaTrees {
             .map(|nr| (self.weight(objects, nr), nr))
             .collect();
         roots.sort_unstable_by_key(|(weight, nr)| (std::cmp::Reverse(*weight), *nr));
-        let next = AtomicUsize::new(0);
         let budget = AtomicU64::new(LEAST_BUDGET.max(objects.packed_bytes().saturating_mul(BUDGET_PER_BYTE)));
         let large = Mutex::new(());
+        let queue = Queue::new(roots);
         rayon::broadcast(|_| {
             let mut worker = Worker {
                 trees: self,
                 objects,
                 visitor,
+                queue: &queue,
                 budget: &budget,
                 large: &large,
                 unpacker: Unpacker::default(),
@@ -165,10 +167,8 @@ impl DeltaTrees {
                 kept: Vec::new(),
                 spare: Vec::new(),
             };
-            loop {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                let Some((_, root)) = roots.get(at) else { return };
-                worker.tree(*root);
+            while let Some((part, _busy)) = queue.take() {
+                worker.follow(part);
             }
         });
         for nr in objects.iter().filter(|_| kind == Kind::Blob) {
@@ -186,12 +186,104 @@ struct Base<M> {
 }
 
 /// An object to read, and what it is made of.
-type Waiting<M> = (Nr, Option<Rc<Base<M>>>);
+type Waiting<M> = (Nr, Option<Arc<Base<M>>>);
+
+/// What nobody follows yet: delta trees, and parts of them that were given away.
+struct Queue<M> {
+    roots: Vec<(u64, Nr)>,
+    waiting: Mutex<Parts<M>>,
+    /// How many threads have nothing to follow.
+    hungry: AtomicUsize,
+}
+
+struct Parts<M> {
+    /// The first of the roots that nobody follows.
+    next: usize,
+    given: Vec<Waiting<M>>,
+    /// How many threads follow something, of which they may give a part.
+    busy: usize,
+}
+
+/// How long a thread sleeps that has nothing to do.
+const NAP: Duration = Duration::from_micros(50);
+
+impl<M> Queue<M> {
+    fn new(roots: Vec<(u64, Nr)>) -> Self {
+        Self { roots, waiting: Mutex::new(Parts { next: 0, given: Vec::new(), busy: 0 }), hungry: AtomicUsize::new(0) }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Parts<M>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something to follow, and what is held meanwhile; `None` once nothing is left and nobody could give anything.
+    fn take(&self) -> Option<(Waiting<M>, Busy<'_, M>)> {
+        let mut is_hungry = None;
+        loop {
+            let mut waiting = self.waiting();
+            let part = waiting.given.pop().or_else(|| {
+                let root = self.roots.get(waiting.next).map(|(_, root)| (*root, None));
+                waiting.next += 1;
+                root
+            });
+            if let Some(part) = part {
+                waiting.busy += 1;
+                return Some((part, Busy(self)));
+            }
+            if waiting.busy == 0 {
+                return None;
+            }
+            drop(waiting);
+            is_hungry.get_or_insert_with(|| Hungry::new(&self.hungry));
+            // Another pass may have work meanwhile: that over commits goes on beside the one over blobs.
+            if rayon::yield_now() != Some(rayon::Yield::Executed) {
+                std::thread::sleep(NAP);
+            }
+        }
+    }
+
+    /// Gives a part of what waits in `stack` to a thread that has nothing: of what is nearest to the root the most is made.
+    fn give(&self, stack: &mut VecDeque<Waiting<M>>) {
+        let hungry = self.hungry.load(Ordering::Relaxed);
+        if hungry > 0 && !stack.is_empty() {
+            let mut waiting = self.waiting();
+            if waiting.given.len() < hungry {
+                waiting.given.extend(stack.pop_front());
+            }
+        }
+    }
+}
+
+/// Held by a thread that follows something, also where it panics.
+struct Busy<'a, M>(&'a Queue<M>);
+
+impl<M> Drop for Busy<'_, M> {
+    fn drop(&mut self) {
+        self.0.waiting().busy -= 1;
+    }
+}
+
+/// Held by a thread that has nothing.
+struct Hungry<'a>(&'a AtomicUsize);
+
+impl<'a> Hungry<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Hungry<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 struct Worker<'a, V: Visit> {
     trees: &'a DeltaTrees,
     objects: &'a Objects,
     visitor: &'a V,
+    queue: &'a Queue<V::Memory>,
     /// The bytes that may still be made.
     budget: &'a AtomicU64,
     /// Held while a large object is looked at: one at a time.
@@ -215,14 +307,16 @@ const SPARE: usize = 8;
 const SPARE_LEN: usize = 16 << 20;
 
 impl<V: Visit> Worker<'_, V> {
-    fn tree(&mut self, root: Nr) {
-        let mut stack: Vec<Waiting<V::Memory>> = vec![(root, None)];
-        while let Some((nr, base)) = stack.pop() {
+    /// Takes an object and all that are made of it, but for parts that are given away.
+    fn follow(&mut self, part: Waiting<V::Memory>) {
+        let mut stack = VecDeque::from([part]);
+        while let Some((nr, base)) = stack.pop_back() {
+            self.queue.give(&mut stack);
             if self.visitor.stopped() {
                 return;
             }
             let is_large = self.objects.stored_size(nr) > LARGE || base.as_ref().is_some_and(|b| b.bytes.len() as u64 > LARGE);
-            let _large = is_large.then(|| self.large.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+            let _large = is_large.then(|| self.large.lock().unwrap_or_else(PoisonError::into_inner));
             let Some(bytes) = self.bytes(nr, base.as_deref()) else {
                 self.trees.lose(nr, self.visitor);
                 continue;
@@ -230,14 +324,14 @@ impl<V: Visit> Worker<'_, V> {
             let made_from = base.as_deref().map(|base| (&base.memory, &self.kept[..]));
             let children = self.trees.children(nr);
             let memory = self.visitor.visit(nr, &bytes, made_from, !children.is_empty());
-            if let Some(Ok(base)) = base.map(Rc::try_unwrap) {
+            if let Some(base) = base.and_then(Arc::into_inner) {
                 self.put_back(base.bytes);
             }
             if children.is_empty() {
                 self.put_back(bytes);
             } else {
-                let base = Rc::new(Base { bytes, memory });
-                stack.extend(children.iter().rev().map(|c| (*c, Some(Rc::clone(&base)))));
+                let base = Arc::new(Base { bytes, memory });
+                stack.extend(children.iter().rev().map(|c| (*c, Some(Arc::clone(&base)))));
             }
         }
     }

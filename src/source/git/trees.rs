@@ -76,15 +76,21 @@ impl Link {
     }
 }
 
-/// The links of all trees, in pieces that never move: one growing list would for a moment be there twice.
-#[derive(Default)]
-struct Links {
+/// Lists of links, each once, in pieces that never move: one growing list would for a moment be there twice. Trees that differ
+/// only in files that are not flagged share one.
+struct Lists {
     pieces: Vec<Vec<u64>>,
+    /// Where each list stands; the first is the empty one.
+    places: Vec<Place>,
     count: usize,
 }
 
-/// Where the links of a tree stand: the piece, the first, how many.
+/// The number of a list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct ListNr(u32);
+
+/// Where a list stands: the piece, the first link, how many.
+#[derive(Debug, Clone, Copy, Default)]
 struct Place {
     piece: u16,
     first: u32,
@@ -94,38 +100,42 @@ struct Place {
 /// How many links a piece has room for.
 const PIECE: usize = 1 << 18;
 
-impl Links {
-    /// Adds the links of a tree; `None` where there are too many.
-    fn add(&mut self, links: impl ExactSizeIterator<Item = Link>) -> Option<Place> {
+impl Lists {
+    fn new() -> Self {
+        Self { pieces: vec![Vec::new()], places: vec![Place::default()], count: 0 }
+    }
+
+    /// Adds a list of packed links, in order; `None` where there are too many.
+    fn add(&mut self, links: &[u64]) -> Option<ListNr> {
         let len = links.len();
+        if self.count + len > MOST_LINKS {
+            return None;
+        }
         if self.pieces.last().is_none_or(|p| p.capacity() - p.len() < len) {
             u16::try_from(self.pieces.len()).ok()?;
             self.pieces.push(Vec::with_capacity(len.max(PIECE)));
         }
-        let piece = self.pieces.last_mut()?;
-        let first = piece.len();
-        piece.extend(links.map(Link::pack));
-        piece[first..].sort_unstable();
+        let nr = ListNr(u32::try_from(self.places.len()).ok()?);
+        let piece = u16::try_from(self.pieces.len() - 1).ok()?;
+        let held = self.pieces.last_mut()?;
+        self.places.push(Place { piece, first: u32::try_from(held.len()).ok()?, count: u32::try_from(len).ok()? });
+        held.extend_from_slice(links);
         self.count += len;
-        Some(Place {
-            piece: u16::try_from(self.pieces.len() - 1).ok()?,
-            first: u32::try_from(first).ok()?,
-            count: u32::try_from(len).ok()?,
-        })
+        Some(nr)
     }
 
-    /// The links at a place, by name.
-    fn at(&self, place: Place) -> &[u64] {
-        let piece = self.pieces.get(usize::from(place.piece)).map_or(&[][..], Vec::as_slice);
-        &piece[place.first as usize..(place.first + place.count) as usize]
+    /// The links of a list, by name.
+    fn get(&self, list: ListNr) -> &[u64] {
+        let place = self.places[list.0 as usize];
+        &self.pieces[usize::from(place.piece)][place.first as usize..(place.first + place.count) as usize]
     }
 }
 
 /// What a walk over all trees found.
 pub struct Trees {
-    /// By object number: where the links of a tree stand.
-    places: Vec<Place>,
-    links: Links,
+    /// By object number: the links of a tree.
+    lists_of: Vec<ListNr>,
+    lists: Lists,
     /// By object number: whether the tree holds a flagged blob at any depth.
     holds: Vec<bool>,
     /// Every distinct name of an entry.
@@ -162,21 +172,16 @@ impl Trees {
             names: (0..SHARDS).map(|_| Mutex::default()).collect(),
             named: AtomicU32::new(0),
             hasher: RandomState::new(),
-            found: Mutex::new((vec![Place::default(); objects.len()], Links::default())),
+            found: Mutex::new((vec![ListNr::default(); objects.len()], Lists::new())),
             missing: Mutex::default(),
             overflow: AtomicBool::new(false),
         };
         deltas.for_each(objects, Kind::Tree, &walk);
-        let mut names: Vec<Box<[u8]>> = vec![Box::default(); walk.named.load(Ordering::Relaxed) as usize];
-        for shard in walk.names {
-            for (name, nr) in into(shard) {
-                names[nr.0 as usize] = name;
-            }
-        }
-        let (places, links) = into(walk.found);
-        let holds = spread(&places, &links);
+        let (lists_of, lists) = into(walk.found);
+        let (count, shards) = (walk.named.into_inner() as usize, walk.names);
+        let (holds, names) = rayon::join(|| spread(&lists_of, &lists), || by_number(count, shards));
         let missing = into(walk.missing).len() as u64;
-        Self { places, links, holds, names, missing, overflow: walk.overflow.into_inner() }
+        Self { lists_of, lists, holds, names, missing, overflow: walk.overflow.into_inner() }
     }
 
     /// How many of the objects that are not there the trees below `roots` name. Trees that nothing refers to any more stay behind
@@ -185,7 +190,7 @@ impl Trees {
         if self.missing == 0 {
             return 0;
         }
-        let mut seen = vec![false; self.places.len()];
+        let mut seen = vec![false; self.lists_of.len()];
         let mut missing: HashSet<Nr> = HashSet::new();
         let mut stack: Vec<Nr> = roots.collect();
         while let Some(tree) = stack.pop() {
@@ -211,7 +216,12 @@ impl Trees {
 
     /// All links of a tree, packed, by name; equal ones are equal.
     pub(super) fn links(&self, tree: Nr) -> &[u64] {
-        self.links.at(self.places[tree.0 as usize])
+        self.lists.get(self.lists_of[tree.0 as usize])
+    }
+
+    /// Whether two trees lead to the same by the same names.
+    pub(super) fn lead_alike(&self, one: Nr, other: Nr) -> bool {
+        self.lists_of[one.0 as usize] == self.lists_of[other.0 as usize]
     }
 
     /// A link, if it leads to something flagged.
@@ -241,43 +251,49 @@ impl Trees {
     }
 }
 
+/// The names in the order of their numbers.
+fn by_number(count: usize, shards: Vec<Mutex<HashMap<Box<[u8]>, NameNr>>>) -> Vec<Box<[u8]>> {
+    let mut names = vec![Box::default(); count];
+    for (name, nr) in shards.into_iter().flat_map(into) {
+        names[nr.0 as usize] = name;
+    }
+    names
+}
+
 /// Which trees hold a flagged blob at any depth. Every link is followed once; a tree that holds itself, which only a forged
 /// index can say, holds nothing by that.
-fn spread(places: &[Place], links: &Links) -> Vec<bool> {
-    let mut holds = vec![false; places.len()];
-    let mut seen = vec![false; places.len()];
-    let mut stack: Vec<(Nr, usize)> = Vec::new();
-    for start in 0..places.len() {
-        if places[start].count == 0 || std::mem::replace(&mut seen[start], true) {
+fn spread(lists_of: &[ListNr], lists: &Lists) -> Vec<bool> {
+    let mut holds = vec![false; lists.places.len()];
+    let mut seen = vec![false; lists.places.len()];
+    let mut stack: Vec<(ListNr, usize)> = Vec::new();
+    for start in 1..lists.places.len() {
+        if std::mem::replace(&mut seen[start], true) {
             continue;
         }
-        stack.push((Nr(u32::try_from(start).unwrap_or(u32::MAX)), 0));
-        while let Some((tree, next)) = stack.last_mut() {
-            let (tree, at) = (*tree, *next);
-            if let Some(link) = links.at(places[tree.0 as usize]).get(at).map(|packed| Link::unpack(*packed)) {
+        stack.push((ListNr(u32::try_from(start).unwrap_or(u32::MAX)), 0));
+        while let Some((list, next)) = stack.last_mut() {
+            let (list, at) = (*list, *next);
+            if let Some(link) = lists.get(list).get(at).map(|packed| Link::unpack(*packed)) {
                 *next += 1;
-                let child = link.nr.0 as usize;
-                if child >= places.len() {
-                    continue;
-                }
+                let Some(child) = lists_of.get(link.nr.0 as usize) else { continue };
                 if !link.is_tree {
-                    holds[tree.0 as usize] = true;
-                } else if !std::mem::replace(&mut seen[child], true) {
-                    stack.push((link.nr, 0));
-                } else if holds[child] {
-                    holds[tree.0 as usize] = true;
+                    holds[list.0 as usize] = true;
+                } else if !std::mem::replace(&mut seen[child.0 as usize], true) {
+                    stack.push((*child, 0));
+                } else if holds[child.0 as usize] {
+                    holds[list.0 as usize] = true;
                 }
             } else {
                 stack.pop();
                 if let Some((parent, _)) = stack.last()
-                    && holds[tree.0 as usize]
+                    && holds[list.0 as usize]
                 {
                     holds[parent.0 as usize] = true;
                 }
             }
         }
     }
-    holds
+    lists_of.iter().map(|list| holds[list.0 as usize]).collect()
 }
 
 const SHARDS: usize = 64;
@@ -293,8 +309,8 @@ struct Walk<'a> {
     names: Vec<Mutex<HashMap<Box<[u8]>, NameNr>>>,
     named: AtomicU32,
     hasher: RandomState,
-    /// The places of trees' links by object number, and the links.
-    found: Mutex<(Vec<Place>, Links)>,
+    /// The lists of trees by object number, and the lists.
+    found: Mutex<(Vec<ListNr>, Lists)>,
     /// Objects that are not there, with their numbers.
     missing: Mutex<HashMap<ObjectId, Nr>>,
     overflow: AtomicBool,
@@ -308,7 +324,7 @@ struct Memory {
     /// Its links, with where their entries begin.
     links: Vec<(u32, Link)>,
     /// Where they are kept.
-    place: Place,
+    list: ListNr,
 }
 
 impl Walk<'_> {
@@ -366,19 +382,20 @@ impl Visit for Walk<'_> {
             at += len;
         }
         if !memory.links.is_empty() {
-            let mut found = lock(&self.found);
-            let (places, links) = &mut *found;
             // Where only files that are not flagged differ, both trees lead to the same.
             let same = made_from.filter(|(old, _)| memory.links.iter().map(|l| l.1).eq(old.links.iter().map(|l| l.1)));
-            let fits = links.count + memory.links.len() <= MOST_LINKS;
-            let place = match same {
-                Some((old, _)) => Some(old.place),
-                None if fits => links.add(memory.links.iter().map(|(_, link)| *link)),
-                None => None,
-            };
-            self.overflow.fetch_or(place.is_none(), Ordering::Relaxed);
-            memory.place = place.unwrap_or_default();
-            places[nr.0 as usize] = memory.place;
+            // In order before others have to wait.
+            let mut packed: Vec<u64> = Vec::new();
+            if same.is_none() {
+                packed.extend(memory.links.iter().map(|(_, link)| link.pack()));
+                packed.sort_unstable();
+            }
+            let mut found = lock(&self.found);
+            let (lists_of, lists) = &mut *found;
+            let list = same.map_or_else(|| lists.add(&packed), |(old, _)| Some(old.list));
+            self.overflow.fetch_or(list.is_none(), Ordering::Relaxed);
+            memory.list = list.unwrap_or_default();
+            lists_of[nr.0 as usize] = memory.list;
         }
         memory
     }
