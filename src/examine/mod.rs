@@ -77,17 +77,33 @@ pub enum Derived {
 /// Examines `blob`, which stands at `path` (`/`-separated; empty where it has none, `None` where it is not known yet: rules
 /// that ask for a path then count everywhere, and the caller asks them later).
 pub fn examine(detector: &Detector, blob: &[u8], path: Option<&str>, scratch: &mut Scratch) -> Examined {
-    let mut examined = examine_plain(detector, blob, path, scratch);
-    Behind::all(detector, blob, path, scratch).join(&mut examined, blob);
-    examined
+    examine_again(detector, blob, path, &Known::default(), scratch)
 }
 
-/// The same for a `blob` of which is known that nothing stands behind encodings in it.
-pub fn examine_plain(detector: &Detector, blob: &[u8], path: Option<&str>, scratch: &mut Scratch) -> Examined {
-    let trace = detector.trace(blob, false, scratch);
-    let mut judged = judge_all(detector, trace.candidates, blob, path);
+/// What is known of a blob that was looked at before.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// All candidates in its text.
+    pub candidates: Option<Arc<[Candidate]>>,
+    /// Nothing stands behind encodings in it, whatever its path.
+    pub is_plain: bool,
+}
+
+/// The same for a blob of which something is known.
+pub fn examine_again(detector: &Detector, blob: &[u8], path: Option<&str>, known: &Known, scratch: &mut Scratch) -> Examined {
+    let (candidates, out_of_budget) = if let Some(candidates) = &known.candidates {
+        (candidates.to_vec(), Vec::new())
+    } else {
+        let trace = detector.trace(blob, false, scratch);
+        (trace.candidates, trace.out_of_budget)
+    };
+    let mut judged = judge_all(detector, candidates, blob, path);
     judge_by_path(detector, blob, path.unwrap_or_default(), &mut judged);
-    settle(judged, trace.out_of_budget, blob)
+    let mut examined = settle(judged, out_of_budget, blob);
+    if !known.is_plain {
+        Behind::all(detector, blob, path, scratch).join(&mut examined, blob);
+    }
+    examined
 }
 
 /// Judges the candidates of a text, but those of rules that ask for another path.
@@ -163,6 +179,12 @@ impl Memory {
     #[must_use]
     pub fn is_plain(&self) -> bool {
         self.behind.is_empty()
+    }
+
+    /// All candidates in the text itself; nothing where some may be missing.
+    #[must_use]
+    pub fn candidates(&self) -> Option<&[Candidate]> {
+        self.trace.out_of_budget.is_empty().then_some(&self.trace.candidates)
     }
 
     /// Whether the same candidates stand in the same order, and apart or overlapping, as in the old blob.

@@ -4,8 +4,8 @@ use super::clean::{Clean, is_clean};
 use super::inside::Inside;
 use super::placing::Placer;
 use super::{Collector, Looked, SCRATCH, in_core, member_key};
-use crate::detect::{ByteSpan, Detector, Kept, Scratch};
-use crate::examine::{self, Derived, Examined, examine, examine_derived, examine_plain};
+use crate::detect::{ByteSpan, Candidate, Kept};
+use crate::examine::{self, Derived, Examined, Known, examine_again, examine_derived};
 use crate::finding::location::Base;
 use crate::finding::{IdentityKey, Occurrence};
 use crate::source::container;
@@ -15,7 +15,7 @@ use crate::source::git::{GitSink, History, Repository, Scope};
 use crate::source::{Blob, Encoding, Origin, Sink as _, SkipReason, text, tree};
 use gix::hash::ObjectId;
 use globset::GlobSet;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
@@ -65,17 +65,33 @@ fn scan_with(sink: &GitCollector<'_>, scope: &Scope, exclude: &GlobSet, key: &Id
     true
 }
 
-/// A way to examine a text.
-type Examine = fn(&Detector, &[u8], Option<&str>, &mut Scratch) -> Examined;
-
 pub(super) struct GitCollector<'a> {
     pub repo: &'a Repository,
     pub collector: &'a Collector<'a>,
     clean: Option<&'a Clean<'a>>,
-    /// Flagged blobs with nothing behind encodings: when they are told, nobody looks for that again.
-    plain: Mutex<HashSet<Nr>>,
+    flagged: Mutex<Flagged>,
     /// What stood in messages of commits and tags.
     pub(super) texts: Mutex<HashMap<Nr, Vec<Occurrence>>>,
+}
+
+/// What is known of flagged blobs: when they are told, nobody looks for it again.
+#[derive(Default)]
+struct Flagged {
+    blobs: HashMap<Nr, Known>,
+    /// How many candidates are kept.
+    kept: usize,
+}
+
+/// So many candidates are kept at most, of 160 bytes or less. What has no room is looked for again.
+const MOST_KEPT: usize = 100_000;
+const _: () = assert!(size_of::<Candidate>() <= 160);
+
+impl Flagged {
+    fn add(&mut self, nr: Nr, memory: &examine::Memory) {
+        let candidates = memory.candidates().filter(|candidates| self.kept + candidates.len() <= MOST_KEPT);
+        self.kept += candidates.map_or(0, <[_]>::len);
+        self.blobs.insert(nr, Known { candidates: candidates.map(Arc::from), is_plain: memory.is_plain() });
+    }
 }
 
 /// What a blob leaves for those made from it; nothing where its bytes are not looked at as they are.
@@ -127,7 +143,7 @@ fn with_blob<T>(stored: &[u8], path: Option<&str>, then: impl FnOnce(&Blob<'_>) 
 impl<'a> GitCollector<'a> {
     /// Looks at blobs of `repo` for `collector`.
     pub(super) fn new(repo: &'a Repository, collector: &'a Collector<'a>) -> Self {
-        Self { repo, collector, clean: None, plain: Mutex::default(), texts: Mutex::default() }
+        Self { repo, collector, clean: None, flagged: Mutex::default(), texts: Mutex::default() }
     }
 
     pub(super) fn look(&self, stored: &[u8], path: Option<&str>) -> Looked {
@@ -159,7 +175,7 @@ impl<'a> GitCollector<'a> {
             return (unpacked, inside.has_gaps.into_inner());
         }
         let then = inside.then.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        self.with_examined(stored, path, examine, then);
+        self.with_examined(stored, path, &Known::default(), then);
         (0, false)
     }
 
@@ -168,11 +184,11 @@ impl<'a> GitCollector<'a> {
         &self,
         stored: &[u8],
         path: Option<&str>,
-        how: Examine,
+        known: &Known,
         then: impl FnOnce(&Examined, &Blob<'_>) -> T,
     ) -> T {
         with_blob(stored, path, |blob| {
-            let examined = SCRATCH.with_borrow_mut(|scratch| how(self.collector.detector, blob.bytes, path, scratch));
+            let examined = SCRATCH.with_borrow_mut(|s| examine_again(self.collector.detector, blob.bytes, path, known, s));
             then(&examined, blob)
         })
     }
@@ -184,11 +200,9 @@ impl<'a> GitCollector<'a> {
 
     /// The same for a blob that was looked at in this run.
     pub(super) fn tell_again(&self, nr: Nr, stored: &[u8], path: &str) -> (Looked, u64) {
-        let is_plain = self.plain.lock().unwrap_or_else(std::sync::PoisonError::into_inner).contains(&nr);
-        if !is_plain {
-            return self.tell_counted(stored, path);
-        }
-        (self.with_examined(stored, Some(path), examine_plain, |examined, blob| self.collector.tell(examined, blob)), 0)
+        let known = self.flagged.lock().unwrap_or_else(std::sync::PoisonError::into_inner).blobs.get(&nr).cloned();
+        let Some(known) = known else { return self.tell_counted(stored, path) };
+        (self.with_examined(stored, Some(path), &known, |examined, blob| self.collector.tell(examined, blob)), 0)
     }
 
     /// Tells what a blob holds, and how many bytes came out of it if it is a container.
@@ -322,7 +336,7 @@ impl GitSink for GitCollector<'_> {
             return (keys, None);
         }
         if Encoding::of(&bytes[..bytes.len().min(text::PROBE)]) != Encoding::Bytes {
-            return self.with_examined(bytes, None, examine, |examined, blob| {
+            return self.with_examined(bytes, None, &Known::default(), |examined, blob| {
                 self.learn(nr, is_clean(examined));
                 (self.note(nr, examined, blob), None)
             });
@@ -342,8 +356,8 @@ impl GitSink for GitCollector<'_> {
             }
         };
         self.learn(nr, is_clean);
-        if !keys.is_empty() && memory.is_plain() {
-            self.plain.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(nr);
+        if !keys.is_empty() {
+            self.flagged.lock().unwrap_or_else(std::sync::PoisonError::into_inner).add(nr, &memory);
         }
         (Arc::clone(&keys), Some(Remembered { memory, keys, rejected, is_clean }))
     }

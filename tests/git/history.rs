@@ -159,13 +159,13 @@ fn threads_share_one_delta_tree_and_find_the_same() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     git(folder, &["init", "-q", "-b", "main", "."]);
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for n in 0..120 {
-        text.push_str(&format!("value_{n} = {n} * {n} + {}\n", n * 7919));
+        lines.push(format!("value_{n} = {n} * {n} + {}\n", n * 7919));
         if n % 10 == 3 {
-            text.push_str(&line(&format!("secret-{n}")));
+            lines.push(line(&format!("secret-{n}")));
         }
-        write(folder, "all.py", &text);
+        write(folder, "all.py", lines.concat());
         commit(folder, &format!("version {n}"));
     }
     git(folder, &["repack", "-q", "-a", "-d", "-f", "--depth=4", "--window=200"]);
