@@ -71,12 +71,16 @@ pub struct Objects {
     loose: Vec<(ObjectId, PathBuf)>,
     by_loose_id: HashMap<ObjectId, u32>,
     first_loose: u32,
+    /// The bytes of packs that are held.
+    held: u64,
     /// Packs that could not be opened.
     pub broken_packs: Vec<PathBuf>,
 }
 
 /// Larger objects are not looked at, in bytes: a delta of a few bytes can stand for any size.
 pub const MAX_OBJECT: u64 = 256 << 20;
+/// So many bytes of packs are held at most; of the others windows are read.
+const MOST_HELD: u64 = 64 << 20;
 /// The longest chain of deltas that is followed; git makes none above 4,095.
 const MAX_CHAIN: usize = 4096;
 
@@ -91,6 +95,7 @@ impl Objects {
             loose: Vec::new(),
             by_loose_id: HashMap::new(),
             first_loose: 0,
+            held: 0,
             broken_packs: Vec::new(),
         };
         for folder in folders {
@@ -119,12 +124,13 @@ impl Objects {
 
     fn add_pack(&mut self, path: &Path, hash: gix::hash::Kind) -> Option<()> {
         let index = index::File::at(path, hash).ok()?;
-        let data = PackFile::open(&path.with_extension("pack"), hash, self.packs.len())?;
+        let mut data = PackFile::open(&path.with_extension("pack"), hash, self.packs.len())?;
         let first = u32::try_from(self.entries.len()).ok()?;
         first.checked_add(index.num_objects())?;
         let mut by_offset: Vec<(u64, u32)> = (0..index.num_objects()).map(|n| (index.pack_offset_at_index(n), n)).collect();
         by_offset.sort_unstable();
         self.entries.resize(self.entries.len() + by_offset.len(), Entry::BROKEN);
+        self.held += data.hold(MOST_HELD - self.held);
         let mut window = Window::default();
         let mut behind = 0;
         for same in by_offset.chunk_by(|a, b| a.0 == b.0) {

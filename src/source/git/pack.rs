@@ -1,4 +1,5 @@
-//! The bytes of packs, read in windows: a mapped pack would count as memory of this process, however large it is.
+//! The bytes of packs: small ones are held, of others windows are read. A mapped pack would count as memory of this process, however
+//! large it is.
 //! Format: <https://git-scm.com/docs/pack-format>.
 
 use super::inflate::Inflater;
@@ -13,6 +14,8 @@ pub(super) struct PackFile {
     end: u64,
     /// Its number among those that are read together.
     number: usize,
+    /// All of it, where it is held.
+    whole: Option<Vec<u8>>,
 }
 
 /// The bytes of a pack that a thread has at hand, and what it inflates them with.
@@ -46,7 +49,17 @@ impl PackFile {
         let mut header = [0; HEADER];
         let is_whole = read_at(&file, &mut header, 0).ok()? == HEADER;
         let is_known = matches!(header, [b'P', b'A', b'C', b'K', 0, 0, 0, 2 | 3, ..]);
-        (is_whole && is_known).then_some(Self { file, end, number })
+        (is_whole && is_known).then_some(Self { file, end, number, whole: None })
+    }
+
+    /// Reads all of a pack of at most so many bytes, where it can be read; tells how many bytes are held now. Deltas are followed in an
+    /// order that jumps through the pack: what is read for each takes longer than all at once.
+    pub(super) fn hold(&mut self, most: u64) -> u64 {
+        if self.end <= most {
+            let mut bytes = vec![0; usize::try_from(self.end).unwrap_or(0)];
+            self.whole = read_at(&self.file, &mut bytes, 0).is_ok_and(|read| read == bytes.len()).then_some(bytes);
+        }
+        self.whole.as_ref().map_or(0, |bytes| bytes.len() as u64)
     }
 
     /// Where the entries end.
@@ -57,8 +70,11 @@ impl PackFile {
 
 impl Window {
     /// So many bytes of a pack, or as many as there are before its end.
-    pub(super) fn bytes(&mut self, pack: &PackFile, offset: u64, len: u64) -> Option<&[u8]> {
+    pub(super) fn bytes<'a>(&'a mut self, pack: &'a PackFile, offset: u64, len: u64) -> Option<&'a [u8]> {
         let len = usize::try_from(len.min(pack.end.checked_sub(offset)?)).ok()?;
+        if let Some(whole) = &pack.whole {
+            return whole.get(usize::try_from(offset).ok()?..)?.get(..len);
+        }
         let before = self.at.filter(|(number, from)| *number == pack.number && *from <= offset);
         let inside = before.and_then(|(_, from)| usize::try_from(offset - from).ok()).filter(|at| at + len <= self.held.len());
         if let Some(at) = inside {
@@ -127,11 +143,14 @@ mod tests {
         bytes.reverse();
         bytes[..HEADER].copy_from_slice(b"PACK\0\0\0\x03\0\0\0\x01");
         std::fs::write(&paths[1], &bytes).unwrap();
-        let packs = [0, 1].map(|n| PackFile::open(&paths[n], hash, n).unwrap());
+        let mut packs = [0, 1].map(|n| PackFile::open(&paths[n], hash, n).unwrap());
         let all = paths.each_ref().map(|path| std::fs::read(path).unwrap());
         let mut window = Window::default();
         let mut state = 1u32;
-        for _ in 0..500 {
+        for round in 0..1000 {
+            if round == 500 {
+                assert_eq!((packs[0].hold(1000), packs[1].hold(1 << 20)), (0, all[1].len() as u64 - 20));
+            }
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let (pack, offset, len) = (state as usize >> 7 & 1, state as usize >> 8 & 0xf_ffff, state as usize & 0xffff);
             let end = all[pack].len() - 20;
