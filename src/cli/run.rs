@@ -189,7 +189,10 @@ fn try_run(
         return Ok(shown);
     }
     run.interrupted = STOP.is_asked();
-    conclude(&orders, &outcome, &targets, run)
+    let concluded = conclude(&orders, &outcome, &targets, run);
+    // The process ends now, and its patterns with it: to take them apart first takes a hundredth of the time of a small tree.
+    std::mem::forget(settings.detector);
+    concluded
 }
 
 /// The time as reports tell it.
