@@ -235,7 +235,8 @@ impl<M> Queue<M> {
             }
             drop(waiting);
             is_hungry.get_or_insert_with(|| Hungry::new(&self.hungry));
-            // Another pass may have work meanwhile: that over commits goes on beside the one over blobs.
+            // Another pass may have work meanwhile: that over commits goes on beside the one over blobs. Two never wait for each other: all
+            // threads come to their parts of passes in the same order, so that only an earlier one can have a later one within it.
             if rayon::yield_now() != Some(rayon::Yield::Executed) {
                 std::thread::sleep(NAP);
             }
@@ -359,5 +360,70 @@ impl<V: Visit> Worker<'_, V> {
     /// Takes bytes from the budget; `None` where so many are not left.
     fn spend(&self, bytes: u64) -> Option<()> {
         self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).ok().map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+    use std::process::Command;
+    use std::sync::mpsc::channel;
+
+    /// Does other work in each visit, as those do that wait for the members of a large archive.
+    struct Waits(AtomicUsize);
+
+    impl Visit for Waits {
+        type Memory = ();
+
+        fn visit(&self, _: Nr, _: &[u8], _: Option<(&(), &[Kept])>, _: bool) {
+            std::thread::sleep(Duration::from_micros(20));
+            rayon::yield_now();
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn lost(&self, nr: Nr) {
+            panic!("{nr:?} is lost");
+        }
+
+        fn stopped(&self) -> bool {
+            false
+        }
+    }
+
+    fn git(folder: &Path, arguments: &[&str]) {
+        let mut command = Command::new("git");
+        command.current_dir(folder).args(["-c", "user.name=a", "-c", "user.email=a@example.org"]).args(arguments);
+        assert!(command.output().expect("git").status.success(), "git {arguments:?}");
+    }
+
+    #[test]
+    fn passes_beside_each_other_end_where_visits_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        git(folder.path(), &["init", "-q", "."]);
+        for version in 0..30 {
+            let lines: Vec<String> = (0..100).map(|n| format!("{n} of {}\n", version * usize::from(n % 30 == 0))).collect();
+            std::fs::write(folder.path().join("a"), lines.concat()).unwrap();
+            git(folder.path(), &["add", "."]);
+            git(folder.path(), &["commit", "-q", "-m", &format!("version {version}")]);
+        }
+        git(folder.path(), &["repack", "-q", "-a", "-d", "-f"]);
+        let objects = Objects::open(&[folder.path().join(".git/objects")], gix::hash::Kind::Sha1);
+        let trees = DeltaTrees::of(&objects);
+        let (sender, done) = channel();
+        std::thread::spawn(move || {
+            for threads in [2, 3] {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                for _ in 0..50 {
+                    let passes = [Kind::Blob, Kind::Commit, Kind::Tree].map(|kind| (kind, Waits(AtomicUsize::new(0))));
+                    let [blobs, commits, folders] = &passes;
+                    let pass = |(kind, visitor): &(Kind, Waits)| trees.for_each(&objects, *kind, visitor);
+                    pool.install(|| rayon::join(|| pass(blobs), || rayon::join(|| pass(commits), || pass(folders))));
+                    assert_eq!(passes.map(|(_, visitor)| visitor.0.into_inner()), [30; 3]);
+                }
+            }
+            sender.send(()).unwrap();
+        });
+        done.recv_timeout(Duration::from_secs(60)).expect("an end");
     }
 }
