@@ -192,6 +192,16 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(config(2000))]
+
+    /// The same of versions of a text and all of each.
+    #[test]
+    fn versions_tell_what_whole_texts_tell(input in prop::collection::vec(any::<u8>(), 64..300)) {
+        compared::versions(&input);
+    }
+}
+
 /// Line and column by counting characters one after the other.
 fn counted(text: &[u8], at: usize) -> (u64, u64) {
     let (mut line, mut column) = (1, 1);

@@ -2,7 +2,8 @@
 //! (`tests/properties.rs`).
 
 use keysift::detect::prefilter::{AhoCorasickPrefilter, HashWindowPrefilter, Hit, Prefilter, built_in};
-use keysift::detect::{Candidate, Detector, Scratch};
+use keysift::detect::{Candidate, Detector, Kept, Scratch};
+use keysift::examine::{Derived, Examined, examine, examine_derived};
 use keysift::rule::{RuleSet, template};
 use std::sync::LazyLock;
 
@@ -150,4 +151,57 @@ pub(crate) fn windows(text: &[u8]) {
     let told = |all: &[Candidate]| all.iter().map(|c| (DETECTOR.rules().get(c.rule).id, c.span, c.secret)).collect::<Vec<_>>();
     assert_eq!(told(&fast.candidates), told(&whole.candidates), "{:?}", String::from_utf8_lossy(text));
     assert_eq!(fast.candidates, whole.candidates);
+}
+
+/// The bytes of an input that say what versions take over from each other.
+const SCRIPT: usize = 64;
+
+/// What is told of versions of a text, each looked at as far as it differs from the one before, is what is told of all of it.
+///
+/// # Panics
+/// Where it is not.
+pub(crate) fn versions(input: &[u8]) {
+    let (script, input) = input.split_at(input.len().min(SCRIPT));
+    let mut script = Bytes(script.iter());
+    let mut pieces = input.chunks(input.len().div_ceil(5).max(1)).map(|piece| spelled(piece, &KEYWORDS));
+    let scratch = &mut Scratch::default();
+    let mut text = pieces.next().unwrap_or_default();
+    let (_, mut memory) = examine_derived(&DETECTOR, &text, None, true, scratch);
+    let mut last = judged(&examine(&DETECTOR, &text, None, scratch), &text);
+    for piece in pieces {
+        let (new, kept) = edited(&text, &piece, &mut script);
+        let (outcome, next) = examine_derived(&DETECTOR, &new, Some((&memory, &kept)), true, scratch);
+        let expected = examine(&DETECTOR, &new, None, scratch);
+        let shown = || format!("{:?} made of {:?} by {kept:?}", String::from_utf8_lossy(&new), String::from_utf8_lossy(&text));
+        let of_new = judged(&expected, &new);
+        match outcome {
+            Derived::Changed(examined) => {
+                let places = |e: &Examined| format!("{:?} {:?} {:?}", e.found, e.rejected, e.out_of_budget);
+                assert_eq!(places(&examined), places(&expected), "{}", shown());
+            }
+            Derived::AsBefore => assert_eq!(last, of_new, "{}", shown()),
+        }
+        (text, memory, last) = (new, next, of_new);
+    }
+}
+
+/// What was judged, and how, wherever it stands.
+fn judged(examined: &Examined, text: &[u8]) -> Vec<(&'static str, Vec<u8>, String)> {
+    let all = examined.found.iter().chain(&examined.rejected);
+    all.map(|j| (j.rule.id, j.value(text).to_vec(), format!("{:?}", j.verdict))).collect()
+}
+
+/// A text made of stretches of another one with a new piece between them, and the stretches.
+fn edited(old: &[u8], piece: &[u8], script: &mut Bytes<'_>) -> (Vec<u8>, Vec<Kept>) {
+    let mut below = |most: usize| (script.number() << 8 | script.number()) % (most + 1);
+    let (mut new, mut kept) = (Vec::new(), Vec::new());
+    for _ in 0..=below(2) {
+        let from = below(old.len());
+        let len = below(old.len() - from);
+        kept.push(Kept { from, to: new.len(), len });
+        new.extend_from_slice(&old[from..from + len]);
+        let at = below(piece.len());
+        new.extend_from_slice(&piece[at..at + below(piece.len() - at)]);
+    }
+    (new, kept)
 }
