@@ -23,6 +23,7 @@ use crate::triage::gate::{Ending, Gate};
 use crate::triage::{Policy, State, Suppression, Triaged, View, ignore_file};
 use clap::Args;
 use std::io::{self, Write as _};
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -191,7 +192,7 @@ fn try_run(
     run.interrupted = STOP.is_asked();
     let concluded = conclude(&orders, &outcome, &targets, run);
     // The process ends now, and its patterns with it: to take them apart first takes a hundredth of the time of a small tree.
-    std::mem::forget(settings.detector);
+    let _kept = ManuallyDrop::new(settings.detector);
     concluded
 }
 
