@@ -1,11 +1,13 @@
 //! What is inherited from an older version of a text is what looking at all of the text finds.
 
-use keysift::detect::{Detector, Kept, Scratch, Stretches, Trace};
-use keysift::examine::{Derived, Examined, Memory, examine, examine_derived};
-use keysift::rule::{Rule, RuleSet};
-use std::sync::LazyLock;
+#[path = "support/compared.rs"]
+#[allow(dead_code, reason = "other tests need more of it")]
+mod compared;
 
-static DETECTOR: LazyLock<Detector> = LazyLock::new(|| Detector::new(RuleSet::built_in()));
+use compared::{DETECTOR, judged};
+use keysift::detect::{Kept, Scratch, Stretches, Trace};
+use keysift::examine::{Derived, Memory, examine, examine_derived};
+use keysift::rule::Rule;
 
 /// A generator of numbers that are the same each time.
 struct Numbers(u64);
@@ -94,10 +96,6 @@ fn edited(numbers: &mut Numbers, old: &[u8], examples: &[String]) -> (Vec<u8>, V
     (new, kept)
 }
 
-fn told(examined: &Examined) -> String {
-    format!("{:?} {:?} {:?}", examined.found, examined.rejected, examined.out_of_budget)
-}
-
 #[test]
 fn a_version_gives_what_the_whole_text_gives() {
     let examples = examples();
@@ -108,7 +106,7 @@ fn a_version_gives_what_the_whole_text_gives() {
         let mut text: Vec<u8> = (0..=numbers.below(30)).flat_map(|_| piece(&mut numbers, &examples)).collect();
         let mut trace: Trace = DETECTOR.trace(&text, true, &mut scratch);
         let (_, mut memory): (Derived, Memory) = examine_derived(&DETECTOR, &text, None, true, &mut scratch);
-        let mut last = examine(&DETECTOR, &text, None, &mut scratch);
+        let mut last = judged(&examine(&DETECTOR, &text, None, &mut scratch), &text);
         // Each version is made from the one before: what is wrong once stays wrong.
         for version in 0..6 {
             let (new, kept) = edited(&mut numbers, &text, &examples);
@@ -125,19 +123,11 @@ fn a_version_gives_what_the_whole_text_gives() {
             inherited += derived.inherited.iter().flatten().count();
             let expected = examine(&DETECTOR, &new, None, &mut scratch);
             let (outcome, next) = examine_derived(&DETECTOR, &new, Some((&memory, &kept)), true, &mut scratch);
-            match outcome {
-                Derived::Changed(examined) => assert_eq!(told(&examined), told(&expected), "{place}"),
-                Derived::AsBefore => {
-                    as_before += 1;
-                    let secrets = |examined: &Examined, text: &[u8]| -> Vec<(String, Vec<u8>, String)> {
-                        let all = examined.found.iter().chain(&examined.rejected);
-                        all.map(|j| (j.rule.id.to_owned(), j.value(text).to_vec(), format!("{:?}", j.verdict))).collect()
-                    };
-                    assert_eq!(secrets(&last, &text), secrets(&expected, &new), "{place}");
-                }
-            }
+            let of_new = judged(&expected, &new);
+            compared::same(&outcome, &expected, (&last, &of_new), &|| place.clone());
+            as_before += usize::from(matches!(outcome, Derived::AsBefore));
             found += expected.found.len();
-            (text, trace, memory, last) = (new, derived, next, expected);
+            (text, trace, memory, last) = (new, derived, next, of_new);
         }
     }
     assert!(as_before > 50 && inherited > 2000 && found > 2000, "{as_before} {inherited} {found}");

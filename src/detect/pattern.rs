@@ -17,7 +17,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Input, PatternID};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-/// The states that a regex remembers, in bytes a thread. Few need so many; with a tenth of it those make theirs again and again. A long
+/// The states that a regex remembers, in bytes a thread. Few need so many; with an eighth of it those make theirs again and again. A long
 /// match goes through as many states as it has bytes: where they do not fit, each is made anew whenever it is reached.
 const CACHE: usize = 512 << 10;
 const CACHE_PER_BYTE: usize = 256;

@@ -162,7 +162,7 @@ mod tests {
                     verification: None,
                 },
             },
-            findings: triaged.open.iter().map(|f| ReportedFinding::of(f, Some(&outcome.redactor))).collect(),
+            findings: ReportedFinding::all(&triaged.open, Some(&outcome.redactor)),
             suppressed_findings: None,
             rejected_findings: None,
             suppressed_in_full: Vec::new(),

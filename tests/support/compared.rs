@@ -174,21 +174,31 @@ pub(crate) fn versions(input: &[u8]) {
         let expected = examine(&DETECTOR, &new, None, scratch);
         let shown = || format!("{:?} made of {:?} by {kept:?}", String::from_utf8_lossy(&new), String::from_utf8_lossy(&text));
         let of_new = judged(&expected, &new);
-        match outcome {
-            Derived::Changed(examined) => {
-                let places = |e: &Examined| format!("{:?} {:?} {:?}", e.found, e.rejected, e.out_of_budget);
-                assert_eq!(places(&examined), places(&expected), "{}", shown());
-            }
-            Derived::AsBefore => assert_eq!(last, of_new, "{}", shown()),
-        }
+        same(&outcome, &expected, (&last, &of_new), &shown);
         (text, memory, last) = (new, next, of_new);
     }
 }
 
 /// What was judged, and how, wherever it stands.
-fn judged(examined: &Examined, text: &[u8]) -> Vec<(&'static str, Vec<u8>, String)> {
+pub(crate) type Verdicts = Vec<(&'static str, Vec<u8>, String)>;
+
+/// The verdicts on what a text holds.
+pub(crate) fn judged(examined: &Examined, text: &[u8]) -> Verdicts {
     let all = examined.found.iter().chain(&examined.rejected);
     all.map(|j| (j.rule.id, j.value(text).to_vec(), format!("{:?}", j.verdict))).collect()
+}
+
+/// What came of a version is what is `expected` of all of it; `before` and `now` are the verdicts on the text that it was made from
+/// and on itself.
+///
+/// # Panics
+/// Where it is not.
+pub(crate) fn same(outcome: &Derived, expected: &Examined, (before, now): (&Verdicts, &Verdicts), shown: &dyn Fn() -> String) {
+    let told = |e: &Examined| format!("{:?} {:?} {:?}", e.found, e.rejected, e.out_of_budget);
+    match outcome {
+        Derived::Changed(examined) => assert_eq!(told(examined), told(expected), "{}", shown()),
+        Derived::AsBefore => assert_eq!(before, now, "{}", shown()),
+    }
 }
 
 /// A text made of stretches of another one with a new piece between them, and the stretches.

@@ -213,18 +213,21 @@ impl Walk<'_> {
 
     /// Notes what stands in the blobs that tips of branches have at `path`.
     fn stand_at_tips(&mut self, branches: &[(String, CommitNr)], path: &[u8], blobs: &[(Nr, Branches)]) {
-        let mut by_key: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
+        let mut by_key: BTreeMap<Key, (Vec<usize>, Option<Stand>)> = BTreeMap::new();
         for (blob, at) in blobs {
+            let at_head = at.first().filter(|n| **n == 0).map(|n| Stand { commit: branches[*n].1, blob: *blob });
             for key in self.flagged.keys[blob].iter() {
-                by_key.entry(*key).or_default().extend_from_slice(at);
-                if let (Some(0), Some(story)) = (at.first(), self.told.get_mut(&(path.to_vec(), *key))) {
-                    story.at_head = Some(Stand { commit: branches[0].1, blob: *blob });
-                }
+                let (all, head) = by_key.entry(*key).or_default();
+                all.extend_from_slice(at);
+                *head = at_head.or(*head);
             }
         }
-        for (key, at) in by_key {
+        for (key, (at, at_head)) in by_key {
             if let Some(story) = self.told.get_mut(&(path.to_vec(), key)) {
-                story.at_tip = first_few(at).iter().map(|n| branches[*n].0.clone()).collect();
+                // Names with slashes in them, which only forged trees have, lead to one path twice.
+                story.at_head = at_head.or(story.at_head);
+                story.at_tip.extend(first_few(at).iter().map(|n| branches[*n].0.clone()));
+                story.at_tip.truncate(MOST_TIPS);
             }
         }
     }
@@ -234,8 +237,8 @@ impl Walk<'_> {
 fn begin_alike(one: &[u64], other: &[u64]) -> usize {
     const AT_ONCE: usize = 16;
     let pairs = one.chunks_exact(AT_ONCE).zip(other.chunks_exact(AT_ONCE));
-    let known = pairs.take_while(|(a, b)| a == b).count() * AT_ONCE;
-    known + one[known..].iter().zip(&other[known..]).take_while(|(a, b)| a == b).count()
+    let same = pairs.take_while(|(a, b)| a == b).count() * AT_ONCE;
+    same + one[same..].iter().zip(&other[same..]).take_while(|(a, b)| a == b).count()
 }
 
 /// Branches by their place in the list, in order, the first few of them.

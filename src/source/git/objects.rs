@@ -71,8 +71,6 @@ pub struct Objects {
     loose: Vec<(ObjectId, PathBuf)>,
     by_loose_id: HashMap<ObjectId, u32>,
     first_loose: u32,
-    /// The bytes of packs that are held.
-    held: u64,
     /// Packs that could not be opened.
     pub broken_packs: Vec<PathBuf>,
 }
@@ -95,9 +93,9 @@ impl Objects {
             loose: Vec::new(),
             by_loose_id: HashMap::new(),
             first_loose: 0,
-            held: 0,
             broken_packs: Vec::new(),
         };
+        let mut room = MOST_HELD;
         for folder in folders {
             let mut indexes: Vec<PathBuf> = fs::read_dir(folder.join("pack"))
                 .into_iter()
@@ -108,7 +106,7 @@ impl Objects {
                 .collect();
             indexes.sort();
             for path in indexes {
-                if this.add_pack(&path, hash).is_none() {
+                if this.add_pack(&path, hash, &mut room).is_none() {
                     this.broken_packs.push(path);
                 }
             }
@@ -122,7 +120,8 @@ impl Objects {
         this
     }
 
-    fn add_pack(&mut self, path: &Path, hash: gix::hash::Kind) -> Option<()> {
+    /// Adds a pack, which is held if there is `room` for its bytes.
+    fn add_pack(&mut self, path: &Path, hash: gix::hash::Kind, room: &mut u64) -> Option<()> {
         let index = index::File::at(path, hash).ok()?;
         let mut data = PackFile::open(&path.with_extension("pack"), hash, self.packs.len())?;
         let first = u32::try_from(self.entries.len()).ok()?;
@@ -130,7 +129,7 @@ impl Objects {
         let mut by_offset: Vec<(u64, u32)> = (0..index.num_objects()).map(|n| (index.pack_offset_at_index(n), n)).collect();
         by_offset.sort_unstable();
         self.entries.resize(self.entries.len() + by_offset.len(), Entry::BROKEN);
-        self.held += data.hold(MOST_HELD - self.held);
+        *room -= data.hold(*room);
         let mut window = Window::default();
         let mut behind = 0;
         for same in by_offset.chunk_by(|a, b| a.0 == b.0) {

@@ -371,9 +371,9 @@ mod tests {
     use std::sync::mpsc::channel;
 
     /// Does other work in each visit, as those do that wait for the members of a large archive.
-    struct Waits(AtomicUsize);
+    struct Interrupted(AtomicUsize);
 
-    impl Visit for Waits {
+    impl Visit for Interrupted {
         type Memory = ();
 
         fn visit(&self, _: Nr, _: &[u8], _: Option<(&(), &[Kept])>, _: bool) {
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn passes_beside_each_other_end_where_visits_wait() {
+    fn passes_within_each_other_come_to_an_end() {
         let folder = tempfile::tempdir().unwrap();
         git(folder.path(), &["init", "-q", "."]);
         for version in 0..30 {
@@ -415,9 +415,9 @@ mod tests {
             for threads in [2, 3] {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 for _ in 0..50 {
-                    let passes = [Kind::Blob, Kind::Commit, Kind::Tree].map(|kind| (kind, Waits(AtomicUsize::new(0))));
+                    let passes = [Kind::Blob, Kind::Commit, Kind::Tree].map(|kind| (kind, Interrupted(AtomicUsize::new(0))));
                     let [blobs, commits, folders] = &passes;
-                    let pass = |(kind, visitor): &(Kind, Waits)| trees.for_each(&objects, *kind, visitor);
+                    let pass = |(kind, visitor): &(Kind, Interrupted)| trees.for_each(&objects, *kind, visitor);
                     pool.install(|| rayon::join(|| pass(blobs), || rayon::join(|| pass(commits), || pass(folders))));
                     assert_eq!(passes.map(|(_, visitor)| visitor.0.into_inner()), [30; 3]);
                 }

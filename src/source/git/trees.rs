@@ -76,8 +76,8 @@ impl Link {
     }
 }
 
-/// Lists of links, each once, in pieces that never move: one growing list would for a moment be there twice. Trees that differ
-/// only in files that are not flagged share one.
+/// Lists of links, in pieces that never move: one growing list would for a moment be there twice. A tree has the list of the one that it
+/// was made from if they differ only in files that are not flagged.
 struct Lists {
     pieces: Vec<Vec<u64>>,
     /// Where each list stands; the first is the empty one.
