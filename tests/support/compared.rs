@@ -168,8 +168,9 @@ pub(crate) fn versions(input: &[u8]) {
     let mut text = pieces.next().unwrap_or_default();
     let (_, mut memory) = examine_derived(&DETECTOR, &text, None, true, scratch);
     let mut last = judged(&examine(&DETECTOR, &text, None, scratch), &text);
+    let mut put = None;
     for piece in pieces {
-        let (new, kept) = edited(&text, &piece, &mut script);
+        let (new, kept) = edited(&text, &piece, &mut script, &mut put);
         let (outcome, next) = examine_derived(&DETECTOR, &new, Some((&memory, &kept)), true, scratch);
         let expected = examine(&DETECTOR, &new, None, scratch);
         let shown = || format!("{:?} made of {:?} by {kept:?}", String::from_utf8_lossy(&new), String::from_utf8_lossy(&text));
@@ -201,9 +202,20 @@ pub(crate) fn same(outcome: &Derived, expected: &Examined, (before, now): (&Verd
     }
 }
 
-/// A text made of stretches of another one with a new piece between them, and the stretches.
-fn edited(old: &[u8], piece: &[u8], script: &mut Bytes<'_>) -> (Vec<u8>, Vec<Kept>) {
+/// A text made of stretches of another one with a new piece between them, and the stretches. Where something was `put` in before, it may
+/// be taken out again, which joins what it had parted.
+fn edited(old: &[u8], piece: &[u8], script: &mut Bytes<'_>, put: &mut Option<(usize, usize)>) -> (Vec<u8>, Vec<Kept>) {
     let mut below = |most: usize| (script.number() << 8 | script.number()) % (most + 1);
+    if let Some((from, to)) = put.take().filter(|_| below(2) > 0) {
+        let kept = vec![Kept { from: 0, to: 0, len: from }, Kept { from: to, to: from, len: old.len() - to }];
+        return ([&old[..from], &old[to..]].concat(), kept);
+    }
+    if below(2) > 0 {
+        let (at, end) = (below(old.len()), below(piece.len()));
+        *put = Some((at, at + end));
+        let kept = vec![Kept { from: 0, to: 0, len: at }, Kept { from: at, to: at + end, len: old.len() - at }];
+        return ([&old[..at], &piece[..end], &old[at..]].concat(), kept);
+    }
     let (mut new, mut kept) = (Vec::new(), Vec::new());
     for _ in 0..=below(2) {
         let from = below(old.len());
